@@ -1,0 +1,25 @@
+"""Limits and times that are not settings. Each name carries its unit, each value its reason."""
+
+KEY_CACHE_ENTRIES = 50_000
+"""Known keys held per worker: about 40 MB at the most, far above the keys of one installation."""
+UNKNOWN_KEY_CACHE_ENTRIES = 10_000
+"""Digests of keys known not to exist, so that a flood of one wrong key does not reach the database."""
+UNKNOWN_KEY_TTL_S = 5.0
+"""How long a key is believed not to exist: a key created elsewhere works after this at the latest (usually at once)."""
+CATALOG_SWEEP_INTERVAL_S = 15.0
+"""The catalog and the cached keys are read again this often, in case a notification was lost."""
+DISCONNECT_WATCH_DELAY_S = 0.05
+"""A request that has waited this long for upstream also watches for its caller leaving; faster ones save the task."""
+SSE_EVENT_MAX_BYTES = 8 * 1024 * 1024
+"""Longest single event of a stream that is searched for usage; longer ones pass by unread."""
+TAGS_MAX = 32
+"""Tags of one request; OpenAI allows 16 metadata pairs, the header may add as many."""
+TAG_NAME_MAX_CHARS = 64
+TAG_VALUE_MAX_CHARS = 512
+"""OpenAI's limits for `metadata`."""
+REQUEST_ID_MAX_CHARS = 36
+JSON_MAX_DEPTH = 1_000
+"""Nesting beyond this is refused before anything recursive reads the body; msgspec itself stops at the interpreter's
+recursion limit."""
+NOTIFY_CHANNEL = "tollway_changes"
+"""PostgreSQL channel on which every change of the control plane is announced: ``<noun>:<id>``."""

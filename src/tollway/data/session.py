@@ -1,0 +1,98 @@
+"""The database as the rest of Tollway sees it: an engine, and two kinds of session.
+
+A read session and a write session are different types on purpose: a store function states in its signature which one
+it needs, so that code which only looks cannot change anything, and the reader sees which transactions write.
+Stores never begin or commit: services do (``async with database.write() as session, session.begin():``).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NewType
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from tollway.errors import DatabaseUnavailableError
+
+ReadSession = NewType("ReadSession", AsyncSession)
+WriteSession = NewType("WriteSession", AsyncSession)
+
+APP_ROLE = "tollway_app"
+"""The role under which everything but migrations runs: it may append to the ledger and never change it."""
+
+
+def driver_url(url: str) -> str:
+    """The URL with SQLAlchemy's name of the psycopg driver, whatever form of ``postgres://`` was given."""
+    for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def create_engine(url: str, *, pool_size: int, timeout_s: float, role: str | None = APP_ROLE) -> AsyncEngine:
+    """An engine whose connections act as `role` and give up after `timeout_s` per statement and per lock."""
+    milliseconds = int(timeout_s * 1_000)
+    options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
+    if role:
+        options += f" -c role={role}"
+    return create_async_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout_s,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": max(1, int(timeout_s)),
+            "options": options,
+            "application_name": "tollway",
+        },
+    )
+
+
+class Database:
+    """Sessions over one engine.
+
+    Raises:
+        DatabaseUnavailableError: from inside a session's block, when PostgreSQL could not be reached: never mistaken
+            for "not found" or "unknown key".
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A session that must not change anything."""
+        async with self._session() as session:
+            yield ReadSession(session)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """A session for changes; the caller begins the transaction."""
+        async with self._session() as session:
+            yield WriteSession(session)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncSession]:
+        try:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            raise DatabaseUnavailableError(
+                "The database could not be reached.",
+                next_step="Try again shortly; the operator finds the cause in the log and with `tollway doctor`.",
+                headers=(("retry-after", "2"),),
+            ) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailableError(
+                    "The connection to the database was lost.",
+                    next_step="Try again.",
+                    headers=(("retry-after", "2"),),
+                ) from error
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()

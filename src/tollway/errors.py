@@ -1,0 +1,253 @@
+"""The taxonomy of faults: each has a code, a status, a cause that is safe to show, and a next step.
+
+A class states what is always true of the fault; an instance states what happened this time. Renderers
+(the dialects' envelopes, RFC 9457 for the control plane, the terminal for the CLI) read only these attributes,
+so that a fault is told the same way everywhere. The message never holds a secret or another tenant's data.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class TollwayError(Exception):
+    """Base of every fault that a caller may see.
+
+    Attributes:
+        code: stable machine-readable name, for instance ``model_not_priced``.
+        status: HTTP status code.
+        kind: the OpenAI error ``type`` of this fault.
+        retryable: whether the same request may succeed if sent again unchanged.
+        message: what happened and why, in one sentence.
+        next_step: what the reader can do about it.
+        param: the request field at fault, if one is.
+        headers: extra response headers (name, value), lower case.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "server_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str = "",
+        param: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+        self.param = param
+        self.headers = tuple(headers)
+
+    @property
+    def text(self) -> str:
+        """The message with its next step, as shown to a person."""
+        return f"{self.message} {self.next_step}".strip()
+
+
+class InternalError(TollwayError):
+    """A defect of ours. The details go to the log, under the request id."""
+
+
+# --- the request itself -------------------------------------------------------------------------------
+
+
+class InvalidRequestError(TollwayError):
+    """The request cannot be read or lacks a required field."""
+
+    code = "invalid_request"
+    status = 400
+    kind = "invalid_request_error"
+
+
+class MalformedBodyError(InvalidRequestError):
+    """The body is not a JSON object."""
+
+    code = "malformed_body"
+
+
+class BodyTooLargeError(TollwayError):
+    """The body exceeds the configured limit."""
+
+    code = "body_too_large"
+    status = 413
+    kind = "invalid_request_error"
+
+
+class HeadersTooLargeError(TollwayError):
+    """The headers exceed the configured limit."""
+
+    code = "headers_too_large"
+    status = 431
+    kind = "invalid_request_error"
+
+
+class BodyTimeoutError(TollwayError):
+    """The caller did not send the whole body in time."""
+
+    code = "body_timeout"
+    status = 408
+    kind = "invalid_request_error"
+
+
+class MethodNotAllowedError(TollwayError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+    kind = "invalid_request_error"
+
+
+class UnprocessableError(TollwayError):
+    """The request is well formed, one of its values cannot be used."""
+
+    code = "unusable_value"
+    status = 422
+    kind = "invalid_request_error"
+
+
+class ConflictError(TollwayError):
+    """The change contradicts what is there already."""
+
+    code = "conflict"
+    status = 409
+    kind = "invalid_request_error"
+
+
+# --- who asks ----------------------------------------------------------------------------------------
+
+
+class AuthenticationError(TollwayError):
+    """The caller is not known. Raised only when that was established, never when it could not be checked."""
+
+    code = "invalid_api_key"
+    status = 401
+    kind = "authentication_error"
+
+
+class MissingKeyError(AuthenticationError):
+    """No key was sent."""
+
+    code = "missing_api_key"
+
+
+class ExpiredKeyError(AuthenticationError):
+    """The key has passed its expiry."""
+
+    code = "expired_api_key"
+
+
+class RevokedKeyError(AuthenticationError):
+    """The key was revoked."""
+
+    code = "revoked_api_key"
+
+
+class PermissionDeniedError(TollwayError):
+    """The caller is known and may not do this."""
+
+    code = "permission_denied"
+    status = 403
+    kind = "permission_error"
+
+
+class ModelNotAllowedError(PermissionDeniedError):
+    """The key's list of allowed models does not hold this one."""
+
+    code = "model_not_allowed"
+
+
+class NotFoundError(TollwayError):
+    """It does not exist, or belongs to another tenant: the two are never told apart."""
+
+    code = "not_found"
+    status = 404
+    kind = "not_found_error"
+
+
+class ModelNotFoundError(NotFoundError):
+    """No provider of the organization and no alias of the project has this name."""
+
+    code = "model_not_found"
+    kind = "invalid_request_error"
+
+
+# --- money -------------------------------------------------------------------------------------------
+
+
+class ModelNotPricedError(TollwayError):
+    """No price is known for the model, and the project does not allow unpriced use."""
+
+    code = "model_not_priced"
+    status = 422
+    kind = "invalid_request_error"
+
+
+# --- our side ----------------------------------------------------------------------------------------
+
+
+class NotReadyError(TollwayError):
+    """This process cannot serve right now (starting, stopping, or a part it needs is away)."""
+
+    code = "not_ready"
+    status = 503
+    retryable = True
+
+
+class DatabaseUnavailableError(NotReadyError):
+    """PostgreSQL could not be asked."""
+
+    code = "database_unavailable"
+
+
+class JournalUnavailableError(NotReadyError):
+    """The journal cannot be written; a request that could not be recorded is not served."""
+
+    code = "journal_unavailable"
+
+
+class OverloadedError(NotReadyError):
+    """The worker already serves its maximum of concurrent requests."""
+
+    code = "overloaded"
+
+
+# --- upstream ----------------------------------------------------------------------------------------
+
+
+class UpstreamError(TollwayError):
+    """The provider could not be used."""
+
+    code = "upstream_error"
+    status = 502
+    kind = "upstream_error"
+    retryable = True
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """No connection to the provider (refused, no route, DNS, TLS)."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamMalformedError(UpstreamError):
+    """The provider answered with something that is not its protocol."""
+
+    code = "upstream_malformed_reply"
+
+
+class UpstreamTooLargeError(UpstreamError):
+    """The provider's reply exceeds the configured limit."""
+
+    code = "upstream_reply_too_large"
+    retryable = False
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """The provider did not answer in time."""
+
+    code = "upstream_timeout"
+    status = 504

@@ -1,0 +1,43 @@
+"""Who asks: what the pipeline knows of a caller once the key was checked."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    INFERENCE = "inference"
+    """The data plane: ``/v1/…``, within one project."""
+    READ = "read"
+    """Read the control plane of the own organization."""
+    ADMIN = "admin"
+    """Read and change the control plane of the own organization."""
+    PLATFORM = "platform"
+    """As ``admin``, of every organization, and create organizations."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """A checked key with what the hot path needs of its project.
+
+    Attributes:
+        key_id, organization_id: UUIDs.
+        project_id: UUID; empty for a key of the organization (control plane only).
+        key_name: for logs.
+        scopes: what the key may do.
+        allowed_models: ``None`` for every model, else names or ``provider/*`` patterns.
+        expires_at: epoch seconds, ``None`` for never.
+        revoked_at: epoch seconds from which the key is dead (may lie ahead: rotation with overlap), ``None`` for never.
+        allow_unpriced: the project's choice for models without a price.
+    """
+
+    key_id: str
+    organization_id: str
+    project_id: str
+    key_name: str
+    scopes: frozenset[Scope]
+    allowed_models: tuple[str, ...] | None = None
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    allow_unpriced: bool = False

@@ -1,0 +1,150 @@
+"""The ledger entry: one for each request that was admitted, whatever its end."""
+
+from enum import StrEnum
+
+import msgspec
+
+from tollway.ledger.usage import Usage
+
+
+class UsageSource(StrEnum):
+    """Where the counts of an entry come from."""
+
+    PROVIDER = "provider"
+    ESTIMATED = "estimated"
+    NONE = "none"
+
+
+class Outcome(StrEnum):
+    """How an admitted request ended."""
+
+    OK = "ok"
+    UPSTREAM_ERROR = "upstream_error"
+    """The provider answered with an error, or with something unusable."""
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    STREAM_CUT = "stream_cut"
+    """The provider's stream ended before its end mark, or carried an error."""
+    CLIENT_LEFT = "client_left"
+    INTERRUPTED = "interrupted"
+    """Our process died or stopped before the request ended; written on replay."""
+    INTERNAL_ERROR = "internal_error"
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """One try at one provider.
+
+    Attributes:
+        provider: provider name.
+        model: the model name sent upstream.
+        status: HTTP status of the provider, 0 if none came.
+        error: our error code, empty when the attempt succeeded.
+        duration_us: microseconds from the start of the attempt to its end.
+    """
+
+    provider: str
+    model: str
+    status: int
+    error: str
+    duration_us: int
+
+
+class ChargeLine(msgspec.Struct, frozen=True, array_like=True):
+    """The charge for one dimension: ``amount == round_half_up(quantity * price / 10**6)``.
+
+    Attributes:
+        kind: the dimension, a kind of `Usage`.
+        quantity: units counted.
+        price: pico-dollars per million units.
+        amount: pico-dollars.
+        ref: the price row used.
+    """
+
+    kind: str
+    quantity: int
+    price: int
+    amount: int
+    ref: str
+
+
+class EntryOpen(msgspec.Struct, frozen=True, array_like=True, tag="open"):
+    """What is journaled before anything goes upstream. Without a matching entry it becomes ``interrupted``.
+
+    Attributes are those of `LedgerEntry`; ``input_bytes`` bounds and estimates the input tokens if the worker dies.
+    """
+
+    entry_id: str
+    request_id: str
+    admitted_at_us: int
+    organization_id: str
+    project_id: str
+    key_id: str
+    surface: str
+    model_asked: str
+    provider: str
+    model_sent: str
+    user_tag: str
+    tags: tuple[tuple[str, str], ...]
+    stream: bool
+    input_bytes: int
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
+    """One admitted request. Append new fields at the end, with a default: the journal stores this by position.
+
+    Attributes:
+        entry_id: our own UUIDv7: the key under which the drain is idempotent.
+        request_id: what the caller sees in ``x-request-id``; may have been chosen by the caller, so not unique.
+        admitted_at_us: epoch microseconds.
+        organization_id, project_id, key_id: UUIDs.
+        surface: ``chat``, ``completions``, ``embeddings``.
+        model_asked: the model as the caller named it (alias or ``provider/model``).
+        provider: name of the provider that answered, or was asked last.
+        model_sent: the model name sent upstream.
+        model_answered: the model named in the reply, empty if none.
+        user_tag: the request's ``user`` or ``safety_identifier``.
+        tags: sorted ``(name, value)`` pairs.
+        stream: whether the caller asked for a stream.
+        outcome: how it ended.
+        status: HTTP status the caller got; 499 when the caller left before one was sent.
+        error: our error code, empty on success.
+        attempts: every try upstream.
+        usage: disjoint counts.
+        usage_source: who counted.
+        priced: whether every used dimension had a price. An unpriced entry has the charge of its priced part.
+        charge: pico-dollars.
+        lines: the charge per dimension; their amounts sum to ``charge``.
+        provider_cost: pico-dollars the provider itself reports, ``None`` if it does not.
+        duration_us: microseconds from admission to the end.
+        first_byte_us: microseconds from admission to the first byte of the reply body, ``None`` if none came.
+        request_bytes, response_bytes: body sizes as the caller sent and got them.
+    """
+
+    entry_id: str
+    request_id: str
+    admitted_at_us: int
+    organization_id: str
+    project_id: str
+    key_id: str
+    surface: str
+    model_asked: str
+    provider: str
+    model_sent: str
+    model_answered: str
+    user_tag: str
+    tags: tuple[tuple[str, str], ...]
+    stream: bool
+    outcome: Outcome
+    status: int
+    error: str
+    attempts: tuple[Attempt, ...]
+    usage: Usage
+    usage_source: UsageSource
+    priced: bool
+    charge: int
+    lines: tuple[ChargeLine, ...]
+    provider_cost: int | None
+    duration_us: int
+    first_byte_us: int | None
+    request_bytes: int
+    response_bytes: int

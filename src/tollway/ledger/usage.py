@@ -1,0 +1,51 @@
+"""What a provider counted, in disjoint kinds.
+
+Providers disagree on whether cached, reasoning or audio tokens are inside their totals. Each adapter states its
+provider's convention and converts once, here everything is disjoint: the sum of the input kinds is all that went in,
+the sum of the output kinds all that came out, and no token is in two kinds.
+"""
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Disjoint counts. Units: tokens, except ``images`` (generated images) and ``requests``.
+
+    Append new kinds at the end only: the journal stores this by position.
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    audio_input: int = 0
+    audio_cache_read: int = 0
+    image_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+    image_output: int = 0
+    images: int = 0
+    requests: int = 1
+
+    @property
+    def input_total(self) -> int:
+        """All input tokens, cached or not, of every modality."""
+        return (
+            self.input
+            + self.cache_read
+            + self.cache_write_5m
+            + self.cache_write_1h
+            + self.audio_input
+            + self.audio_cache_read
+            + self.image_input
+        )
+
+    @property
+    def output_total(self) -> int:
+        """All output tokens, reasoning included."""
+        return self.output + self.reasoning + self.audio_output + self.image_output
+
+
+KINDS: tuple[str, ...] = Usage.__struct_fields__
+"""The names of the kinds, in the order of the struct: also the names of price dimensions."""

@@ -1,0 +1,44 @@
+"""What one organization can reach: providers, aliases, models. A read-only picture held in memory by each worker."""
+
+import msgspec
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """One provider as one organization configured it, ready to be called.
+
+    Attributes:
+        name: the provider's name within the organization: the part of ``provider/model`` before the slash.
+        spec: name of the row in `tollway.providers.registry`.
+        base_url: without a trailing slash, for instance ``https://api.openai.com/v1``.
+        credential: the secret, ``""`` if the provider needs none. Never logged; `repr` hides it.
+        price_provider: name under which the price book knows this provider.
+        provider_id: UUID of the row.
+        models: the declared model names (for ``GET /v1/models``).
+        declared_only: whether only declared models may be asked for.
+    """
+
+    name: str
+    spec: str
+    base_url: str
+    credential: str
+    price_provider: str
+    provider_id: str = ""
+    models: tuple[str, ...] = ()
+    declared_only: bool = False
+
+    def __repr__(self) -> str:
+        return f"Deployment(name={self.name!r}, spec={self.spec!r}, base_url={self.base_url!r})"
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """Everything routing needs, by tenant.
+
+    Attributes:
+        deployments: ``(organization_id, provider name)`` → deployment.
+        aliases: ``(project_id, alias)`` → ``provider/model``.
+        version: increases with every load.
+    """
+
+    deployments: dict[tuple[str, str], Deployment] = {}
+    aliases: dict[tuple[str, str], str] = {}
+    version: int = 0
