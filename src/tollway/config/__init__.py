@@ -46,9 +46,7 @@ def sections() -> Iterator[tuple[str, type[Section]]]:
 
 def variables() -> dict[str, tuple[type[Section], str]]:
     """Every environment variable that is a setting → its section and field."""
-    return {
-        f"TOLLWAY_{field.upper()}": (section, field) for _, section in sections() for field in section.model_fields
-    }
+    return {f"TOLLWAY_{field.upper()}": (section, field) for _, section in sections() for field in section.model_fields}
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -75,7 +73,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     if given:
         message = f"Not settings: {', '.join(sorted(given))}."
         raise UnknownSettingError(message)
-    return Settings(**loaded)  # type: ignore[arg-type]  # each value is of its field's class by construction
+    return Settings(**loaded)
 
 
 __all__ = ["Section", "Settings", "UnknownSettingError", "load_settings", "sections", "variables"]

@@ -10,7 +10,9 @@ class LimitSettings(Section):
 
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1_024, description="Largest request body.")
     max_header_bytes: int = Field(64 * 1024, ge=1_024, description="Largest sum of request header names and values.")
-    max_reply_bytes: int = Field(64 * 1024 * 1024, ge=1_024, description="Largest reply of a provider that is not a stream.")
+    max_reply_bytes: int = Field(
+        64 * 1024 * 1024, ge=1_024, description="Largest reply of a provider that is not a stream."
+    )
     max_concurrent_requests: int = Field(1_000, ge=1, description="Requests one worker serves at the same time.")
     body_timeout_s: float = Field(60.0, gt=0, description="Seconds for the caller to send the whole body.")
     connect_timeout_s: float = Field(5.0, gt=0, description="Seconds to connect to a provider, TLS included.")

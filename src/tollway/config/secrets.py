@@ -6,7 +6,7 @@ from tollway.config._base import Section
 
 
 class SecretSettings(Section):
-    """Without these, both are made at the first start and kept in ``secrets.json`` (mode 0600) of the data directory."""
+    """Without these, both are made at the first start and kept in ``secrets.json`` of the data directory."""
 
     master_key: SecretStr | None = Field(None, description="32 bytes in base64: encrypts provider credentials.")
     key_pepper: SecretStr | None = Field(None, description="At least 32 bytes in base64: peppers the hashes of keys.")

@@ -32,9 +32,11 @@ class StorageSettings(Section):
     database_timeout_s: float = Field(5.0, gt=0, le=300, description="Seconds to connect, and for one statement.")
     durability: Literal["write", "fsync"] = Field(
         "write",
-        description="`write`: an entry survives a killed process; `fsync`: the caller waits until it survives a power cut.",
+        description="`write`: entries survive a killed process; `fsync`: the caller waits until they survive a power cut.",
     )
-    journal_fsync_interval_ms: int = Field(20, ge=1, le=10_000, description="Milliseconds between fsyncs of the journal.")
+    journal_fsync_interval_ms: int = Field(
+        20, ge=1, le=10_000, description="Milliseconds between fsyncs of the journal."
+    )
     journal_segment_bytes: int = Field(
         16 * 1024 * 1024, ge=4_096, le=1 << 30, description="Size at which a journal segment is closed."
     )

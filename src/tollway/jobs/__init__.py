@@ -1,0 +1,1 @@
+"""Background processes: thin functions that call one service."""

@@ -1,0 +1,1 @@
+"""Money, usage, prices and rating as arithmetic. Pure."""

@@ -1,0 +1,1 @@
+"""Providers: spec rows, wire formats, and the one transport."""

@@ -1,0 +1,1 @@
+"""The data plane: thin ASGI endpoints over the one pipeline."""
