@@ -32,7 +32,7 @@ class StorageSettings(Section):
     database_timeout_s: float = Field(5.0, gt=0, le=300, description="Seconds to connect, and for one statement.")
     durability: Literal["write", "fsync"] = Field(
         "write",
-        description="`write`: entries survive a killed process; `fsync`: the caller waits until they survive a power cut.",
+        description="`write`: survives a killed process; `fsync`: waits until it survives a power cut.",
     )
     journal_fsync_interval_ms: int = Field(
         20, ge=1, le=10_000, description="Milliseconds between fsyncs of the journal."
