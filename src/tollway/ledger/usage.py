@@ -9,7 +9,10 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """Disjoint counts. Units: tokens, except ``images`` (generated images) and ``requests``.
+    """Disjoint counts. Units: tokens, except ``images`` (generated images), ``requests`` and ``web_searches``.
+
+    ``citation`` are output tokens spent on citing sources, which Perplexity prices apart; ``web_searches`` are searches
+    the provider made for this request and bills one by one.
 
     Append new kinds at the end only: the journal stores this by position.
     """
@@ -27,6 +30,8 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     image_output: int = 0
     images: int = 0
     requests: int = 1
+    citation: int = 0
+    web_searches: int = 0
 
     @property
     def input_total(self) -> int:
@@ -44,7 +49,7 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     @property
     def output_total(self) -> int:
         """All output tokens, reasoning included."""
-        return self.output + self.reasoning + self.audio_output + self.image_output
+        return self.output + self.reasoning + self.audio_output + self.image_output + self.citation
 
 
 KINDS: tuple[str, ...] = Usage.__struct_fields__
