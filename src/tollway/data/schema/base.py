@@ -1,6 +1,6 @@
 """The declarative base: one naming convention for constraints, so that migrations can name them."""
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Text
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -16,3 +16,4 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+    type_annotation_map = {str: Text}  # noqa: RUF012 -- read once by SQLAlchemy when a table is declared

@@ -1,0 +1,19 @@
+"""Organizations: the tenants."""
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tollway.data.schema.base import Base
+from tollway.data.schema.columns import NAME_PATTERN, CreatedAt, Id
+
+
+class Organization(Base):
+    """A tenant. Everything else belongs to exactly one."""
+
+    __tablename__ = "organization"
+    __table_args__ = (CheckConstraint(f"name ~ '{NAME_PATTERN}'", name="name_form"), UniqueConstraint("name"))
+
+    id: Mapped[Id]
+    name: Mapped[str]
+    time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,30 @@
+"""Projects: what keys, aliases and costs belong to."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tollway.data.schema.base import Base
+from tollway.data.schema.columns import NAME_PATTERN, CreatedAt, Id, Reference
+
+
+class Project(Base):
+    """A project of an organization. Never deleted, so that the ledger's ids keep their meaning: archived."""
+
+    __tablename__ = "project"
+    __table_args__ = (
+        CheckConstraint(f"name ~ '{NAME_PATTERN}'", name="name_form"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"]),
+        UniqueConstraint("organization_id", "id"),
+        Index(
+            "uq_project_live_name", "organization_id", "name", unique=True, postgresql_where=text("archived_at IS NULL")
+        ),
+    )
+
+    id: Mapped[Id]
+    organization_id: Mapped[Reference]
+    name: Mapped[str]
+    allow_unpriced: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[CreatedAt]
+    archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -1,0 +1,33 @@
+"""Providers as an organization configured them."""
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tollway.data.schema.base import Base
+from tollway.data.schema.columns import NAME_PATTERN, CreatedAt, Id, Reference
+
+
+class Provider(Base):
+    """A place that answers requests. Its credential is sealed by `tollway.identity.vault`."""
+
+    __tablename__ = "provider"
+    __table_args__ = (
+        CheckConstraint(f"name ~ '{NAME_PATTERN}'", name="name_form"),
+        CheckConstraint("base_url ~ '^https?://'", name="base_url_form"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"]),
+        UniqueConstraint("organization_id", "name"),
+        UniqueConstraint("organization_id", "id"),
+    )
+
+    id: Mapped[Id]
+    organization_id: Mapped[Reference]
+    name: Mapped[str]
+    spec: Mapped[str]
+    dialect: Mapped[str]
+    base_url: Mapped[str]
+    credential: Mapped[bytes | None]
+    credential_suffix: Mapped[str] = mapped_column(server_default="")
+    price_provider: Mapped[str]
+    declared_only: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
