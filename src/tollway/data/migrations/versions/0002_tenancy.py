@@ -168,10 +168,9 @@ _STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Make the tables; the application may change their rows."""
+    """Make the tables. What the application may do to them, 0001 states as the default."""
     for statement in _STATEMENTS:
         op.execute(statement)
-    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(_TABLES)} TO tollway_app")
 
 
 def downgrade() -> None:
