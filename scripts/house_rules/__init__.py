@@ -1,0 +1,1 @@
+"""The rules of the house that no ready-made linter knows: one rule a function, standard library only."""

@@ -1,0 +1,30 @@
+"""What breaks a rule on purpose, each with its reason. The list may only shrink: an entry that is not needed fails."""
+
+from dataclasses import dataclass
+
+from house_rules.source import Finding
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """One file may break one rule in one way.
+
+    Attributes:
+        rule: the rule's name.
+        path: the file, or a folder that ends with a slash.
+        what: the finding's text, or how it begins.
+        reason: why it is right there.
+    """
+
+    rule: str
+    path: str
+    what: str
+    reason: str
+
+    def covers(self, found: Finding) -> bool:
+        """Whether this exemption is about the finding."""
+        in_place = found.path == self.path or (self.path.endswith("/") and found.path.startswith(self.path))
+        return in_place and found.rule == self.rule and found.what.startswith(self.what)
+
+
+EXEMPTIONS: tuple[Exemption, ...] = ()

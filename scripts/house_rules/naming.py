@@ -1,0 +1,52 @@
+"""Rules on names: which words may stand where."""
+
+import re
+from collections.abc import Iterator
+
+from house_rules.source import Finding, Module, finding
+
+PROVIDER_NAMES = frozenset(
+    {
+        "anthropic",
+        "azure",
+        "bedrock",
+        "cerebras",
+        "cohere",
+        "deepinfra",
+        "deepseek",
+        "fireworks",
+        "gemini",
+        "groq",
+        "mistral",
+        "moonshotai",
+        "nebius",
+        "novita",
+        "nvidia",
+        "ollama",
+        "openai",
+        "openrouter",
+        "perplexity",
+        "sambanova",
+        "together",
+        "vertex",
+        "vllm",
+        "xai",
+    }
+)
+"""Names of companies and products that serve models. A test keeps this in step with the registry."""
+_ENGLISH_WORDS = frozenset({"fireworks", "perplexity", "together"})
+"""Names that are words too: they count only as a whole string, or before a slash."""
+_WORD = re.compile(rf"\b({'|'.join(sorted(PROVIDER_NAMES - _ENGLISH_WORDS))})\b")
+_ALONE = re.compile(rf"({'|'.join(sorted(PROVIDER_NAMES))})(/.*)?")
+
+
+def provider_name_place(module: Module) -> Iterator[Finding]:
+    """No provider is named outside `providers` and the price book's source: a new one is a row, not a branch."""
+    if not module.place or module.is_in("providers/"):
+        return
+    for line, text in module.strings:
+        if match := _ALONE.fullmatch(text) or _WORD.search(text):
+            yield finding(provider_name_place, module, line, f"names {match.group(1)}")
+
+
+RULES = (provider_name_place,)
