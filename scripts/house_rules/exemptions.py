@@ -27,4 +27,17 @@ class Exemption:
         return in_place and found.rule == self.rule and found.what.startswith(self.what)
 
 
-EXEMPTIONS: tuple[Exemption, ...] = ()
+EXEMPTIONS: tuple[Exemption, ...] = (
+    Exemption(
+        "import-at-top",
+        "src/tollway/data/migrations/env.py",
+        "calls importlib.import_module()",
+        "Alembic compares with all tables; the folder is the list of them, so that none can be forgotten.",
+    ),
+    Exemption(
+        "sqlalchemy-place",
+        "src/tollway/services/migrate.py",
+        "imports ",
+        "The migration runner hands Alembic a connection and tells a lock timeout from a database that is away.",
+    ),
+)
