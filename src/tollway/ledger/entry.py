@@ -70,7 +70,12 @@ class ChargeLine(msgspec.Struct, frozen=True, array_like=True):
 class EntryOpen(msgspec.Struct, frozen=True, array_like=True, tag="open"):
     """What is journaled before anything goes upstream. Without a matching entry it becomes ``interrupted``.
 
-    Attributes are those of `LedgerEntry`; ``input_bytes`` bounds and estimates the input tokens if the worker dies.
+    Append new fields at the end, with a default: the journal stores this by position.
+
+    Attributes are those of `LedgerEntry`, and what an interrupted request is charged by:
+        input_bytes: size of the request body, which estimates the input tokens.
+        input_price: pico-dollars per million input tokens, ``None`` if no price is known.
+        input_price_ref: the price row it came from.
     """
 
     entry_id: str
@@ -87,6 +92,8 @@ class EntryOpen(msgspec.Struct, frozen=True, array_like=True, tag="open"):
     tags: tuple[tuple[str, str], ...]
     stream: bool
     input_bytes: int
+    input_price: int | None = None
+    input_price_ref: str = ""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
