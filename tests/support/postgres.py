@@ -1,0 +1,78 @@
+"""A PostgreSQL server for the tests, and fresh databases on it."""
+
+import asyncio
+import importlib
+import importlib.util
+import itertools
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from tollway.supervisor.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres
+
+TEMPLATE = "tollway_template"
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """One test database: as its owner, and as the role that workers use."""
+
+    name: str
+    owner: str
+    app: str
+
+
+class PostgresServer:
+    """The embedded server, for synchronous fixtures: the event loop runs only inside the calls."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._runner = asyncio.Runner()
+        self._server = EmbeddedPostgres(data_dir, volatile=True)
+        self._numbers = itertools.count(1)
+        self._has_template = False
+
+    def __enter__(self) -> Self:
+        self._run(self._server.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._server.stop())
+        self._runner.close()
+
+    def create(self, *, migrated: bool = True) -> DatabaseUrls:
+        """A fresh database: a copy of the migrated template, or an empty one."""
+        if migrated and not self._has_template:
+            self._migrate_template()
+        name = f"test_{next(self._numbers)}"
+        self._create(name, template=TEMPLATE if migrated else "template1")
+        return self._urls(name)
+
+    def drop(self, urls: DatabaseUrls) -> None:
+        """Remove a database, with whoever is still connected to it."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(urls.name)))
+
+    def _migrate_template(self) -> None:
+        self._create(TEMPLATE, template="template1")
+        if importlib.util.find_spec("tollway.services.migrate"):
+            outcome = importlib.import_module("tollway.services.migrate").migrate(self._urls(TEMPLATE).owner)
+            if asyncio.iscoroutine(outcome):
+                self._run(outcome)
+        self._has_template = True
+
+    def _urls(self, name: str) -> DatabaseUrls:
+        return DatabaseUrls(name, self._server.url(OWNER_ROLE, name), self._server.url(APP_ROLE, name))
+
+    def _create(self, name: str, *, template: str) -> None:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self._server.url(OWNER_ROLE, "postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+        self._runner.run(work)
