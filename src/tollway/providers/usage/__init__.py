@@ -1,0 +1,1 @@
+"""What a provider counted → disjoint `Usage`, in that provider's stated convention."""

@@ -1,0 +1,109 @@
+"""The usage object of the OpenAI dialect as it stands on the wire, every field of every provider optional."""
+
+from typing import Any, TypeGuard
+
+import msgspec
+from msgspec import Raw
+
+MAX_COUNT = 10**12
+"""No request has more tokens; above it the number is garbage, and a sum of such numbers might not fit a bigint."""
+
+
+class InputDetails(msgspec.Struct):
+    """``prompt_tokens_details`` or ``input_tokens_details``."""
+
+    cached_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class OutputDetails(msgspec.Struct):
+    """``completion_tokens_details`` or ``output_tokens_details``."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class ServerTools(msgspec.Struct):
+    """``server_tool_use``: what the provider did besides generating."""
+
+    web_search_requests: int | None = None
+
+
+class WireUsage(msgspec.Struct):
+    """The object itself. ``None``: absent or null."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    prompt_tokens_details: InputDetails | None = None
+    input_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
+    cached_tokens: int | None = None
+    prompt_cache_hit_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    citation_tokens: int | None = None
+    num_search_queries: int | None = None
+    server_tool_use: ServerTools | None = None
+    cost: Raw = Raw(b"")
+
+
+_WIRE = msgspec.json.Decoder(WireUsage)
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+_DETAILS = (
+    "prompt_tokens_details",
+    "input_tokens_details",
+    "completion_tokens_details",
+    "output_tokens_details",
+    "server_tool_use",
+)
+_COUNTS = tuple(name for name in WireUsage.__struct_fields__ if name not in {*_DETAILS, "cost"})
+_WHOLE_COUNTS = ("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens")
+
+
+def decode_usage(raw: bytes | Raw) -> WireUsage | None:
+    """The object, or ``None`` if it is none, or if one of its whole counts is no count. Never raises."""
+    wire: WireUsage | None
+    try:
+        wire = _WIRE.decode(raw)
+    except msgspec.ValidationError:
+        wire = _salvaged(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    if wire is None or not all(
+        count is None or 0 <= count <= MAX_COUNT
+        for count in (wire.prompt_tokens, wire.input_tokens, wire.completion_tokens, wire.output_tokens)
+    ):
+        return None
+    return wire
+
+
+def part(count: int | None) -> int:
+    """The count of a part: 0 if it is absent or no count."""
+    return count if count is not None and 0 <= count <= MAX_COUNT else 0
+
+
+def _salvaged(raw: bytes | Raw) -> WireUsage | None:
+    """The object without fields of an unexpected type and ``cost``; ``None`` if a whole count is among them."""
+    try:
+        found = _OBJECT.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    if not all(found.get(name) is None or _is_int(found[name]) for name in _WHOLE_COUNTS):
+        return None
+    kept: dict[str, Any] = {name: found[name] for name in _COUNTS if _is_int(found.get(name))}
+    for name in _DETAILS:
+        details = found.get(name)
+        if isinstance(details, dict):
+            kept[name] = {inner: count for inner, count in details.items() if _is_int(count)}
+    return msgspec.convert(kept, WireUsage)
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
