@@ -1,0 +1,37 @@
+"""The names of journal files: one directory a worker, in it numbered segments."""
+
+from pathlib import Path
+
+JOURNAL_DIRECTORY = "journal"
+QUARANTINE_DIRECTORY = "journal-damaged"
+"""Beside the journal: segments in which a record could not be read are kept here for a person to look at."""
+_SUFFIX = ".seg"
+
+
+def journal_directory(data_dir: Path) -> Path:
+    """Where the directories of all workers lie."""
+    return data_dir / JOURNAL_DIRECTORY
+
+
+def segment_path(directory: Path, number: int) -> Path:
+    """The file of a segment. Names sort as their numbers."""
+    return directory / f"{number:010d}{_SUFFIX}"
+
+
+def segment_numbers(directory: Path) -> list[int]:
+    """The numbers of the segments that exist, ascending. Other files are ignored.
+
+    Raises:
+        FileNotFoundError: the directory does not exist.
+    """
+    return sorted(
+        int(path.stem)
+        for path in directory.iterdir()
+        if path.suffix == _SUFFIX and path.stem.isascii() and path.stem.isdigit()
+    )
+
+
+def worker_directories(data_dir: Path) -> list[Path]:
+    """The directories of all workers, live and dead."""
+    root = journal_directory(data_dir)
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
