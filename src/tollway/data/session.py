@@ -17,6 +17,8 @@ from tollway.errors import DatabaseUnavailableError
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", AsyncSession)
+AnySession = ReadSession | WriteSession
+"""For a store function that only looks, also within a transaction that writes."""
 
 APP_ROLE = "tollway_app"
 """The role under which everything but migrations runs: it may append to the ledger and never change it."""
@@ -28,6 +30,11 @@ def driver_url(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
     return url
+
+
+def libpq_url(url: str) -> str:
+    """The URL as psycopg itself takes it."""
+    return "postgresql://" + driver_url(url).removeprefix("postgresql+psycopg://")
 
 
 def create_engine(url: str, *, pool_size: int, timeout_s: float, role: str | None = APP_ROLE) -> AsyncEngine:

@@ -33,7 +33,7 @@ class PriceOverride(Base):
     provider: Mapped[str]
     model: Mapped[str]
     rates: Mapped[dict[str, str]] = mapped_column(JSONB)
-    tiers: Mapped[dict[str, list[list[str | int]]]] = mapped_column(JSONB, server_default="{}")
+    tiers: Mapped[dict[str, list[tuple[int, str]]]] = mapped_column(JSONB, server_default="{}")
     valid_from: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     valid_to: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     source: Mapped[str] = mapped_column(server_default="")
