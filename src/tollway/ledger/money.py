@@ -1,6 +1,6 @@
 """Money as integers.
 
-One entry's money is an ``int`` of pico-dollars (1e-12 USD): the cheapest tokens on sale cost tens of thousands of them,
+One entry's money is an ``int`` of pico-dollars (1e-12 USD): the cheapest token on sale costs a thousand of them,
 so no charge rounds to zero, and 2**63 of them are 9.2 million dollars, so that one entry fits a ``bigint``.
 Prices are an ``int`` of pico-dollars per million units, which holds every published price exactly.
 """
