@@ -46,10 +46,12 @@ def import_at_top(module: Module) -> Iterator[Finding]:
 
 
 def broad_except_reason(module: Module) -> Iterator[Finding]:
-    """An except that catches everything says on its line why that is right there."""
+    """An except that catches everything, and does not end in ``raise``, says on its line why that is right there."""
     comments = _comments(module)
     for node in module.nodes:
         if isinstance(node, ast.ExceptHandler):
+            if isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None:
+                continue
             caught = node.type
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"suppress", "contextlib.suppress"}:
             caught = ast.Tuple(node.args, ast.Load())

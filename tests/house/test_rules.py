@@ -74,6 +74,7 @@ KEPT = [
     (writing.function_length, "services/long.py", "def f():\n" + "    x = 1\n" * 69),
     (writing.import_at_top, "services/x.py", "import os\ndef f(): ..."),
     (writing.broad_except_reason, "services/x.py", "try: ...\nexcept ValueError: ..."),
+    (writing.broad_except_reason, "services/x.py", "try: ...\nexcept BaseException:\n    close()\n    raise"),
     (
         writing.broad_except_reason,
         "services/x.py",

@@ -1,0 +1,114 @@
+"""Markdown tables made from the code: one function a table."""
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from tollway import errors
+from tollway.config import CLIENT_VARIABLES, sections
+from tollway.errors import TollwayError
+from tollway.providers.registry import REGISTRY
+
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; bars and line ends within a cell are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in line)} |" for line in lines
+    )
+
+
+def settings_table() -> str:
+    """Every environment variable of the server, by section."""
+    return "\n\n".join(
+        f"## {name.replace('_', ' ').capitalize()}\n\n{_text(section)}\n\n{_fields_table(section.model_fields)}"
+        for name, section in sections()
+    )
+
+
+def _text(documented: object) -> str:
+    """The docstring on one line, with single backquotes."""
+    return " ".join((inspect.getdoc(documented) or "").replace("``", "`").split())
+
+
+def _fields_table(fields: dict[str, FieldInfo]) -> str:
+    rows = (
+        (f"`TOLLWAY_{name.upper()}`", _default(field), _allowed(field), field.description or "")
+        for name, field in fields.items()
+    )
+    return table(("variable", "default", "allowed", "meaning"), rows)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return _text(field.default_factory).rstrip(".")
+    if field.default is None:
+        return "none"
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+def _allowed(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
+    if field.annotation is bool:
+        return "`true`, `false`"
+    bounds = (
+        f"{sign} {value:,}"
+        for item in field.metadata
+        for name, sign in _BOUNDS.items()
+        if (value := getattr(item, name, None)) is not None
+    )
+    return ", ".join(bounds)
+
+
+def client_variables() -> str:
+    """The variables of the command line as a client."""
+    return ", ".join(f"`{name}`" for name in sorted(CLIENT_VARIABLES))
+
+
+def errors_table() -> str:
+    """Every fault a caller may see, by status and code."""
+    rows = (
+        (f"`{error.code}`", str(error.status), f"`{error.kind}`", "yes" if error.retryable else "no", _text(error))
+        for error in sorted(error_classes(), key=lambda error: (error.status, error.code))
+    )
+    return table(("code", "status", "type", "retry helps", "meaning"), rows)
+
+
+def error_classes() -> list[type[TollwayError]]:
+    """Every class of the taxonomy, but for the base that is never raised itself."""
+    members = (member for _, member in inspect.getmembers(errors, inspect.isclass))
+    return [member for member in members if issubclass(member, TollwayError) and member is not TollwayError]
+
+
+def providers_table() -> str:
+    """The rows of the registry."""
+    rows = (
+        (
+            f"`{spec.name}`",
+            spec.title,
+            f"`{spec.base_url}`" if spec.base_url else "yours",
+            _variable(spec.key_variable or spec.url_variable),
+        )
+        for spec in REGISTRY.values()
+    )
+    return table(("name", "provider", "address", "registered at start by"), rows)
+
+
+def _variable(name: str) -> str:
+    return f"`{name}`" if name else ""
+
+
+def decisions_table(folder: Path) -> str:
+    """Every architecture decision record with its title."""
+    pages = sorted(folder.glob("[0-9]*.md"))
+    titles = (page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for page in pages)
+    rows = (
+        (f"[{page.stem[:4]}]({page.name})", title.split(" ", 1)[1]) for page, title in zip(pages, titles, strict=True)
+    )
+    return table(("number", "decision"), rows)
