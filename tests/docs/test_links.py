@@ -44,6 +44,6 @@ def test_every_page_is_reachable_from_the_index() -> None:
         if page in seen or page.suffix != ".md" or not page.exists():
             continue
         seen.add(page)
-        for match in _LINK.finditer(page.read_text(encoding="utf-8")):
-            waiting.append((page.parent / (match["target"] or match["attribute"]).partition("#")[0]).resolve())
+        links = (match["target"] or match["attribute"] for match in _LINK.finditer(page.read_text(encoding="utf-8")))
+        waiting.extend((page.parent / link.partition("#")[0]).resolve() for link in links)
     assert [page.name for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in seen] == []
