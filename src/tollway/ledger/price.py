@@ -28,9 +28,14 @@ class PriceSheet(msgspec.Struct, frozen=True):
         rates: kind → rate. A kind that is absent falls back as `tollway.ledger.rating` states; a kind that has
             neither a rate nor a fallback and is used makes the entry unpriced, never free.
         valid_until: epoch seconds after which the sheet must be looked up again (time-of-day and dated prices).
+        valid_from: epoch seconds from which it has held.
+        unmapped: dimensions in which the base book prices this model and Tollway does not count, by the base book's
+            names: shown with the prices, so that nobody takes them for free.
     """
 
     provider: str
     model: str
     rates: dict[str, Rate]
     valid_until: float = float("inf")
+    valid_from: float = float("-inf")
+    unmapped: tuple[str, ...] = ()
