@@ -1,10 +1,14 @@
-"""Identifiers: UUID version 7 (RFC 9562), so that rows sort by the time they were made."""
+"""Identifiers: UUID version 7 (RFC 9562), so that rows sort by the time they were made; and names for people."""
 
 import os
 import re
 import time
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+NAME_PATTERN = "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
+"""Names of organizations, projects and providers: they stand in URLs and before the slash of ``provider/model``."""
 
 
 def uuid7() -> str:
@@ -20,3 +24,8 @@ def uuid7() -> str:
 def is_uuid7(text: str) -> bool:
     """Whether the text is a UUIDv7 in canonical lower-case form."""
     return _UUID7.fullmatch(text) is not None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether the text is a UUID of any version in canonical lower-case form: an id, never a name."""
+    return _UUID.fullmatch(text) is not None

@@ -49,6 +49,7 @@ def create_engine(url: str, *, pool_size: int, timeout_s: float, role: str | Non
         max_overflow=0,
         pool_timeout=timeout_s,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log; the values of a statement never do
         connect_args={
             "connect_timeout": max(1, int(timeout_s)),
             "options": options,

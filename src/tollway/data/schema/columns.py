@@ -16,6 +16,3 @@ Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 """A point in time."""
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
 """When the row was made."""
-
-NAME_PATTERN = "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
-"""Names of organizations, projects and providers: they stand in URLs and before the slash of ``provider/model``."""

@@ -4,7 +4,8 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
-from tollway.data.schema.columns import NAME_PATTERN, CreatedAt, Id
+from tollway.data.schema.columns import CreatedAt, Id
+from tollway.ids import NAME_PATTERN
 
 
 class Organization(Base):

@@ -6,7 +6,8 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, U
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
-from tollway.data.schema.columns import NAME_PATTERN, CreatedAt, Id, Reference
+from tollway.data.schema.columns import CreatedAt, Id, Reference
+from tollway.ids import NAME_PATTERN
 
 
 class Project(Base):

@@ -1,0 +1,1 @@
+"""What the control plane takes and gives, one file a noun."""
