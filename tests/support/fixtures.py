@@ -1,0 +1,36 @@
+"""Fixtures that share one stand-in provider and one running Tollway among all tests of a run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support import replies
+from support.gateway import Gateway, running
+from support.postgres import PostgresServer
+from support.standin import StandIn
+
+
+@pytest.fixture(scope="session")
+def standin() -> Iterator[StandIn]:
+    """The stand-in provider, with every script of `support.replies` under its name."""
+    with StandIn(replies.answer) as server:
+        for model, script in replies.scripts().items():
+            server.on(model, script)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A Tollway with short timeouts and small limits, in front of the stand-in; tests must not stop or break it."""
+    settings = {
+        "TOLLWAY_READ_TIMEOUT_S": "1.5",
+        "TOLLWAY_CONNECT_TIMEOUT_S": "2",
+        "TOLLWAY_BODY_TIMEOUT_S": "1.5",
+        "TOLLWAY_MAX_BODY_BYTES": str(1024 * 1024),
+        "TOLLWAY_MAX_REPLY_BYTES": str(2 * 1024 * 1024),
+        "TOLLWAY_DRAIN_INTERVAL_MS": "20",
+    }
+    with running(tmp_path_factory.mktemp("gateway") / "data", postgres_server.create(), standin, **settings) as started:
+        yield started
