@@ -1,8 +1,6 @@
 """A PostgreSQL server for the tests, and fresh databases on it."""
 
 import asyncio
-import importlib
-import importlib.util
 import itertools
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
+from tollway.services.migrate import migrate
 from tollway.supervisor.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres
 
 TEMPLATE = "tollway_template"
@@ -57,10 +56,7 @@ class PostgresServer:
 
     def _migrate_template(self) -> None:
         self._create(TEMPLATE, template="template1")
-        if importlib.util.find_spec("tollway.services.migrate"):
-            outcome = importlib.import_module("tollway.services.migrate").migrate(self._urls(TEMPLATE).owner)
-            if asyncio.iscoroutine(outcome):
-                self._run(outcome)
+        migrate(self._urls(TEMPLATE).owner)
         self._has_template = True
 
     def _urls(self, name: str) -> DatabaseUrls:

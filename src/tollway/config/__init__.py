@@ -18,6 +18,9 @@ from tollway.config.storage import StorageSettings
 CLIENT_VARIABLES = frozenset({"TOLLWAY_URL", "TOLLWAY_API_KEY"})
 """Variables of the command line as a client of a running server; they are not settings of the server."""
 
+READY_FD_VARIABLE = "TOLLWAY_READY_FD"
+"""Set by the supervisor for its children: the descriptor on which a child writes one line once it is ready."""
+
 
 class UnknownSettingError(ValueError):
     """A ``TOLLWAY_`` variable that no setting reads: most often a typing error."""
@@ -60,8 +63,9 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         pydantic.ValidationError: a value cannot be used.
     """
     known = variables()
+    accepted = {*known, *CLIENT_VARIABLES, READY_FD_VARIABLE}
     for name in os.environ:
-        if name.startswith("TOLLWAY_") and name not in known and name not in CLIENT_VARIABLES:
+        if name.startswith("TOLLWAY_") and name not in accepted:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else " See `docs/operator/settings.md`."
             message = f"{name} is not a setting of Tollway.{hint}"

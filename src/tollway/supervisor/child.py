@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from tollway.config import READY_FD_VARIABLE
 from tollway.supervisor import launch
 from tollway.supervisor.backoff import Backoff
 from tollway.supervisor.errors import ChildFailedError
@@ -20,9 +21,6 @@ _log = structlog.get_logger(__name__)
 _READY_POLL_S = 0.005
 _LINES_KEPT = 20
 _LINE_MAX_BYTES = 64 * 1024
-
-READY_FD_VARIABLE = "READY_FD"
-"""Names the file descriptor on which a child that announces itself writes one line when it is ready."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class ChildSpec:
         environment: the child's whole environment; ``None`` for the supervisor's own.
         user: the user to become; ``None`` to stay.
         inherited_fds: file descriptors that stay open in the child.
-        announces_ready: the child writes a line to the descriptor named in ``READY_FD``.
+        announces_ready: the child writes a line to the descriptor named in ``TOLLWAY_READY_FD``.
         is_ready: asked with the child's process id every few milliseconds until it says yes.
         before_start: runs before each start.
         on_line: takes each line of the child's output; ``None`` passes the output through.
@@ -71,14 +69,19 @@ class ChildSpec:
 
 
 class Child:
-    """One child process over all its lives. `start` and `stop` are each called once, from one event loop."""
+    """One child process over all its lives. `start` and `stop` are each called once, from one event loop.
+
+    Attributes:
+        starts: lives so far.
+        ready: whether the present life is ready.
+    """
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
         self.starts = 0
         self._process: asyncio.subprocess.Process | None = None
         self._ready_fd: int | None = None
-        self._ready = asyncio.Event()
+        self.ready = False
         self._stopping = asyncio.Event()
         self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
         self._pump: asyncio.Task[None] | None = None
@@ -116,10 +119,6 @@ class Child:
         finally:
             await self.stop()
 
-    async def wait_ready(self) -> None:
-        """Wait until the present or the next life is ready."""
-        await self._ready.wait()
-
     def begin_stop(self) -> None:
         """Ask it to stop, and do not start it again. Does not wait."""
         if not self._stopping.is_set():
@@ -143,8 +142,7 @@ class Child:
         backoff = Backoff()
         while self._process:
             code = await self._process.wait()
-            was_ready = self._ready.is_set()
-            self._ready.clear()
+            was_ready, self.ready = self.ready, False
             if self._stopping.is_set():
                 return
             delay_s = backoff.delay_s(was_ready=was_ready)
@@ -204,7 +202,7 @@ class Child:
                 os.set_blocking(read_fd, False)
             while self.pid is not None and loop.time() < give_up_at and not self._stopping.is_set():
                 if self._is_ready(self.pid, read_fd):
-                    self._ready.set()
+                    self.ready = True
                     return True
                 await asyncio.sleep(_READY_POLL_S)
             return False
