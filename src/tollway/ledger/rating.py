@@ -26,6 +26,10 @@ one. The same as in genai-prices, where a count without a price stays inside its
 FREE_UNLESS_PRICED = frozenset({"requests"})
 """Every request is one request; only a few providers charge for that, and they say so."""
 
+COVERED_BY = {"web_searches": "requests"}
+"""A kind without a price that the price of another one includes: a provider that charges per request because it searches
+(Perplexity's Sonar) does not charge per search."""
+
 
 class Charge(msgspec.Struct, frozen=True):
     """What one request costs.
@@ -54,7 +58,7 @@ def rate(usage: Usage, sheet: PriceSheet) -> Charge:
         if found is None:
             found = _fallback(kind, rates)
             if found is None:
-                priced = priced and kind in FREE_UNLESS_PRICED
+                priced = priced and _is_included(kind, rates)
                 continue
         price = tier_price(found, usage.input_total) if found.tiers else found.price
         amount = charge(quantity, price)
@@ -79,9 +83,9 @@ def missing_kinds(usage: Usage, sheet: PriceSheet) -> tuple[str, ...]:
         kind
         for kind in KINDS
         if getattr(usage, kind)
-        and kind not in FREE_UNLESS_PRICED
         and kind not in sheet.rates
         and _fallback(kind, sheet.rates) is None
+        and not _is_included(kind, sheet.rates)
     )
 
 
@@ -91,3 +95,7 @@ def _fallback(kind: str, rates: dict[str, Rate]) -> Rate | None:
         if found is not None:
             return found
     return None
+
+
+def _is_included(kind: str, rates: dict[str, Rate]) -> bool:
+    return kind in FREE_UNLESS_PRICED or COVERED_BY.get(kind) in rates

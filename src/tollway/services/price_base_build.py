@@ -1,0 +1,148 @@
+"""Turns genai-prices into our base book. Run as a process of its own: it writes the book, as MessagePack, to stdout.
+
+Importing genai-prices takes 0.6 s and 28 MB, which a worker need not carry: it reads the finished book instead. Its
+updater is never started, so nothing here touches the network.
+"""
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
+from decimal import Decimal
+
+import msgspec
+from genai_prices import __version__, types
+from genai_prices.data import providers
+
+from tollway.ledger.money import pico_from_usd
+from tollway.ledger.price import Rate
+from tollway.ledger.price_base import BaseBook, BaseModel, BaseProvider, Match, When, Window
+
+PER_MILLION = 1
+PER_THOUSAND = 1_000
+
+DIMENSIONS: dict[str, tuple[str, int]] = {
+    "input_mtok": ("input", PER_MILLION),
+    "cache_read_mtok": ("cache_read", PER_MILLION),
+    "cache_write_mtok": ("cache_write_5m", PER_MILLION),
+    "cache_write_1h_mtok": ("cache_write_1h", PER_MILLION),
+    "input_audio_mtok": ("audio_input", PER_MILLION),
+    "cache_audio_read_mtok": ("audio_cache_read", PER_MILLION),
+    "input_image_mtok": ("image_input", PER_MILLION),
+    "output_mtok": ("output", PER_MILLION),
+    "output_reasoning_mtok": ("reasoning", PER_MILLION),
+    "output_audio_mtok": ("audio_output", PER_MILLION),
+    "output_image_mtok": ("image_output", PER_MILLION),
+    "output_citation_mtok": ("citation", PER_MILLION),
+    "requests_kcount": ("requests", PER_THOUSAND),
+    "web_searches_kcount": ("web_searches", PER_THOUSAND),
+}
+"""Price key of genai-prices → kind of usage, and what its price times this is per million units.
+
+``cache_write_mtok`` is the price of a write kept for the provider's shortest time (5 minutes)."""
+
+UNMAPPED: dict[str, str] = {
+    "cache_image_read_mtok": "realtime only; chat replies do not tell cached image tokens apart",
+    "input_video_mtok": "no surface reports video tokens",
+    "output_video_mtok": "no surface reports video tokens",
+    "audio_hours": "no audio surface",
+    "input_audio_hours": "no audio surface",
+    "input_mchars": "no speech surface",
+    "input_document_kpages": "no document surface",
+    "input_annotated_document_kpages": "no document surface",
+    "input_text_messages_kcount": "no surface counts messages",
+    "storage_searches_kcount": "file search is a tool of the responses API, which is not served yet",
+}
+"""Price keys that Tollway does not count, and why. A model with one of them says so in `PriceSheet.unmapped`; a model
+that has no other price has none at all, and is refused as not priced."""
+
+
+def build() -> BaseBook:
+    """The whole book."""
+    return BaseBook(f"genai-prices@{__version__}", tuple(_provider(each) for each in providers))
+
+
+def _provider(source: types.Provider) -> BaseProvider:
+    return BaseProvider(
+        id=source.id,
+        match=_match(source.provider_match) if source.provider_match else None,
+        models=tuple(_model(each) for each in source.models),
+        fallbacks=tuple(source.fallback_model_providers or ()),
+    )
+
+
+def _model(source: types.ModelInfo) -> BaseModel:
+    if isinstance(source.prices, types.ModelPrice):
+        windows: tuple[Window, ...] = (_window(None, source.prices),)
+    else:
+        windows = tuple(_window(each.constraint, each.prices) for each in source.prices)
+    # Other variants are chosen by what no surface offers (batch processing, Anthropic's speed, search types).
+    variants = tuple(
+        _window(each.constraint, each.prices, each.when["service_tier"])
+        for each in source.price_variants or ()
+        if each.when.keys() == {"service_tier"}
+    )
+    return BaseModel(source.id, _match(source.match), windows, variants)
+
+
+def _window(
+    constraint: types.StartDateConstraint | types.TimeOfDateConstraint | None,
+    prices: types.ModelPrice,
+    service_tier: str = "",
+) -> Window:
+    stated = {key: price for key, price in vars(prices).items() if price is not None}
+    return Window(
+        when=_when(constraint),
+        rates={DIMENSIONS[key][0]: _rate(price, DIMENSIONS[key][1]) for key, price in _mapped(stated)},
+        service_tier=service_tier,
+        unmapped=tuple(key for key in stated if key not in DIMENSIONS),
+    )
+
+
+def _mapped(
+    stated: dict[str, Decimal | types.TieredPrices],
+) -> Iterable[tuple[str, Decimal | types.TieredPrices]]:
+    return ((key, price) for key, price in stated.items() if key in DIMENSIONS)
+
+
+def _rate(price: Decimal | types.TieredPrices, factor: int) -> Rate:
+    if isinstance(price, types.TieredPrices):
+        tiers = tuple((each.start, pico_from_usd(each.price * factor)) for each in price.tiers)
+        return Rate(pico_from_usd(price.base * factor), tiers)
+    return Rate(pico_from_usd(price * factor))
+
+
+def _when(constraint: types.StartDateConstraint | types.TimeOfDateConstraint | None) -> When:
+    if constraint is None:
+        return When()
+    if isinstance(constraint, types.StartDateConstraint):
+        start = datetime.combine(constraint.start_date, time(), UTC)
+        return When(since=start.timestamp())
+    return When(daily=(_second_of_day(constraint.start_time), _second_of_day(constraint.end_time)))
+
+
+def _second_of_day(at: time) -> int:
+    """Seconds after midnight UTC; a time without a zone is in UTC."""
+    moment = datetime.combine(datetime(1970, 1, 2, tzinfo=UTC), at, at.tzinfo or UTC)
+    return int(moment.timestamp()) % 86_400
+
+
+def _match(clause: types.MatchLogic) -> Match:  # noqa: PLR0911 - one return a clause
+    match clause:
+        case types.ClauseEquals(text):
+            return Match("equals", text.lower())
+        case types.ClauseStartsWith(text):
+            return Match("starts_with", text.lower())
+        case types.ClauseEndsWith(text):
+            return Match("ends_with", text.lower())
+        case types.ClauseContains(text):
+            return Match("contains", text.lower())
+        case types.ClauseRegex(text):
+            return Match("regex", text)
+        case types.ClauseOr(parts):
+            return Match("or", parts=tuple(_match(part) for part in parts))
+        case types.ClauseAnd(parts):
+            return Match("and", parts=tuple(_match(part) for part in parts))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.msgpack.encode(build()))
