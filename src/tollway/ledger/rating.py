@@ -27,8 +27,8 @@ FREE_UNLESS_PRICED = frozenset({"requests"})
 """Every request is one request; only a few providers charge for that, and they say so."""
 
 COVERED_BY = {"web_searches": "requests"}
-"""A kind without a price that the price of another one includes: a provider that charges per request because it searches
-(Perplexity's Sonar) does not charge per search."""
+"""A kind without a price that the price of another one includes: a provider that charges per request, searching
+included, does not charge per search."""
 
 
 class Charge(msgspec.Struct, frozen=True):

@@ -75,7 +75,7 @@ def _model(source: types.ModelInfo) -> BaseModel:
         windows: tuple[Window, ...] = (_window(None, source.prices),)
     else:
         windows = tuple(_window(each.constraint, each.prices) for each in source.prices)
-    # Other variants are chosen by what no surface offers (batch processing, Anthropic's speed, search types).
+    # Other variants are chosen by what no surface offers (batch processing, speed modes, search types).
     variants = tuple(
         _window(each.constraint, each.prices, each.when["service_tier"])
         for each in source.price_variants or ()

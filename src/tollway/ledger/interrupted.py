@@ -1,0 +1,51 @@
+"""The entry of a request whose worker died before it ended."""
+
+from tollway.ledger.entry import ChargeLine, EntryOpen, LedgerEntry, Outcome, UsageSource
+from tollway.ledger.money import charge
+from tollway.ledger.usage import Usage
+
+BYTES_PER_TOKEN = 4
+"""Bytes of request body per input token, on the average of English text: an estimate, and marked as one."""
+
+
+def interrupted_entry(record: EntryOpen) -> LedgerEntry:
+    """Charge the estimated input, at the price that was known when the request was admitted.
+
+    What the provider answered, if anything, is not known to anybody here, so no output is charged. Status 0: the caller
+    got none. Without a known price the entry is unpriced, not free.
+    """
+    usage = Usage(input=-(-record.input_bytes // BYTES_PER_TOKEN))
+    lines: tuple[ChargeLine, ...] = ()
+    if record.input_price is not None:
+        amount = charge(usage.input, record.input_price)
+        lines = (ChargeLine("input", usage.input, record.input_price, amount, record.input_price_ref),)
+    return LedgerEntry(
+        entry_id=record.entry_id,
+        request_id=record.request_id,
+        admitted_at_us=record.admitted_at_us,
+        organization_id=record.organization_id,
+        project_id=record.project_id,
+        key_id=record.key_id,
+        surface=record.surface,
+        model_asked=record.model_asked,
+        provider=record.provider,
+        model_sent=record.model_sent,
+        model_answered="",
+        user_tag=record.user_tag,
+        tags=record.tags,
+        stream=record.stream,
+        outcome=Outcome.INTERRUPTED,
+        status=0,
+        error="interrupted",
+        attempts=(),
+        usage=usage,
+        usage_source=UsageSource.ESTIMATED,
+        priced=record.input_price is not None,
+        charge=sum(line.amount for line in lines),
+        lines=lines,
+        provider_cost=None,
+        duration_us=0,
+        first_byte_us=None,
+        request_bytes=record.input_bytes,
+        response_bytes=0,
+    )
