@@ -11,8 +11,8 @@ import msgspec
 class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Disjoint counts. Units: tokens, except ``images`` (generated images), ``requests`` and ``web_searches``.
 
-    ``citation`` are output tokens spent on citing sources, which some providers price apart; ``web_searches`` are searches
-    the provider made for this request and bills one by one.
+    ``citation`` are output tokens spent on citing sources, which some providers price apart; ``web_searches`` are
+    searches the provider made for this request and bills one by one.
 
     Append new kinds at the end only: the journal stores this by position.
     """
