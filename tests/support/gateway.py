@@ -88,7 +88,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        wait_until(self._ready, timeout_s=START_TIMEOUT_S, what=f"Tollway to be ready; its log: {self.log_path}")
+        wait_until(self._ready, within_s=START_TIMEOUT_S, what=f"Tollway to be ready; its log: {self.log_path}")
         keys = json.loads((self.data_dir / "first_keys.json").read_text())
         self.admin_key, self.project_key = keys["admin_key"], keys["project_key"]
         return self
