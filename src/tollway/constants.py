@@ -10,7 +10,7 @@ CATALOG_SWEEP_INTERVAL_S = 15.0
 """The catalog and the cached keys are read again this often, in case a notification was lost."""
 DISCONNECT_WATCH_DELAY_S = 0.05
 """A request that has waited this long for upstream also watches for its caller leaving; faster ones save the task."""
-SSE_EVENT_MAX_BYTES = 8 * 1024 * 1024
+SSE_EVENT_MAX_BYTES = 1024 * 1024
 """Longest single event of a stream that is searched for usage; longer ones pass by unread."""
 TAGS_MAX = 32
 """Tags of one request; OpenAI allows 16 metadata pairs, the header may add as many."""

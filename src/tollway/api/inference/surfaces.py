@@ -1,0 +1,12 @@
+"""The surfaces of the data plane that ask a model: one row each, over the one pipeline."""
+
+from tollway.routing.call import Surface
+
+_ROWS = (
+    Surface("chat", "/v1/chat/completions", "/chat/completions", ("messages",), streams=True),
+    Surface("completions", "/v1/completions", "/completions", ("prompt",), streams=True),
+    Surface("embeddings", "/v1/embeddings", "/embeddings", ("input",), streams=False),
+)
+
+SURFACES: dict[str, Surface] = {row.path: row for row in _ROWS}
+"""Path → surface."""

@@ -1,0 +1,42 @@
+"""The texts that a request sends to a model, for an estimate when the provider did not count."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from tollway.routing.call import Call
+
+_FIELDS = ("messages", "prompt", "input", "tools", "functions", "response_format")
+_decode = msgspec.json.Decoder().decode
+_MAX_DEPTH = 64
+"""Deeper text is not looked for: no provider's message nests this far."""
+
+
+def prompt_texts(call: Call) -> list[str]:
+    """All text of the fields that become input tokens. Images, audio and files are not texts and count nothing here."""
+    texts: list[str] = []
+    for name in _FIELDS:
+        raw = call.fields.get(name)
+        if raw is None:
+            continue
+        try:
+            texts.extend(_texts(_decode(raw), 0))
+        except (msgspec.DecodeError, RecursionError):
+            texts.append(bytes(raw).decode(errors="replace"))
+    return texts
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        if not value.startswith("data:"):
+            yield value
+    elif depth >= _MAX_DEPTH:
+        return
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, depth + 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name not in {"image_url", "input_audio", "file"}:
+                yield from _texts(item, depth + 1)

@@ -1,0 +1,93 @@
+"""A whole reply of the OpenAI dialect: what metering needs of it. The body itself goes to the caller untouched."""
+
+import msgspec
+
+
+class Reply(msgspec.Struct):
+    """The parts of a reply that are read.
+
+    Attributes:
+        model: the model that answered, empty if not said.
+        usage: the raw usage object, ``None`` if absent or null.
+    """
+
+    model: str = ""
+    usage: msgspec.Raw | None = None
+
+
+class _Wire(msgspec.Struct):
+    model: str | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Choice(msgspec.Struct):
+    message: msgspec.Raw = msgspec.Raw(b"null")
+    text: str | None = None
+
+
+class _Choices(msgspec.Struct):
+    choices: list[_Choice] = []
+
+
+class _Text(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: msgspec.Raw = msgspec.Raw(b"")
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+_decode_choices = msgspec.json.Decoder(_Choices).decode
+_decode_text = msgspec.json.Decoder(_Text).decode
+_decode_mapping = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_model = msgspec.json.Decoder(str).decode
+
+
+def parse_reply(body: bytes) -> Reply | None:
+    """Read a reply; ``None`` if it is not a JSON object.
+
+    A ``model`` of the wrong type costs only the model: the usage is still read.
+    """
+    try:
+        wire = _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return _parse_odd(body)
+    usage = wire.usage if bytes(wire.usage) != b"null" else None
+    return Reply(model=wire.model or "", usage=usage)
+
+
+def _parse_odd(body: bytes) -> Reply | None:
+    try:
+        fields = _decode_mapping(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    try:
+        model = _decode_model(fields.get("model", msgspec.Raw(b'""')))
+    except msgspec.DecodeError:
+        model = ""
+    usage = fields.get("usage")
+    return Reply(model=model, usage=usage if usage is not None and bytes(usage) != b"null" else None)
+
+
+def reply_texts(body: bytes) -> list[str]:
+    """The generated texts of a whole reply, for an estimate when the provider did not count."""
+    try:
+        choices = _decode_choices(body).choices
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    texts: list[str] = []
+    for choice in choices:
+        if choice.text:
+            texts.append(choice.text)
+        texts.extend(message_texts(choice.message))
+    return texts
+
+
+def message_texts(raw: msgspec.Raw) -> list[str]:
+    """The texts of a ``message`` or a ``delta``: content, reasoning, refusal, tool calls as JSON."""
+    try:
+        text = _decode_text(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    parts = [text.content, text.reasoning_content, text.refusal, bytes(text.tool_calls).decode(errors="replace")]
+    return [part for part in parts if part]

@@ -1,0 +1,235 @@
+"""A stream of the OpenAI dialect, read while it passes.
+
+Events go on as soon as they are whole; nothing else is held back but the end mark, so that the ledger entry can be
+written before the caller has the last byte. Source for the framing: WHATWG HTML, "Server-sent events", section 9.2.6.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from tollway.constants import SSE_EVENT_MAX_BYTES
+from tollway.providers.openai_compatible.reply import message_texts
+
+# An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
+_EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_NULL_USAGE = (b'"usage":null', b'"usage": null')
+_KEPT_MAX_BYTES = 1 << 20
+"""Delivered bytes kept for an estimate in case the provider never counts; what comes after is counted by length."""
+
+
+class _Choice(msgspec.Struct):
+    delta: msgspec.Raw = msgspec.Raw(b"null")
+    text: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    model: str | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    x_groq: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"null")
+    choices: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _GroqPart(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_groq = msgspec.json.Decoder(_GroqPart | None).decode
+_decode_choices = msgspec.json.Decoder(list[_Choice]).decode
+
+
+def event_data(event: bytes) -> bytes:
+    """The payload of one event: its ``data`` lines, joined with line feeds."""
+    lines = []
+    for line in _LINE_END.split(event):
+        if line.startswith(b"data:"):
+            value = line[5:]
+            lines.append(value[1:] if value.startswith(b" ") else value)
+    return b"\n".join(lines)
+
+
+def split_events(block: bytes) -> Iterator[bytes]:
+    """The events of a block, each with its end, in order; their concatenation is the block."""
+    start = 0
+    for match in _EVENT_END.finditer(block):
+        yield block[start : match.end()]
+        start = match.end()
+    if start < len(block):
+        yield block[start:]
+
+
+class StreamParser:
+    """Reads one stream.
+
+    Attributes:
+        model: the model that answers, empty until said.
+        usage: the raw usage object, ``None`` until it came.
+        done: whether the end mark ``[DONE]`` came.
+        failed: whether the provider reported an error inside the stream.
+    """
+
+    __slots__ = (
+        "_end",
+        "_kept",
+        "_kept_bytes",
+        "_oversized",
+        "_remove_usage",
+        "_tail",
+        "done",
+        "failed",
+        "model",
+        "usage",
+    )
+
+    def __init__(self, *, remove_usage: bool) -> None:
+        """Args: remove_usage: whether the chunk that carries nothing but usage is kept from the caller."""
+        self._remove_usage = remove_usage
+        self._tail = b""
+        self._end = b""
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._oversized = False
+        self.model = ""
+        self.usage: msgspec.Raw | None = None
+        self.done = False
+        self.failed = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take bytes as they came; return the bytes to pass on now. Once `done`, the end waits in `take_end`."""
+        if self.done:
+            self._end += chunk
+            return b""
+        if self._oversized:
+            return self._skip(chunk)
+        data = self._tail + chunk if self._tail else chunk
+        end = len(data) if data.endswith(b"\n\n") else _last_event_end(data)
+        if end == len(data):
+            self._tail = b""
+            return self._read(data)
+        passed = self._read(data[:end]) if end else b""
+        self._tail = b"" if self.done else data[end:]
+        if self.done:
+            self._end += data[end:]
+        elif len(self._tail) > SSE_EVENT_MAX_BYTES:
+            self._oversized = True
+            passed += self._tail
+            self._tail = b""
+        return passed
+
+    def _skip(self, chunk: bytes) -> bytes:
+        """Pass an event on that is too long to be searched, up to its end."""
+        found = _EVENT_END.search(chunk)
+        if found is None:
+            return chunk
+        self._oversized = False
+        return chunk[: found.end()] + self.feed(chunk[found.end() :])
+
+    def take_end(self) -> bytes:
+        """What is left to pass on when the stream has ended: the end mark, or an unfinished event."""
+        rest = self._end + self._tail
+        self._end = self._tail = b""
+        return rest
+
+    def delivered_texts(self) -> list[str]:
+        """The generated texts that passed, for an estimate."""
+        texts: list[str] = []
+        for block in self._kept:
+            for event in split_events(block):
+                chunk = _chunk(event_data(event))
+                if chunk is not None:
+                    texts.extend(_chunk_texts(chunk))
+        if self._kept_bytes > _KEPT_MAX_BYTES:
+            texts.append(" " * (self._kept_bytes - _KEPT_MAX_BYTES))
+        return texts
+
+    def _keep(self, block: bytes) -> None:
+        if self._kept_bytes <= _KEPT_MAX_BYTES:
+            self._kept.append(block)
+        self._kept_bytes += len(block)
+
+    def _read(self, block: bytes) -> bytes:
+        """Look into whole events; return those to pass on."""
+        if self.model and b"[DONE]" not in block and b'"error"' not in block and not _may_hold_usage(block):
+            self._keep(block)
+            return block
+        passed: list[bytes] = []
+        rest = block
+        for event in split_events(block):
+            if self._read_event(event):
+                passed.append(event)
+            if self.done:
+                self._end = rest
+                break
+            rest = rest[len(event) :]
+        out = b"".join(passed)
+        self._keep(out)
+        return out
+
+    def _read_event(self, event: bytes) -> bool:
+        """Take in one event; return whether it goes on to the caller now."""
+        data = event_data(event)
+        if data == b"[DONE]":
+            self.done = True
+            return False
+        chunk = _chunk(data)
+        if chunk is None:
+            return True
+        if chunk.model and not self.model:
+            self.model = chunk.model
+        if bytes(chunk.error) != b"null":
+            self.failed = True
+        usage = _usage(chunk)
+        if usage is None:
+            return True
+        self.usage = usage
+        return not (self._remove_usage and bytes(chunk.choices) in {b"[]", b"null"})
+
+
+def _last_event_end(data: bytes) -> int:
+    """The offset behind the last whole event, 0 if none is whole."""
+    position = data.rfind(b"\n\n")
+    if position >= 0 and b"\r" not in data:
+        return position + 2
+    end = 0
+    for match in _EVENT_END.finditer(data):
+        end = match.end()
+    return end
+
+
+def _may_hold_usage(block: bytes) -> bool:
+    found = block.count(b'"usage"')
+    return found > 0 and found != sum(block.count(null) for null in _NULL_USAGE)
+
+
+def _chunk(data: bytes) -> _Chunk | None:
+    try:
+        return _decode_chunk(data) if data else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _usage(chunk: _Chunk) -> msgspec.Raw | None:
+    if bytes(chunk.usage) != b"null":
+        return chunk.usage
+    try:
+        part = _decode_groq(chunk.x_groq)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return part.usage if part is not None and bytes(part.usage) != b"null" else None
+
+
+def _chunk_texts(chunk: _Chunk) -> list[str]:
+    try:
+        choices = _decode_choices(chunk.choices)
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    texts: list[str] = []
+    for choice in choices:
+        if choice.text:
+            texts.append(choice.text)
+        texts.extend(message_texts(choice.delta))
+    return texts

@@ -1,0 +1,102 @@
+"""The registry of providers: one row of data each.
+
+A row states who the provider is and what it can do; every capability is off unless stated. Only providers that speak the
+OpenAI dialect are rows today. `OPENAI_COMPATIBLE` serves any server that speaks it and has no row of its own.
+"""
+
+import msgspec
+
+from tollway.providers.usage.conventions import UsageConvention, convention_for
+
+
+class ProviderSpec(msgspec.Struct, frozen=True):
+    """What is true of a provider wherever it is used.
+
+    Attributes:
+        name: the default name of the provider in an organization, and the name of this row.
+        title: for people.
+        base_url: where its API lives, without a trailing slash; empty if every installation has its own.
+        dialect: the wire format it speaks.
+        key_variable: the environment variable from which its credential is taken at start; empty for none.
+        url_variable: the environment variable that holds its address, for providers that run at the user's.
+        price_provider: its name in the price book.
+        needs_key: whether it refuses calls without a credential.
+        stream_usage_option: whether it understands ``stream_options.include_usage``. Without it the provider either
+            always sends usage at the end of a stream, or never (then usage is estimated).
+        usage: how it counts.
+    """
+
+    name: str
+    title: str
+    base_url: str
+    usage: UsageConvention
+    dialect: str = "openai"
+    key_variable: str = ""
+    url_variable: str = ""
+    price_provider: str = ""
+    needs_key: bool = False
+    stream_usage_option: bool = False
+
+
+def _hosted(  # a row of the table below
+    name: str, title: str, base_url: str, key_variable: str, *, price_provider: str = "", stream_usage: bool = True
+) -> ProviderSpec:
+    return ProviderSpec(
+        name=name,
+        title=title,
+        base_url=base_url,
+        usage=convention_for(name),
+        key_variable=key_variable,
+        price_provider=price_provider or name,
+        needs_key=True,
+        stream_usage_option=stream_usage,
+    )
+
+
+OPENAI_COMPATIBLE = ProviderSpec(
+    name="openai_compatible",
+    title="Any server that speaks the OpenAI API",
+    base_url="",
+    usage=convention_for("openai_compatible"),
+    stream_usage_option=True,
+)
+
+LOCAL = ProviderSpec(
+    name="local",
+    title="The demo model beside Tollway",
+    base_url="",
+    usage=convention_for("local"),
+    price_provider="local",
+    stream_usage_option=True,
+)
+
+OLLAMA = ProviderSpec(
+    name="ollama",
+    title="Ollama",
+    base_url="http://127.0.0.1:11434/v1",
+    usage=convention_for("ollama"),
+    url_variable="OLLAMA_HOST",
+    price_provider="ollama",
+    stream_usage_option=True,
+)
+
+_ROWS = (
+    _hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+    _hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+    # Mistral refuses unknown fields and sends usage in the last chunk of every stream:
+    # https://docs.mistral.ai/api/#tag/chat
+    _hosted("mistral", "Mistral AI", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", stream_usage=False),
+    _hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+    _hosted("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    _hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", price_provider="x-ai"),
+    _hosted("together", "Together AI", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    _hosted("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
+    _hosted("cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+    _hosted("perplexity", "Perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", stream_usage=False),
+    OLLAMA,
+    LOCAL,
+    OPENAI_COMPATIBLE,
+)
+
+REGISTRY: dict[str, ProviderSpec] = {row.name: row for row in _ROWS}
+"""Name → row."""

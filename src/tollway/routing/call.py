@@ -1,0 +1,45 @@
+"""The one internal form of a request to a model, whatever dialect it came in, and of the endpoint it came to."""
+
+import msgspec
+
+
+class Surface(msgspec.Struct, frozen=True):
+    """One endpoint that asks a model.
+
+    Attributes:
+        name: what the ledger calls it.
+        path: where callers find it.
+        upstream_path: where a provider of the same dialect has it, below its base URL.
+        required: fields that the body must have besides ``model``.
+        streams: whether it can be asked for a stream.
+    """
+
+    name: str
+    path: str
+    upstream_path: str
+    required: tuple[str, ...]
+    streams: bool
+
+
+class Call(msgspec.Struct):
+    """A parsed request. The body is decoded at its top level only: every value keeps the text it came in.
+
+    Attributes:
+        surface: name of the surface, for instance ``chat``.
+        model: the model as the caller named it.
+        fields: the top level of the body, values raw.
+        body: the bytes as they came.
+        stream: whether the caller asked for a stream.
+        wants_usage: whether the caller asked for usage at the end of the stream.
+        user_tag: the end user the caller names, empty if none.
+        tags: sorted ``(name, value)`` pairs from ``metadata`` and ``x-tollway-tags``.
+    """
+
+    surface: str
+    model: str
+    fields: dict[str, msgspec.Raw]
+    body: bytes
+    stream: bool = False
+    wants_usage: bool = False
+    user_tag: str = ""
+    tags: tuple[tuple[str, str], ...] = ()

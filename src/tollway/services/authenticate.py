@@ -1,0 +1,134 @@
+"""Who is it? The key's digest is looked up in memory; only a key never seen before asks the database."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tollway.constants import KEY_CACHE_ENTRIES, UNKNOWN_KEY_CACHE_ENTRIES, UNKNOWN_KEY_TTL_S
+from tollway.errors import (
+    AuthenticationError,
+    ExpiredKeyError,
+    MissingKeyError,
+    PermissionDeniedError,
+    RevokedKeyError,
+)
+from tollway.identity.key import digest
+from tollway.identity.principal import Principal, Scope
+
+KEY_MAX_BYTES = 256
+_HOW_TO_SEND = "Send it as `Authorization: Bearer tw-…`."
+
+_V = TypeVar("_V")
+FindKey = Callable[[bytes], Awaitable[Principal | None]]
+
+
+class Authenticator:
+    """Checks keys against a bounded cache of digests in front of the database.
+
+    The key itself is never kept. A digest that is equal is equal in all 256 bits, and without the pepper nobody can
+    choose digests, so that the time of the dictionary look-up tells an attacker nothing about a key.
+    """
+
+    def __init__(self, pepper: bytes, find: FindKey) -> None:
+        self._pepper = pepper
+        self._find = find
+        self._known: dict[bytes, Principal] = {}
+        self._unknown: dict[bytes, float] = {}
+        self._generation = 0
+
+    def cached(self, key: bytes) -> Principal | None:
+        """The principal of a key that is in memory and still valid, else ``None``. Never waits.
+
+        Raises:
+            ExpiredKeyError, RevokedKeyError: the key was valid once.
+        """
+        principal = self._known.get(digest(self._pepper, key))
+        if principal is not None and (principal.expires_at is not None or principal.revoked_at is not None):
+            _require_alive(principal)
+        return principal
+
+    async def authenticate(self, key: bytes) -> Principal:
+        """The principal of a key, from memory or from the database.
+
+        Raises:
+            MissingKeyError, AuthenticationError, ExpiredKeyError, RevokedKeyError: the caller is not known.
+            DatabaseUnavailableError: the key is not in memory and could not be looked up.
+        """
+        if not key:
+            raise MissingKeyError("No key was sent.", next_step=_HOW_TO_SEND)
+        if len(key) > KEY_MAX_BYTES:
+            raise _unknown_key()
+        principal = self.cached(key)
+        if principal is not None:
+            return principal
+        fingerprint = digest(self._pepper, key)
+        if self._unknown.get(fingerprint, 0.0) > time.monotonic():
+            raise _unknown_key()
+        generation = self._generation
+        principal = await self._find(fingerprint)
+        if principal is None:
+            _put(self._unknown, fingerprint, time.monotonic() + UNKNOWN_KEY_TTL_S, UNKNOWN_KEY_CACHE_ENTRIES)
+            raise _unknown_key()
+        _require_alive(principal)
+        if generation == self._generation:  # else a change was announced while we read: this answer may be old
+            _put(self._known, fingerprint, principal, KEY_CACHE_ENTRIES)
+        return principal
+
+    def forget_key(self, key_id: str) -> None:
+        """Drop one key, so that its next use reads the database; also forget which keys were unknown."""
+        self._generation += 1
+        self._unknown.clear()
+        for fingerprint in [found for found, principal in self._known.items() if principal.key_id == key_id]:
+            del self._known[fingerprint]
+
+    async def refresh(self) -> None:
+        """Read every cached key again, in case an announcement was lost. Keys stay usable meanwhile.
+
+        Raises:
+            DatabaseUnavailableError: the database is away; what was not read yet stays as it is.
+        """
+        self._unknown.clear()
+        for fingerprint in list(self._known):
+            principal = await self._find(fingerprint)
+            if principal is None:
+                self._known.pop(fingerprint, None)
+            elif fingerprint in self._known:
+                self._known[fingerprint] = principal
+
+
+def key_from_headers(authorization: bytes, api_key: bytes) -> bytes:
+    """The key in ``Authorization: Bearer …``, else in ``x-api-key``; empty if neither holds one."""
+    if authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip()
+    return api_key.strip()
+
+
+def require_scope(principal: Principal, scope: Scope) -> None:
+    """Refuse a principal that lacks the scope.
+
+    Raises:
+        PermissionDeniedError: it lacks it.
+    """
+    if scope not in principal.scopes:
+        raise PermissionDeniedError(
+            f"This key does not have the scope `{scope}`.", next_step="Use a key that has it; scopes are fixed at creation."
+        )
+
+
+def _require_alive(principal: Principal) -> None:
+    now = time.time()
+    if principal.revoked_at is not None and principal.revoked_at <= now:
+        raise RevokedKeyError("This key was revoked.", next_step="Ask an administrator for a new one.")
+    if principal.expires_at is not None and principal.expires_at <= now:
+        raise ExpiredKeyError("This key has expired.", next_step="Ask an administrator for a new one.")
+
+
+def _unknown_key() -> AuthenticationError:
+    return AuthenticationError("This key is not known here.", next_step=f"Check that it is complete. {_HOW_TO_SEND}")
+
+
+def _put(cache: dict[bytes, _V], key: bytes, value: _V, limit: int) -> None:
+    """Add to a bounded cache; the oldest entry makes room."""
+    if len(cache) >= limit:
+        del cache[next(iter(cache))]
+    cache[key] = value

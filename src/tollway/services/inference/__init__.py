@@ -1,0 +1,1 @@
+"""The one pipeline that every surface of the data plane goes through."""

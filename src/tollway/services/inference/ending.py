@@ -1,0 +1,82 @@
+"""How a request that did not end well is entered in the ledger."""
+
+from tollway.errors import TollwayError, UpstreamTimeoutError, UpstreamUnreachableError
+from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
+from tollway.providers.adapter import ADAPTERS, Answer
+from tollway.providers.transport import UpstreamCutError
+from tollway.services.inference.exchange import Caller, Exchange
+from tollway.services.inference.record import Recorder
+
+CLIENT_LEFT_STATUS = 499
+"""nginx's status for a caller that closed the connection; only ever logged."""
+
+_OUTCOMES: tuple[tuple[type[TollwayError], Outcome], ...] = (
+    (UpstreamUnreachableError, Outcome.UPSTREAM_UNREACHABLE),
+    (UpstreamTimeoutError, Outcome.UPSTREAM_TIMEOUT),
+)
+_MAYBE_BILLED = (UpstreamTimeoutError, UpstreamCutError)
+"""Faults after which the provider may have worked for us all the same."""
+
+
+def estimate(exchange: Exchange, delivered: list[str], *, model: str = "") -> Answer:
+    """Our own count of what went in and what came out."""
+    adapter = ADAPTERS[exchange.spec.dialect]
+    return Answer(model, adapter.estimate(exchange.call, delivered))
+
+
+def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -> None:
+    """Enter a request that failed before the caller had a status. Does nothing if it is entered already."""
+    if exchange.settled:
+        return
+    outcome = next((found for kind, found in _OUTCOMES if isinstance(error, kind)), None)
+    if outcome is None:
+        outcome = Outcome.INTERNAL_ERROR if error.code == TollwayError.code else Outcome.UPSTREAM_ERROR
+    exchange.end_attempt(exchange.status, error.code)
+    billed = isinstance(error, _MAYBE_BILLED)
+    recorder.settle(
+        exchange,
+        outcome=outcome,
+        status=error.status,
+        error=error.code,
+        answer=estimate(exchange, []) if billed else None,
+        source=UsageSource.ESTIMATED if billed else UsageSource.NONE,
+    )
+
+
+def settle_left(recorder: Recorder, exchange: Exchange, caller: Caller, answer: Answer | None = None) -> None:
+    """Enter a request whose caller left, or that the stopping worker cut. The upstream exchange was cancelled.
+
+    Args:
+        recorder: writes the entry.
+        exchange: the request.
+        caller: tells whether it was the caller who left.
+        answer: the provider's own count, if it came before the end.
+    """
+    if exchange.settled:
+        return
+    outcome = Outcome.CLIENT_LEFT if caller.left else Outcome.INTERRUPTED
+    exchange.end_attempt(exchange.status, outcome.value)
+    counted = answer is not None and answer.usage is not None
+    recorder.settle(
+        exchange,
+        outcome=outcome,
+        status=CLIENT_LEFT_STATUS if caller.left else exchange.status,
+        error=outcome.value,
+        answer=answer if counted else estimate(exchange, []),
+        source=UsageSource.PROVIDER if counted else UsageSource.ESTIMATED,
+    )
+
+
+def settle_stream(
+    recorder: Recorder, exchange: Exchange, answer: Answer, source: UsageSource, error: str
+) -> LedgerEntry:
+    """Enter a stream that ended, whole (no error) or cut."""
+    exchange.end_attempt(exchange.status, error)
+    return recorder.settle(
+        exchange,
+        outcome=Outcome.STREAM_CUT if error else Outcome.OK,
+        status=exchange.status,
+        error=error,
+        answer=answer,
+        source=source,
+    )

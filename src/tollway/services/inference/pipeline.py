@@ -1,0 +1,133 @@
+"""The one pipeline: authenticate → hold → read → plan → journal → attempt → rate → journal. Every surface goes through it.
+
+Nothing here asks PostgreSQL unless a key was never seen before. The entry of a request is written before its caller has
+the last byte, whatever happens to the caller, the provider or this worker.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tollway.errors import InternalError, TollwayError, UpstreamMalformedError
+from tollway.identity.principal import Scope
+from tollway.ledger.entry import Outcome, UsageSource
+from tollway.ledger.money import usd_text
+from tollway.providers.adapter import ADAPTERS, Answer, OpenAIAdapter
+from tollway.providers.transport import Transport, Upstream
+from tollway.services.authenticate import Authenticator, require_scope
+from tollway.services.inference.ending import estimate, settle_failed, settle_left
+from tollway.services.inference.exchange import Caller, Exchange, Inbound
+from tollway.services.inference.hold import Places
+from tollway.services.inference.plan import plan
+from tollway.services.inference.record import Recorder
+from tollway.services.inference.reply_headers import error_reply, is_event_stream, reply_headers
+from tollway.services.inference.stream_relay import relay_stream
+from tollway.services.live_catalog import LiveCatalog
+
+_OK_BELOW = 300
+
+
+class Pipeline:
+    """Runs requests. One a worker."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        live: LiveCatalog,
+        transport: Transport,
+        recorder: Recorder,
+        places: Places,
+        max_reply_bytes: int,
+        durable: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        """Args: durable: waits until the journal is on disk; ``None`` where a written entry is enough."""
+        self._authenticator = authenticator
+        self._live = live
+        self._transport = transport
+        self._recorder = recorder
+        self._places = places
+        self._max_reply_bytes = max_reply_bytes
+        self._durable = durable
+
+    async def run(self, inbound: Inbound, caller: Caller) -> None:
+        """Serve one request from its key to its last byte.
+
+        Raises:
+            TollwayError: it was refused, or failed before the caller had a status.
+            asyncio.CancelledError: the caller left or the worker stops; the entry is written.
+        """
+        principal = self._authenticator.cached(inbound.key) or await self._authenticator.authenticate(inbound.key)
+        require_scope(principal, Scope.INFERENCE)
+        with self._places:
+            call = inbound.parse(await caller.read_body())
+            exchange = plan(inbound, principal, call, self._live)
+            self._recorder.open(exchange)
+            try:
+                await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
+            except asyncio.CancelledError:
+                settle_left(self._recorder, exchange, caller)
+                raise
+            except TollwayError as error:
+                settle_failed(self._recorder, exchange, error)
+                raise
+            except Exception as error:  # a defect of ours must not lose the entry of a request that went upstream
+                fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
+                settle_failed(self._recorder, exchange, fault)
+                raise fault from error
+
+    async def _attempt(self, exchange: Exchange, adapter: OpenAIAdapter, caller: Caller) -> None:
+        """Ask the provider and answer the caller."""
+        request = adapter.build_request(
+            exchange.call,
+            surface=exchange.inbound.surface,
+            deployment=exchange.deployment,
+            spec=exchange.spec,
+            model=exchange.model_sent,
+        )
+        async with self._transport.post(
+            request.url, headers=request.headers, body=request.body, provider=exchange.deployment.name
+        ) as upstream:
+            exchange.status = upstream.status
+            if upstream.status < _OK_BELOW and exchange.call.stream and is_event_stream(upstream):
+                await caller.start(upstream.status, reply_headers(exchange, upstream))
+                await relay_stream(exchange, adapter, upstream, caller, self._recorder, self._durable)
+                return
+            body = await upstream.read_all(self._max_reply_bytes)
+        if upstream.status < _OK_BELOW:
+            await self._relay_reply(exchange, adapter, upstream, body, caller)
+        else:
+            await self._relay_error(exchange, upstream, body, caller)
+
+    async def _relay_reply(
+        self, exchange: Exchange, adapter: OpenAIAdapter, upstream: Upstream, body: bytes, caller: Caller
+    ) -> None:
+        """A whole reply: rate it, journal it, pass its bytes."""
+        answer = adapter.parse_reply(body, spec=exchange.spec)
+        if answer is None:
+            raise UpstreamMalformedError(
+                f"Provider {exchange.deployment.name!r} answered with something that is not a JSON object.",
+                next_step="Try again; if it lasts, the operator checks the provider's address.",
+            )
+        source = UsageSource.PROVIDER
+        if answer.usage is None:
+            source = UsageSource.ESTIMATED
+            answer = estimate(exchange, adapter.reply_texts(body), model=answer.model)
+        exchange.end_attempt(upstream.status, "")
+        exchange.passed(len(body))
+        entry = self._recorder.settle(
+            exchange, outcome=Outcome.OK, status=upstream.status, answer=answer, source=source
+        )
+        if self._durable is not None:
+            await self._durable()
+        headers = reply_headers(exchange, upstream, cost=usd_text(entry.charge), length=len(body))
+        await caller.start(upstream.status, headers)
+        await caller.finish(body)
+
+    async def _relay_error(self, exchange: Exchange, upstream: Upstream, body: bytes, caller: Caller) -> None:
+        """The provider refused: its status and its words go to the caller."""
+        exchange.end_attempt(upstream.status, "upstream_error")
+        status, body = error_reply(exchange.deployment.name, upstream, body)
+        exchange.passed(len(body))
+        self._recorder.settle(exchange, outcome=Outcome.UPSTREAM_ERROR, status=status, error="upstream_error")
+        await caller.start(status, reply_headers(exchange, upstream, cost="0", length=len(body), failed=True))
+        await caller.finish(body)

@@ -1,0 +1,174 @@
+"""Rate a request that ended and write its entry: once, whatever the end was."""
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from tollway.errors import JournalUnavailableError
+from tollway.ledger.entry import EntryOpen, LedgerEntry, Outcome, UsageSource
+from tollway.ledger.price import PriceSheet
+from tollway.ledger.rating import Charge, rate
+from tollway.ledger.usage import Usage
+from tollway.providers.adapter import Answer
+from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.plan import price_sheet
+from tollway.services.live_catalog import LiveCatalog
+
+_RETRY_INTERVAL_S = 1.0
+_NO_USAGE = Usage(requests=0)
+_NO_CHARGE = Charge(0, (), priced=True)
+
+
+class Journal(Protocol):
+    """What is needed of the journal; see `tollway.journal.writer.JournalWriter`."""
+
+    def open(self, record: EntryOpen, /) -> None:
+        """Note that a request is about to go upstream."""
+        ...
+
+    def close(self, record: LedgerEntry, /) -> None:
+        """Write the entry of a request that ended."""
+        ...
+
+
+class Observer(Protocol):
+    """Told of every entry: logs and metrics."""
+
+    def ended(self, entry: LedgerEntry) -> None:
+        """A request ended."""
+        ...
+
+
+class Recorder:
+    """Writes both records of a request to the journal."""
+
+    def __init__(self, journal: Journal, live: LiveCatalog, observer: Observer) -> None:
+        self._journal = journal
+        self._live = live
+        self._observer = observer
+        self._unwritten: deque[LedgerEntry] = deque()
+        self._retry: asyncio.TimerHandle | None = None
+
+    def open(self, exchange: Exchange) -> None:
+        """Journal that the request goes upstream now.
+
+        Raises:
+            JournalUnavailableError: it cannot be recorded, so it must not be served.
+        """
+        call, principal, sheet = exchange.call, exchange.principal, exchange.sheet
+        input_rate = sheet.rates.get("input") if sheet is not None else None
+        self._journal.open(
+            EntryOpen(
+                exchange.entry_id,
+                exchange.inbound.request_id,
+                exchange.admitted_at_us,
+                principal.organization_id,
+                principal.project_id,
+                principal.key_id,
+                exchange.inbound.surface.name,
+                call.model,
+                exchange.deployment.name,
+                exchange.model_sent,
+                call.user_tag,
+                call.tags,
+                call.stream,
+                len(call.body),
+                input_rate.price if input_rate is not None else None,
+                input_rate.ref if input_rate is not None else "",
+            )
+        )
+
+    def settle(
+        self,
+        exchange: Exchange,
+        *,
+        outcome: Outcome,
+        status: int,
+        error: str = "",
+        answer: Answer | None = None,
+        source: UsageSource = UsageSource.NONE,
+    ) -> LedgerEntry:
+        """Rate the usage and journal the entry.
+
+        Args:
+            exchange: the request.
+            outcome: how it ended.
+            status: what the caller got.
+            error: our error code.
+            answer: what the provider said, or our estimate of it.
+            source: who counted.
+
+        Raises:
+            JournalUnavailableError: it could not be written now; it is kept in memory and tried again.
+        """
+        call, principal = exchange.call, exchange.principal
+        model_answered = answer.model.replace("\x00", "")[:512] if answer is not None else ""
+        usage = answer.usage if answer is not None else None
+        sheet = self._sheet(exchange, model_answered)
+        if usage is None or source is UsageSource.NONE:
+            source, usage, charge = UsageSource.NONE, _NO_USAGE, _NO_CHARGE
+        else:
+            charge = rate(usage, sheet) if sheet is not None else Charge(0, (), priced=False)
+        entry = LedgerEntry(
+            exchange.entry_id,
+            exchange.inbound.request_id,
+            exchange.admitted_at_us,
+            principal.organization_id,
+            principal.project_id,
+            principal.key_id,
+            exchange.inbound.surface.name,
+            call.model,
+            exchange.deployment.name,
+            exchange.model_sent,
+            model_answered,
+            call.user_tag,
+            call.tags,
+            call.stream,
+            outcome,
+            status,
+            error,
+            exchange.attempts,
+            usage,
+            source,
+            charge.priced,
+            charge.total,
+            charge.lines,
+            answer.provider_cost if answer is not None else None,
+            exchange.elapsed_us(),
+            exchange.first_byte_us,
+            len(call.body),
+            exchange.response_bytes,
+        )
+        exchange.settled = True
+        self._observer.ended(entry)
+        self._write(entry)
+        return entry
+
+    def _sheet(self, exchange: Exchange, model_answered: str) -> PriceSheet | None:
+        """The prices of the model that answered; of the one that was asked if the answer's name has none."""
+        if not model_answered or model_answered == exchange.model_sent:
+            return exchange.sheet
+        return price_sheet(self._live, exchange.deployment, model_answered, exchange.principal) or exchange.sheet
+
+    def _write(self, entry: LedgerEntry) -> None:
+        try:
+            self._journal.close(entry)
+        except JournalUnavailableError:
+            self._unwritten.append(entry)
+            self._schedule()
+            raise
+
+    def _schedule(self) -> None:
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(_RETRY_INTERVAL_S, self.flush)
+
+    def flush(self) -> None:
+        """Try again to write what could not be written."""
+        self._retry = None
+        while self._unwritten:
+            try:
+                self._journal.close(self._unwritten[0])
+            except JournalUnavailableError:
+                self._schedule()
+                return
+            self._unwritten.popleft()

@@ -1,0 +1,93 @@
+"""Pass a stream on: events as they come, the end mark only when the entry is written."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from tollway.errors import TollwayError, UpstreamError
+from tollway.ledger.entry import Outcome, UsageSource
+from tollway.ledger.money import usd_text
+from tollway.providers.adapter import Answer, OpenAIAdapter, StreamParser
+from tollway.providers.transport import Upstream
+from tollway.services.inference.ending import CLIENT_LEFT_STATUS, estimate, settle_stream
+from tollway.services.inference.exchange import Caller, Exchange
+from tollway.services.inference.record import Recorder
+
+_LINGER_S = 1.0
+"""How long a finished stream's connection may take to end by itself, so that it can be used again."""
+
+
+class StreamCutError(UpstreamError):
+    """The provider's stream ended before its end mark."""
+
+    code = "upstream_stream_cut"
+
+
+async def relay_stream(
+    exchange: Exchange,
+    adapter: OpenAIAdapter,
+    upstream: Upstream,
+    caller: Caller,
+    recorder: Recorder,
+    durable: Callable[[], Awaitable[None]] | None,
+) -> None:
+    """Relay one stream whose headers the caller has already.
+
+    Raises:
+        asyncio.CancelledError: the caller left or the worker stops; the entry is written.
+    """
+    parser = adapter.stream_parser(exchange.call, spec=exchange.spec)
+    cut: TollwayError | None = None
+    data = b""
+    try:
+        data = await _pass_events(exchange, parser, upstream, caller)
+    except asyncio.CancelledError:
+        answer, source = _counted(exchange, adapter, parser)
+        outcome = Outcome.CLIENT_LEFT if caller.left else Outcome.INTERRUPTED
+        status = CLIENT_LEFT_STATUS if caller.left else exchange.status
+        exchange.end_attempt(exchange.status, outcome.value)
+        recorder.settle(exchange, outcome=outcome, status=status, error=outcome.value, answer=answer, source=source)
+        raise
+    except UpstreamError as error:
+        cut = error
+    answer, source = _counted(exchange, adapter, parser)
+    whole = cut is None and not parser.failed and (parser.done or source is UsageSource.PROVIDER)
+    entry = settle_stream(recorder, exchange, answer, source, "" if whole else StreamCutError.code)
+    if durable is not None:
+        await durable()
+    if cut is not None:
+        await caller.finish(parser.take_end() + exchange.inbound.render_event(_cut_error(exchange, cut)))
+        return
+    cost = b": x-tollway-cost " + usd_text(entry.charge).encode() + b"\n\n"
+    end = parser.take_end()
+    await caller.finish(data + cost + end if parser.done or not end else end)
+    with contextlib.suppress(UpstreamError, TimeoutError):  # the caller has all of it; only the connection is at stake
+        await asyncio.wait_for(upstream.read(), timeout=_LINGER_S)
+
+
+async def _pass_events(exchange: Exchange, parser: StreamParser, upstream: Upstream, caller: Caller) -> bytes:
+    """Pass events until the end mark or the end of the stream; return those that came with the end mark."""
+    while (chunk := await upstream.read()) is not None:
+        data = parser.feed(chunk)
+        if data:
+            exchange.passed(len(data))
+        if parser.done:
+            return data
+        if data:
+            await caller.write(data)
+    return b""
+
+
+def _counted(exchange: Exchange, adapter: OpenAIAdapter, parser: StreamParser) -> tuple[Answer, UsageSource]:
+    """The provider's count, else ours of what was delivered."""
+    answer = adapter.parse_stream(parser, spec=exchange.spec)
+    if answer.usage is not None:
+        return answer, UsageSource.PROVIDER
+    return estimate(exchange, parser.delivered_texts(), model=answer.model), UsageSource.ESTIMATED
+
+
+def _cut_error(exchange: Exchange, cut: TollwayError) -> StreamCutError:
+    return StreamCutError(
+        f"The stream of provider {exchange.deployment.name!r} broke off: {cut.message}",
+        next_step="What came so far is metered. Try again.",
+    )
