@@ -7,7 +7,7 @@ it happens at the first estimate, or in `preload`.
 
 from collections.abc import Iterable
 
-import toktok
+import toktok  # type: ignore[import-untyped]  # ships no types
 
 from tollway.ledger.usage import Usage
 
