@@ -1,0 +1,78 @@
+"""Take ledger entries in: COPY into a staging table, insert what is new, add exactly that to the rollups."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from tollway.data.ledger_row import COLUMNS, HEADER, TRAILER
+from tollway.data.rollup_sql import rollup_ctes
+from tollway.data.session import WriteSession
+from tollway.errors import DatabaseUnavailableError
+
+_STAGING = text("CREATE TEMPORARY TABLE IF NOT EXISTS ledger_staging (LIKE ledger_entry) ON COMMIT DELETE ROWS")
+_COPY = f"COPY ledger_staging ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+# In the order of the key: two drains that meet wait for one another instead of deadlocking.
+_INSERT = text(f"""
+    WITH inserted AS (
+        INSERT INTO ledger_entry SELECT * FROM ledger_staging ORDER BY admitted_at, entry_id
+        ON CONFLICT DO NOTHING RETURNING *
+    ), {rollup_ctes("inserted")}
+    SELECT count(*) FROM inserted
+""")  # noqa: S608 - made of the names of our own columns
+_PARTITION = text("SELECT ledger_partition_make(:moment)")
+
+
+class EntryRefusedError(ValueError):
+    """PostgreSQL cannot hold a value of one of the entries, or has no partition for it. The transaction is spoilt."""
+
+
+async def take_in(session: WriteSession, rows: Iterable[bytes]) -> int:
+    """Store the rows that are not stored yet; returns how many were new.
+
+    Args:
+        session: within a transaction.
+        rows: from `tollway.data.ledger_row.row`. The partitions of their months exist.
+
+    Raises:
+        EntryRefusedError: a value does not fit, or a partition is missing.
+        DatabaseUnavailableError: the connection was lost.
+    """
+    await session.execute(_STAGING)
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(driver, psycopg.AsyncConnection):
+        message = f"COPY needs psycopg, not {type(driver).__name__}."
+        raise TypeError(message)
+    try:
+        async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            await copy.write(b"".join((HEADER, *rows, TRAILER)))
+    except psycopg.DataError as error:
+        raise EntryRefusedError(_first_line(error)) from error
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailableError("The connection to the database was lost.", next_step="Try again.") from error
+    try:
+        inserted = await session.execute(_INSERT)
+    except (DataError, IntegrityError) as error:
+        raise EntryRefusedError(_first_line(error.orig)) from error
+    return int(inserted.scalar_one())
+
+
+async def make_partition(session: WriteSession, moment: datetime) -> bool:
+    """Make the ledger's partition of the month that `moment` lies in; ``False`` if it is there already.
+
+    Raises:
+        EntryRefusedError: the year is before 1970 or after 9999.
+    """
+    try:
+        made = await session.execute(_PARTITION, {"moment": moment})
+    except DataError as error:
+        raise EntryRefusedError(_first_line(error.orig)) from error
+    return bool(made.scalar_one())
+
+
+def _first_line(error: BaseException | None) -> str:
+    """What PostgreSQL says, without the row that it quotes after it."""
+    return str(error).partition("\n")[0]

@@ -1,0 +1,127 @@
+"""What of one worker's journal is not in the database yet.
+
+`take` gives the next entries, `settle` says that they are in the database. What was taken and not settled is given
+again, also to the next process: the database takes an entry in once, whatever happens in between.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from tollway.journal.cursor import Cursor, load_cursor, save_cursor
+from tollway.journal.lock import try_lock
+from tollway.journal.reader import Damage, read_chunk
+from tollway.journal.segment import segment_numbers, segment_path
+from tollway.ledger.entry import EntryOpen, LedgerEntry
+from tollway.ledger.interrupted import interrupted_entry
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Entries to store, and the state once they are.
+
+    Attributes:
+        entries: in the order they were written.
+        damages: what could not be read on the way.
+        more: whether another batch may be waiting already.
+    """
+
+    entries: list[LedgerEntry]
+    damages: list[Damage]
+    more: bool
+    cursor: Cursor
+
+
+class Backlog:
+    """The directory of one worker, seen from the drain.
+
+    Args:
+        directory: the worker's.
+        quarantine: where damaged segments go instead of being removed.
+    """
+
+    def __init__(self, directory: Path, *, quarantine: Path) -> None:
+        self.directory = directory
+        self._quarantine = quarantine
+        self._cursor = load_cursor(directory)
+        self._lock: int | None = None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the worker is dead, and this process finishes its journal."""
+        return self._lock is not None
+
+    @property
+    def open_requests(self) -> int:
+        """Requests admitted whose entry has not been read."""
+        return len(self._cursor.opens)
+
+    def adopt(self) -> bool:
+        """Take the journal over if its worker is dead; whether it is."""
+        if self._lock is None:
+            self._lock = try_lock(self.directory)
+        return self.adopted
+
+    def take(self, *, max_entries: int) -> Batch:
+        """The next entries, at the most so many. Once a dead worker's journal is read, its open requests follow.
+
+        Raises:
+            OSError: the journal cannot be read.
+        """
+        chunk = read_chunk(self.directory, self._cursor.position, dead=self.adopted, max_entries=max_entries)
+        opens = dict(self._cursor.opens)
+        entries: list[LedgerEntry] = []
+        for record in chunk.records:
+            if isinstance(record, EntryOpen):
+                opens[record.entry_id] = record
+            else:
+                opens.pop(record.entry_id, None)
+                entries.append(record)
+        more = chunk.more
+        if self.adopted and not chunk.more:
+            interrupted = [opens.pop(entry_id) for entry_id in list(opens)[: max_entries - len(entries)]]
+            entries.extend(interrupted_entry(record) for record in interrupted)
+            more = bool(opens)
+        damaged = self._cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
+        return Batch(entries, chunk.damages, more, Cursor(chunk.position, opens, damaged))
+
+    def settle(self, batch: Batch) -> None:
+        """The entries of the batch are in the database: never give them again, and remove segments read to the end.
+
+        Raises:
+            OSError: the disk refused it. The same entries are then given again.
+        """
+        if batch.cursor != self._cursor:
+            save_cursor(self.directory, batch.cursor)
+            self._cursor = batch.cursor
+        for number in segment_numbers(self.directory):
+            if number < self._cursor.position.segment:
+                self._discard(number)
+
+    def remove(self) -> None:
+        """Remove the directory of a dead worker whose last batch is settled, and give up its lock.
+
+        Raises:
+            OSError: the disk refused it; may be tried again.
+        """
+        if self._lock is None:
+            return
+        for number in segment_numbers(self.directory):
+            self._discard(number)
+        shutil.rmtree(self.directory)
+        self.release()
+
+    def release(self) -> None:
+        """Give up the lock of a dead worker, so that another process can adopt it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _discard(self, number: int) -> None:
+        path = segment_path(self.directory, number)
+        if number in self._cursor.damaged:
+            self._quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.replace(self._quarantine / f"{self.directory.name}-{path.name}")
+        else:
+            path.unlink()

@@ -1,0 +1,167 @@
+"""Bring the journals of all workers, live and dead, into the database."""
+
+import asyncio
+import os
+import random
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from tollway.errors import DatabaseUnavailableError
+from tollway.journal.backlog import Backlog, Batch
+from tollway.journal.lock import try_lock
+from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory, worker_directories
+from tollway.services.ledger_store import LedgerStore
+
+_log = structlog.get_logger(__name__)
+
+_BATCHES_A_TURN = 16
+"""Batches of one worker before the next worker's turn, so that none waits for a long backlog of another."""
+_PARTITION_INTERVAL_S = 3_600.0
+_BACK_OFF_MAX_S = 5.0
+
+
+class DrainReport(msgspec.Struct):
+    """What one pass over all workers did.
+
+    Attributes:
+        read: entries found.
+        stored: entries that were new to the database.
+        damages: stretches of journal that could not be read.
+        adopted: dead workers whose journal was finished and removed.
+        more: whether more is waiting already.
+    """
+
+    read: int = 0
+    stored: int = 0
+    damages: int = 0
+    adopted: int = 0
+    more: bool = False
+
+
+class Drain:
+    """The drain of one data directory. Only one process at a time drains it: others wait for its end.
+
+    Args:
+        store: where entries go.
+        data_dir: its journals are drained.
+        batch_entries: entries in one transaction; bounds the memory.
+    """
+
+    def __init__(self, store: LedgerStore, data_dir: Path, *, batch_entries: int) -> None:
+        self._store = store
+        self._data_dir = data_dir
+        self._batch_entries = batch_entries
+        self._backlogs: dict[Path, Backlog] = {}
+        self._lock: int | None = None
+        self._partitions_due_s = 0.0
+
+    async def pass_over(self) -> DrainReport:
+        """Give every worker's journal a turn. Does nothing while another process drains this data directory.
+
+        Raises:
+            DatabaseUnavailableError: nothing is lost; try again.
+            OSError: a journal cannot be read or trimmed; try again.
+        """
+        report = DrainReport()
+        if not self._sole():
+            return report
+        if time.monotonic() >= self._partitions_due_s:
+            await self._store.make_partitions_ahead()
+            self._partitions_due_s = time.monotonic() + _PARTITION_INTERVAL_S
+        directories = worker_directories(self._data_dir)
+        for gone in self._backlogs.keys() - set(directories):
+            self._backlogs.pop(gone).release()
+        for directory in directories:
+            await self._turn(directory, report)
+        return report
+
+    async def run(self, stop: asyncio.Event, *, interval_s: float) -> None:
+        """Drain until `stop` is set, then what is left, and return. Outlives an absent database and a full disk."""
+        failures = 0
+        while True:
+            last = stop.is_set()
+            more = False
+            try:
+                report = await self.pass_over()
+                failures, more = 0, report.more
+                if report.read:
+                    _log.debug("drained", **msgspec.structs.asdict(report))
+            except (DatabaseUnavailableError, OSError) as error:
+                failures += 1
+                _log.warning("drain_waits", reason=str(error), failures=failures)
+            except Exception:  # the journal waits on disk: whatever the fault, trying again is better than to die
+                failures += 1
+                _log.exception("drain_failed", failures=failures)
+            if last and not more:
+                return
+            if not more:
+                await _sleep(stop, interval_s if not failures else _back_off_s(failures))
+
+    def close(self) -> None:
+        """Give up all locks."""
+        for backlog in self._backlogs.values():
+            backlog.release()
+        self._backlogs.clear()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _sole(self) -> bool:
+        if self._lock is None:
+            root = journal_directory(self._data_dir)
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = try_lock(root)
+        return self._lock is not None
+
+    async def _turn(self, directory: Path, report: DrainReport) -> None:
+        try:
+            backlog = self._backlogs.get(directory)
+            if backlog is None:
+                backlog = Backlog(directory, quarantine=self._data_dir / QUARANTINE_DIRECTORY)
+                self._backlogs[directory] = backlog
+            backlog.adopt()
+            for _ in range(_BATCHES_A_TURN):
+                batch = backlog.take(max_entries=self._batch_entries)
+                await self._store_batch(directory, batch, report)
+                backlog.settle(batch)
+                if not batch.more:
+                    break
+            else:
+                report.more = True
+                return
+            if backlog.adopted:
+                backlog.remove()
+                del self._backlogs[directory]
+                report.adopted += 1
+                _log.info("dead_worker_journal_finished", worker=directory.name)
+        except FileNotFoundError:
+            if directory.exists():
+                raise
+
+    async def _store_batch(self, directory: Path, batch: Batch, report: DrainReport) -> None:
+        for damage in batch.damages:
+            log = _log.warning if damage.torn else _log.error
+            log(
+                "journal_torn_tail" if damage.torn else "journal_damaged",
+                worker=directory.name,
+                segment=damage.segment,
+                start=damage.start,
+                end=damage.end,
+            )
+        report.damages += len(batch.damages)
+        if batch.entries:
+            report.read += len(batch.entries)
+            report.stored += await self._store.store(batch.entries)
+
+
+def _back_off_s(failures: int) -> float:
+    return min(_BACK_OFF_MAX_S, 0.2 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

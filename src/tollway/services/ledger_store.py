@@ -1,0 +1,94 @@
+"""Store a batch of ledger entries: each once, with the rollups, in one transaction."""
+
+import struct
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from tollway.data.ledger_intake import EntryRefusedError, make_partition, take_in
+from tollway.data.ledger_row import row
+from tollway.data.session import Database
+from tollway.journal.refused import keep_refused
+from tollway.ledger.entry import LedgerEntry
+
+_log = structlog.get_logger(__name__)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTHS_AHEAD = 2
+_LONGEST_MONTH = timedelta(days=31)
+
+
+class LedgerStore:
+    """The way of entries into the database. Idempotent: an entry that is there already changes nothing.
+
+    Args:
+        database: the application's.
+        quarantine: where entries go that the database cannot hold, so that they neither stop the others nor get lost.
+    """
+
+    def __init__(self, database: Database, *, quarantine: Path) -> None:
+        self._database = database
+        self._quarantine = quarantine
+        self._months: set[tuple[int, int]] = set()
+
+    async def store(self, entries: Sequence[LedgerEntry]) -> int:
+        """Store the entries; returns how many were new.
+
+        Raises:
+            DatabaseUnavailableError: nothing or everything was stored; store the same entries again.
+            OSError: an entry that the database cannot hold could not be set aside either.
+        """
+        rows: list[tuple[LedgerEntry, bytes]] = []
+        for entry in entries:
+            try:
+                await self._prepare_month(_EPOCH + timedelta(microseconds=entry.admitted_at_us))
+                rows.append((entry, row(entry)))
+            except (EntryRefusedError, ValueError, OverflowError, struct.error) as error:
+                self._refuse(entry, str(error))
+        return await self._store_rows(rows) if rows else 0
+
+    async def make_partitions_ahead(self) -> None:
+        """Make the partitions of this month and the next ones.
+
+        Raises:
+            DatabaseUnavailableError: try again.
+        """
+        now = datetime.now(UTC).replace(day=1)
+        for months in range(_MONTHS_AHEAD + 1):
+            await self._prepare_month(now + months * _LONGEST_MONTH)
+
+    async def _prepare_month(self, moment: datetime) -> None:
+        """A wrong clock may ask for any month: it gets its partition, the entry is not lost and its time not bent."""
+        month = (moment.year, moment.month)
+        if month in self._months:
+            return
+        async with self._database.write() as session, session.begin():
+            if await make_partition(session, moment):
+                _log.info("ledger_partition_made", month=f"{moment:%Y-%m}")
+        self._months.add(month)
+
+    async def _store_rows(self, rows: Sequence[tuple[LedgerEntry, bytes]]) -> int:
+        try:
+            async with self._database.write() as session, session.begin():
+                return await take_in(session, (data for _, data in rows))
+        except EntryRefusedError as error:
+            if len(rows) == 1:
+                return await self._store_alone(*rows[0], reason=str(error))
+            middle = len(rows) // 2
+            return await self._store_rows(rows[:middle]) + await self._store_rows(rows[middle:])
+
+    async def _store_alone(self, entry: LedgerEntry, data: bytes, *, reason: str) -> int:
+        """Try the refused entry once more with its partition looked for again: somebody may have detached it."""
+        self._months.clear()
+        try:
+            await self._prepare_month(_EPOCH + timedelta(microseconds=entry.admitted_at_us))
+            async with self._database.write() as session, session.begin():
+                return await take_in(session, [data])
+        except EntryRefusedError:
+            self._refuse(entry, reason)
+            return 0
+
+    def _refuse(self, entry: LedgerEntry, reason: str) -> None:
+        path = keep_refused(self._quarantine, entry, reason=reason)
+        _log.error("ledger_entry_refused", entry_id=entry.entry_id, reason=reason, kept_in=str(path))
