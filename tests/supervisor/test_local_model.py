@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.wait import eventually
+from support.waiting import eventually
 from tollway.config.local_model import LocalModelSettings
 from tollway.supervisor.local_model import LocalModel, model_name, prepare_local_model
 

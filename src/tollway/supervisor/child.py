@@ -80,6 +80,7 @@ class Child:
         self.spec = spec
         self.starts = 0
         self._process: asyncio.subprocess.Process | None = None
+        self._asked: asyncio.subprocess.Process | None = None
         self._ready_fd: int | None = None
         self.ready = False
         self._stopping = asyncio.Event()
@@ -121,8 +122,9 @@ class Child:
 
     def begin_stop(self) -> None:
         """Ask it to stop, and do not start it again. Does not wait."""
-        if not self._stopping.is_set():
-            self._stopping.set()
+        self._stopping.set()
+        if self._process and self._process is not self._asked:
+            self._asked = self._process
             self._signal(self.spec.stop_signal)
 
     async def stop(self) -> int | None:
@@ -131,7 +133,6 @@ class Child:
         Returns:
             Its exit code (negative: the signal that ended it); ``None`` if it was not running.
         """
-        self.begin_stop()
         code = await self._end()
         if self._keeper:
             await self._keeper
@@ -153,7 +154,7 @@ class Child:
             try:
                 await self._spawn()
                 if not await self._wait_ready():
-                    self._signal(self.spec.stop_signal if self._stopping.is_set() else signal.SIGKILL)
+                    self.begin_stop() if self._stopping.is_set() else self._signal(signal.SIGKILL)
             except OSError as error:
                 self._log.error("child could not be started", error=str(error))  # no defect of ours
 
@@ -238,11 +239,9 @@ class Child:
 
     async def _end(self) -> int | None:
         """Wait for the end of the present life, with more and more force."""
+        self.begin_stop()
         if self._process is None:
             return None
-        if not self._stopping.is_set():
-            self._stopping.set()
-            self._signal(self.spec.stop_signal)
         for force in (self.spec.kill_signal, signal.SIGKILL):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._process.wait()), self.spec.stop_timeout_s)

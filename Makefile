@@ -1,0 +1,49 @@
+# Two commands are enough: `make run` starts Tollway, `make test` proves it. Both set up all they need in this folder.
+
+COVERAGE_PERCENT := 90
+PYTEST_WORKERS := 2
+
+# Set up the locked environment: every dependency from a wheel with a known hash, then the project itself, which is the
+# only thing that is built. uv takes a Python of this machine and never downloads one.
+SYNC = uv=$$(scripts/bootstrap-uv) && export UV_PYTHON_DOWNLOADS=never && \
+	"$$uv" sync --quiet --locked --no-build --no-install-project --inexact --extra local $(1) && \
+	"$$uv" sync --quiet --locked --extra local $(1)
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test lint fmt bench docs clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+run: ## Start Tollway on http://127.0.0.1:8080; settings by TOLLWAY_… variables, or ARGS="--port 9000"
+	@if [ ! -x .venv/bin/tollway ]; then echo "Setting up (once, about 250 MB) …"; fi
+	@$(call SYNC,--no-dev --inexact)
+	@exec .venv/bin/tollway serve $(ARGS)
+
+setup: ## Set up the environment for work on Tollway
+	@$(call SYNC,)
+
+test: setup ## Check the style, the types and the layers, then run the whole test suite
+	@$(MAKE) --no-print-directory lint
+	$(PYTHON) -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT) $(ARGS)
+
+lint: setup ## Check the style, the types and the layers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	PYTHONPATH=scripts $(PYTHON) -m house_rules
+
+fmt: setup ## Bring the code into its form
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup ## Measure against nginx, Envoy and rivals; needs wrk and nginx (see bench/README.md)
+	$(PYTHON) -m bench $(ARGS)
+
+docs: setup ## Write the reference pages that are made from the code
+	PYTHONPATH=scripts $(PYTHON) -m reference_pages
+
+clean: ## Remove what was set up (no data of Tollway)
+	rm -rf .venv .cache .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
