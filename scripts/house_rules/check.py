@@ -22,7 +22,7 @@ def findings(
 ) -> list[Finding]:
     """What breaks a rule and is not exempt, and then the exemptions that nothing needs."""
     rules = tuple(rules)
-    found = [item for module in checked for rule in rules for item in rule(module)]
+    found = [item for module in checked for item in _of_module(module, rules)]
     broken = [item for item in found if not any(exemption.covers(item) for exemption in exemptions)]
     unneeded = [
         Finding("exemption-not-needed", exemption.path, 1, f"{exemption.rule}: {exemption.what}: delete the exemption")
@@ -30,3 +30,10 @@ def findings(
         if not any(exemption.covers(item) for item in found)
     ]
     return broken + unneeded
+
+
+def _of_module(module: Module, rules: Sequence[Rule]) -> list[Finding]:
+    try:
+        return [item for rule in rules for item in rule(module)]
+    except SyntaxError as error:
+        return [Finding("syntax", module.path, error.lineno or 1, error.msg)]

@@ -29,6 +29,12 @@ class Exemption:
 
 EXEMPTIONS: tuple[Exemption, ...] = (
     Exemption(
+        "provider-name-place",
+        "src/tollway/telemetry/logs.py",
+        "names xai",
+        "The forms in which providers write their keys, so that a key is hidden wherever it turns up.",
+    ),
+    Exemption(
         "import-at-top",
         "src/tollway/data/migrations/env.py",
         "calls importlib.import_module()",
@@ -42,9 +48,9 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     ),
     Exemption(
         "socket-place",
-        "src/tollway/supervisor/local_model.py",
+        "src/tollway/supervisor/port.py",
         "imports socket",
-        "The demo model is given a free loopback port, which only binding one can find.",
+        "Whether a port is free can only be seen by binding it; nothing is sent or received.",
     ),
     Exemption(
         "sql-place",

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 PACKAGE = "src/tollway/"
+_DOCUMENTS = frozenset({"description", "epilog", "examples", "help", "summary"})
+"""Arguments whose text is documentation, in pydantic, FastAPI and typer."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,10 @@ class Module:
 
     @cached_property
     def docstrings(self) -> set[int]:
-        """The ids of the nodes that are docstrings, or strings that document the name above them."""
-        return {
-            id(node.value) for node in self.nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        }
+        """The ids of the nodes that document: docstrings, strings below a name, descriptions and examples of fields."""
+        standing = {id(node.value) for node in self.nodes if isinstance(node, ast.Expr)}
+        documents = (node.value for node in self.nodes if isinstance(node, ast.keyword) and node.arg in _DOCUMENTS)
+        return standing | {id(part) for value in documents for part in ast.walk(value)}
 
     @cached_property
     def strings(self) -> list[tuple[int, str]]:

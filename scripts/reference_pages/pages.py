@@ -15,6 +15,7 @@ _PART = re.compile(r"(?P<begin><!-- begin: (?P<name>[a-z-]+) -->\n).*?(?P<end><!
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": tables.settings_table,
     "errors": tables.errors_table,
+    "metrics": tables.metrics_table,
     "providers": tables.providers_table,
     "decisions": lambda: tables.decisions_table(ROOT / "docs" / "adr"),
 }

@@ -11,6 +11,7 @@ from tollway import errors
 from tollway.config import CLIENT_VARIABLES, sections
 from tollway.errors import TollwayError
 from tollway.providers.registry import REGISTRY
+from tollway.telemetry.metrics import METRICS
 
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
@@ -102,6 +103,21 @@ def providers_table() -> str:
 
 def _variable(name: str) -> str:
     return f"`{name}`" if name else ""
+
+
+def metrics_table() -> str:
+    """Every metric, under the names that Prometheus sees."""
+    rows = (
+        (
+            f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
+            family.type,
+            ", ".join(f"`{label}`" for label in metric._labelnames),  # noqa: SLF001 -- the library tells no other way
+            family.documentation,
+        )
+        for metric in METRICS
+        for family in metric.describe()
+    )
+    return table(("metric", "type", "labels", "meaning"), rows)
 
 
 def decisions_table(folder: Path) -> str:
