@@ -8,6 +8,8 @@ import pytest
 from support.postgres import DatabaseUrls, PostgresServer
 from tollway.data.session import Database, create_engine
 
+pytest_plugins = ["support.fixtures"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

@@ -172,8 +172,13 @@ class Gateway:
             self.set_price("stub", model)
 
     def add_provider(self, name: str, base_url: str, **fields: object) -> None:
-        body = {"name": name, "spec": "openai_compatible", "base_url": base_url, "api_key": STUB_CREDENTIAL}
+        body = {"name": name, "spec": "openai_compatible", "base_url": base_url, "credential": STUB_CREDENTIAL}
         self.admin("POST", "/providers", body | fields)
+
+    def new_key(self, project: str = "default", **fields: object) -> str:
+        """A new key of a project; scope `inference` unless told otherwise."""
+        key: str = self.admin("POST", "/keys", {"name": new_mark(), "project": project} | fields)["key"]
+        return key
 
     def set_price(self, provider: str, model: str, rates: Mapping[str, str] | None = None) -> None:
         rates = rates or {"input": INPUT_USD, "output": OUTPUT_USD}

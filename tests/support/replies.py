@@ -59,7 +59,8 @@ def plain(received: Received, *, message: dict[str, Any] | None = None) -> Reply
     """A reply in one piece, chat or completions."""
     tokens = tokens_of(received)
     chat = "/chat/" in received.path
-    choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
+    finish = "tool_calls" if message and "tool_calls" in message else "stop"
+    choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "logprobs": None}
     if chat:
         choice["message"] = message or {"role": "assistant", "content": "".join(WORDS), "refusal": None}
     else:
@@ -67,6 +68,34 @@ def plain(received: Received, *, message: dict[str, Any] | None = None) -> Reply
     body = _envelope(received, "chat.completion" if chat else "text_completion")
     body |= {"choices": [choice], "usage": usage_object(tokens), "a_field_of_tomorrow": {"kept": [1, 2.50, None]}}
     return Reply([json.dumps(body, ensure_ascii=False).encode()], tokens=tokens)
+
+
+def tools(received: Received) -> Reply:
+    """Call the first tool that is offered, for Paris; once its result is there, answer with it."""
+    messages = received.json.get("messages")
+    last = messages[-1] if isinstance(messages, list) else {}
+    if last.get("role") == "tool":
+        return _say(received, f"The tool says: {last['content']}")
+    name = received.json["tools"][0]["function"]["name"]  # type: ignore[index]
+    call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": '{"city": "Paris"}'}}
+    if not received.json.get("stream"):
+        return plain(received, message={"role": "assistant", "content": None, "tool_calls": [call]})
+    first = call | {"index": 0, "function": {"name": name, "arguments": ""}}
+    parts = [{"index": 0, "function": {"arguments": part}} for part in ('{"ci', 'ty": "Pa', 'ris"}')]
+    deltas = [{"role": "assistant", "content": None, "tool_calls": [first]}]
+    return stream(received, deltas=[*deltas, *({"tool_calls": [part]} for part in parts)])
+
+
+def structured(received: Received) -> Reply:
+    """An object that fits the schema of the tests of structured output."""
+    return _say(received, '{"city": "Paris", "degrees": 21}')
+
+
+def _say(received: Received, text: str) -> Reply:
+    if received.json.get("stream"):
+        halves = (text[: len(text) // 2], text[len(text) // 2 :])
+        return stream(received, deltas=[{"role": "assistant", "content": half} for half in halves])
+    return plain(received, message={"role": "assistant", "content": text, "refusal": None})
 
 
 def stream_events(received: Received, *, deltas: list[dict[str, Any]] | None = None) -> list[bytes]:
@@ -204,6 +233,8 @@ def scripts() -> dict[str, Any]:
         "hang-stream": lambda received: cut_stream(received, end=Hang()),
         "error-in-stream": error_in_stream,
         "commented": commented_stream,
+        "tools": tools,
+        "structured": structured,
         "held": held_stream,
         "slow": lambda received: stream(received, pause_s=0.002),
         "gigabyte": gigabyte,

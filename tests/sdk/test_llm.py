@@ -1,0 +1,74 @@
+"""The command `llm` against Tollway, configured as its documentation says."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.gateway import Gateway
+from support.replies import WORDS
+
+TEXT = "".join(WORDS)
+TIMEOUT_S = 60.0
+Llm = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def llm(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Llm:
+    """Runs `llm` with a user directory of its own."""
+    home: Path = tmp_path_factory.mktemp("llm")
+    models = [
+        {
+            "model_id": f"tollway-{name}",
+            "model_name": f"stub/{name}",
+            "api_base": f"{gateway.url}/v1",
+            "api_key_name": "tollway",
+            "supports_tools": True,
+            "supports_schema": True,
+        }
+        for name in ("gpt", "tools", "structured", "rate-limited")
+    ]
+    (home / "extra-openai-models.yaml").write_text(yaml.safe_dump(models))
+    (home / "keys.json").write_text(json.dumps({"tollway": gateway.project_key}))
+    environment = {"PATH": os.environ["PATH"], "LLM_USER_PATH": str(home), "LLM_LOAD_PLUGINS": "", "HOME": str(home)}
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "llm", *arguments]
+        return subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_prompt_is_answered_streamed_and_whole(llm: Llm) -> None:
+    assert llm("-m", "tollway-gpt", "Say something.").stdout.strip() == TEXT
+    assert llm("-m", "tollway-gpt", "--no-stream", "Say something.").stdout.strip() == TEXT
+
+
+def test_a_tool_is_called_and_its_result_answered(llm: Llm) -> None:
+    function = 'def weather(city: str) -> str:\n    "The weather of a city."\n    return f"21 degrees in {city}"\n'
+    done = llm("-m", "tollway-tools", "--functions", function, "How is Paris?")
+    assert done.stdout.strip() == "The tool says: 21 degrees in Paris", done.stderr
+
+
+def test_structured_output_fits_the_schema(llm: Llm) -> None:
+    done = llm("-m", "tollway-structured", "--schema", "city, degrees int", "Paris?")
+    assert json.loads(done.stdout) == {"city": "Paris", "degrees": 21}
+
+
+def test_an_error_is_told_with_its_cause(llm: Llm) -> None:
+    done = llm("-m", "tollway-rate-limited", "Say something.")
+    assert done.returncode != 0
+    assert "rate_limit_exceeded" in done.stderr
