@@ -21,6 +21,7 @@ class TollwayError(Exception):
         next_step: what the reader can do about it.
         param: the request field at fault, if one is.
         headers: extra response headers (name, value), lower case.
+        in_ledger: whether the request that met it was admitted, and so has its ledger entry.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -41,6 +42,7 @@ class TollwayError(Exception):
         self.next_step = next_step
         self.param = param
         self.headers = tuple(headers)
+        self.in_ledger = False
 
     @property
     def text(self) -> str:

@@ -1,11 +1,10 @@
 """Adapters: how one dialect is spoken towards providers. Pure; the transport carries the bytes."""
 
-from typing import Protocol
-
 import msgspec
 
 from tollway.ledger.usage import Usage
-from tollway.providers.openai_compatible import prompt, reply, request, stream
+from tollway.providers.openai_compatible import prompt, reply, request
+from tollway.providers.openai_compatible.stream import StreamParser
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
 from tollway.providers.usage.openai import parse_usage
@@ -14,6 +13,9 @@ from tollway.routing.catalog import Deployment
 
 ACCEPTED_HEADERS = ("openai-beta", "http-referer", "x-title")
 """Headers of the caller that go to the provider: all that are known to change an answer and hold no secret."""
+
+
+_DEFAULT_TIERS = frozenset({"", "default", "auto", "standard"})
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -31,30 +33,13 @@ class Answer(msgspec.Struct, frozen=True):
         model: the model that answered, empty if not said.
         usage: the provider's own count, ``None`` if it gave none that adds up.
         provider_cost: pico-dollars the provider says it charges.
+        service_tier: the tier that served the request, if its price differs from the default one.
     """
 
     model: str = ""
     usage: Usage | None = None
     provider_cost: int | None = None
-
-
-class StreamParser(Protocol):
-    """Reads a stream while it passes; see `tollway.providers.openai_compatible.stream.StreamParser`."""
-
-    done: bool
-    failed: bool
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Take bytes as they came; return the bytes to pass on now."""
-        ...
-
-    def take_end(self) -> bytes:
-        """What is left to pass on when the stream has ended."""
-        ...
-
-    def delivered_texts(self) -> list[str]:
-        """The generated texts that passed."""
-        ...
+    service_tier: str = ""
 
 
 class OpenAIAdapter:
@@ -77,15 +62,15 @@ class OpenAIAdapter:
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
         """What a whole reply says; ``None`` if it is not a JSON object."""
         found = reply.parse_reply(body)
-        return None if found is None else _answer(found.model, found.usage, spec)
+        return None if found is None else _answer(found, spec)
 
-    def stream_parser(self, call: Call, *, spec: ProviderSpec) -> stream.StreamParser:
+    def stream_parser(self, call: Call, *, spec: ProviderSpec) -> StreamParser:
         """A parser for one stream; it removes the usage chunk that only we asked for."""
-        return stream.StreamParser(remove_usage=not call.wants_usage and spec.stream_usage_option)
+        return StreamParser(remove_usage=not call.wants_usage and spec.stream_usage_option)
 
-    def parse_stream(self, parser: stream.StreamParser, *, spec: ProviderSpec) -> Answer:
+    def parse_stream(self, parser: StreamParser, *, spec: ProviderSpec) -> Answer:
         """What a stream has said so far."""
-        return _answer(parser.model, parser.usage, spec)
+        return _answer(parser, spec)
 
     def estimate(self, call: Call, delivered: list[str]) -> Usage:
         """Tokens counted by us, where the provider did not tell."""
@@ -96,11 +81,12 @@ class OpenAIAdapter:
         return reply.reply_texts(body)
 
 
-def _answer(model: str, raw: msgspec.Raw | None, spec: ProviderSpec) -> Answer:
-    parsed = parse_usage(raw, convention=spec.usage) if raw is not None else None
+def _answer(found: reply.Reply | StreamParser, spec: ProviderSpec) -> Answer:
+    tier = "" if found.service_tier in _DEFAULT_TIERS else found.service_tier
+    parsed = parse_usage(found.usage, convention=spec.usage) if found.usage is not None else None
     if parsed is None:
-        return Answer(model=model)
-    return Answer(model=model, usage=parsed.usage, provider_cost=parsed.provider_cost)
+        return Answer(found.model, service_tier=tier)
+    return Answer(found.model, parsed.usage, parsed.provider_cost, tier)
 
 
 ADAPTERS: dict[str, OpenAIAdapter] = {"openai": OpenAIAdapter()}

@@ -1,7 +1,7 @@
 """The registry of providers: one row of data each.
 
-A row states who the provider is and what it can do; every capability is off unless stated. Only providers that speak the
-OpenAI dialect are rows today. `OPENAI_COMPATIBLE` serves any server that speaks it and has no row of its own.
+A row states who the provider is and what it can do; every capability is off unless stated. Only providers
+that speak the OpenAI dialect are rows. `OPENAI_COMPATIBLE` serves any server that speaks it and has no row of its own.
 """
 
 import msgspec

@@ -111,7 +111,8 @@ def require_scope(principal: Principal, scope: Scope) -> None:
     """
     if scope not in principal.scopes:
         raise PermissionDeniedError(
-            f"This key does not have the scope `{scope}`.", next_step="Use a key that has it; scopes are fixed at creation."
+            f"This key does not have the scope `{scope}`.",
+            next_step="Use a key that has it; scopes are fixed at creation.",
         )
 
 

@@ -9,15 +9,18 @@ class Reply(msgspec.Struct):
     Attributes:
         model: the model that answered, empty if not said.
         usage: the raw usage object, ``None`` if absent or null.
+        service_tier: the tier that served the request, empty if not said.
     """
 
     model: str = ""
     usage: msgspec.Raw | None = None
+    service_tier: str = ""
 
 
 class _Wire(msgspec.Struct):
     model: str | None = None
     usage: msgspec.Raw = msgspec.Raw(b"null")
+    service_tier: str | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -53,7 +56,7 @@ def parse_reply(body: bytes) -> Reply | None:
     except (msgspec.DecodeError, RecursionError):
         return _parse_odd(body)
     usage = wire.usage if bytes(wire.usage) != b"null" else None
-    return Reply(model=wire.model or "", usage=usage)
+    return Reply(wire.model or "", usage, wire.service_tier or "")
 
 
 def _parse_odd(body: bytes) -> Reply | None:

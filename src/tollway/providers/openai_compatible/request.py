@@ -1,4 +1,4 @@
-"""The request towards a provider that speaks the caller's dialect: the caller's own bytes, three values changed at most."""
+"""The request towards a provider that speaks the caller's dialect: the caller's own values, two changed at most."""
 
 import msgspec
 

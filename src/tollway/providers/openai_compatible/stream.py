@@ -27,6 +27,7 @@ class _Choice(msgspec.Struct):
 
 class _Chunk(msgspec.Struct):
     model: str | None = None
+    service_tier: str | None = None
     usage: msgspec.Raw = msgspec.Raw(b"null")
     x_groq: msgspec.Raw = msgspec.Raw(b"null")
     error: msgspec.Raw = msgspec.Raw(b"null")
@@ -67,6 +68,7 @@ class StreamParser:
 
     Attributes:
         model: the model that answers, empty until said.
+        service_tier: the tier that serves the request, empty until said.
         usage: the raw usage object, ``None`` until it came.
         done: whether the end mark ``[DONE]`` came.
         failed: whether the provider reported an error inside the stream.
@@ -82,6 +84,7 @@ class StreamParser:
         "done",
         "failed",
         "model",
+        "service_tier",
         "usage",
     )
 
@@ -94,6 +97,7 @@ class StreamParser:
         self._kept_bytes = 0
         self._oversized = False
         self.model = ""
+        self.service_tier = ""
         self.usage: msgspec.Raw | None = None
         self.done = False
         self.failed = False
@@ -107,14 +111,15 @@ class StreamParser:
             return self._skip(chunk)
         data = self._tail + chunk if self._tail else chunk
         end = len(data) if data.endswith(b"\n\n") else _last_event_end(data)
+        self._tail = b""
         if end == len(data):
-            self._tail = b""
             return self._read(data)
         passed = self._read(data[:end]) if end else b""
-        self._tail = b"" if self.done else data[end:]
-        if self.done:
+        if self._end:  # the end mark was among them
             self._end += data[end:]
-        elif len(self._tail) > SSE_EVENT_MAX_BYTES:
+            return passed
+        self._tail = data[end:]
+        if len(self._tail) > SSE_EVENT_MAX_BYTES:
             self._oversized = True
             passed += self._tail
             self._tail = b""
@@ -180,6 +185,8 @@ class StreamParser:
             return True
         if chunk.model and not self.model:
             self.model = chunk.model
+        if chunk.service_tier:
+            self.service_tier = chunk.service_tier
         if bytes(chunk.error) != b"null":
             self.failed = True
         usage = _usage(chunk)

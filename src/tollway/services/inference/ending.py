@@ -2,6 +2,7 @@
 
 from tollway.errors import TollwayError, UpstreamTimeoutError, UpstreamUnreachableError
 from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
+from tollway.ledger.money import usd_text
 from tollway.providers.adapter import ADAPTERS, Answer
 from tollway.providers.transport import UpstreamCutError
 from tollway.services.inference.exchange import Caller, Exchange
@@ -25,7 +26,8 @@ def estimate(exchange: Exchange, delivered: list[str], *, model: str = "") -> An
 
 
 def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -> None:
-    """Enter a request that failed before the caller had a status. Does nothing if it is entered already."""
+    """Enter a request that failed before the caller had a status. Does nothing more if it is entered already."""
+    error.in_ledger = True
     if exchange.settled:
         return
     outcome = next((found for kind, found in _OUTCOMES if isinstance(error, kind)), None)
@@ -33,7 +35,7 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
         outcome = Outcome.INTERNAL_ERROR if error.code == TollwayError.code else Outcome.UPSTREAM_ERROR
     exchange.end_attempt(exchange.status, error.code)
     billed = isinstance(error, _MAYBE_BILLED)
-    recorder.settle(
+    entry = recorder.settle(
         exchange,
         outcome=outcome,
         status=error.status,
@@ -41,29 +43,22 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
         answer=estimate(exchange, []) if billed else None,
         source=UsageSource.ESTIMATED if billed else UsageSource.NONE,
     )
+    error.headers = (*error.headers, ("x-tollway-cost", usd_text(entry.charge)))
 
 
-def settle_left(recorder: Recorder, exchange: Exchange, caller: Caller, answer: Answer | None = None) -> None:
-    """Enter a request whose caller left, or that the stopping worker cut. The upstream exchange was cancelled.
-
-    Args:
-        recorder: writes the entry.
-        exchange: the request.
-        caller: tells whether it was the caller who left.
-        answer: the provider's own count, if it came before the end.
-    """
+def settle_left(recorder: Recorder, exchange: Exchange, caller: Caller, answer: Answer, source: UsageSource) -> None:
+    """Enter a request whose caller left, or that the stopping worker cut. Does nothing if it is entered already."""
     if exchange.settled:
         return
     outcome = Outcome.CLIENT_LEFT if caller.left else Outcome.INTERRUPTED
     exchange.end_attempt(exchange.status, outcome.value)
-    counted = answer is not None and answer.usage is not None
     recorder.settle(
         exchange,
         outcome=outcome,
         status=CLIENT_LEFT_STATUS if caller.left else exchange.status,
         error=outcome.value,
-        answer=answer if counted else estimate(exchange, []),
-        source=UsageSource.PROVIDER if counted else UsageSource.ESTIMATED,
+        answer=answer,
+        source=source,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from tollway.errors import TollwayError
 from tollway.identity.principal import Principal
 from tollway.ids import uuid7
 from tollway.ledger.entry import Attempt
@@ -54,7 +55,7 @@ class Inbound(msgspec.Struct, frozen=True):
     request_id: str
     key: bytes
     parse: Callable[[bytes], Call]
-    render_event: Callable[[Exception], bytes]
+    render_event: Callable[[TollwayError], bytes]
 
 
 class Exchange:
@@ -81,6 +82,7 @@ class Exchange:
 
     def __init__(
         self,
+        *,
         inbound: Inbound,
         principal: Principal,
         call: Call,

@@ -1,4 +1,4 @@
-"""The one pipeline: authenticate → hold → read → plan → journal → attempt → rate → journal. Every surface goes through it.
+"""The one pipeline of all surfaces: authenticate → hold → read → plan → journal → attempt → rate → journal.
 
 Nothing here asks PostgreSQL unless a key was never seen before. The entry of a request is written before its caller has
 the last byte, whatever happens to the caller, the provider or this worker.
@@ -11,7 +11,7 @@ from tollway.errors import InternalError, TollwayError, UpstreamMalformedError
 from tollway.identity.principal import Scope
 from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.money import usd_text
-from tollway.providers.adapter import ADAPTERS, Answer, OpenAIAdapter
+from tollway.providers.adapter import ADAPTERS, OpenAIAdapter
 from tollway.providers.transport import Transport, Upstream
 from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.ending import estimate, settle_failed, settle_left
@@ -65,13 +65,15 @@ class Pipeline:
             try:
                 await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
             except asyncio.CancelledError:
-                settle_left(self._recorder, exchange, caller)
+                settle_left(self._recorder, exchange, caller, estimate(exchange, []), UsageSource.ESTIMATED)
                 raise
             except TollwayError as error:
                 settle_failed(self._recorder, exchange, error)
                 raise
             except Exception as error:  # a defect of ours must not lose the entry of a request that went upstream
-                fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
+                fault = InternalError(
+                    "Tollway failed to serve this request.", next_step="Report it with its request id."
+                )
                 settle_failed(self._recorder, exchange, fault)
                 raise fault from error
 
@@ -90,7 +92,7 @@ class Pipeline:
             exchange.status = upstream.status
             if upstream.status < _OK_BELOW and exchange.call.stream and is_event_stream(upstream):
                 await caller.start(upstream.status, reply_headers(exchange, upstream))
-                await relay_stream(exchange, adapter, upstream, caller, self._recorder, self._durable)
+                await relay_stream(exchange, adapter, upstream, caller, recorder=self._recorder, durable=self._durable)
                 return
             body = await upstream.read_all(self._max_reply_bytes)
         if upstream.status < _OK_BELOW:

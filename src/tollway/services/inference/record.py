@@ -1,6 +1,7 @@
 """Rate a request that ended and write its entry: once, whatever the end was."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Protocol
 
@@ -11,7 +12,6 @@ from tollway.ledger.rating import Charge, rate
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import Answer
 from tollway.services.inference.exchange import Exchange
-from tollway.services.inference.plan import price_sheet
 from tollway.services.live_catalog import LiveCatalog
 
 _RETRY_INTERVAL_S = 1.0
@@ -28,6 +28,10 @@ class Journal(Protocol):
 
     def close(self, record: LedgerEntry, /) -> None:
         """Write the entry of a request that ended."""
+        ...
+
+    async def durable(self) -> None:
+        """Wait until everything written is on disk."""
         ...
 
 
@@ -104,7 +108,7 @@ class Recorder:
         call, principal = exchange.call, exchange.principal
         model_answered = answer.model.replace("\x00", "")[:512] if answer is not None else ""
         usage = answer.usage if answer is not None else None
-        sheet = self._sheet(exchange, model_answered)
+        sheet = self._sheet(exchange, model_answered, answer.service_tier if answer is not None else "")
         if usage is None or source is UsageSource.NONE:
             source, usage, charge = UsageSource.NONE, _NO_USAGE, _NO_CHARGE
         else:
@@ -144,11 +148,21 @@ class Recorder:
         self._write(entry)
         return entry
 
-    def _sheet(self, exchange: Exchange, model_answered: str) -> PriceSheet | None:
-        """The prices of the model that answered; of the one that was asked if the answer's name has none."""
-        if not model_answered or model_answered == exchange.model_sent:
+    def _sheet(self, exchange: Exchange, model_answered: str, service_tier: str) -> PriceSheet | None:
+        """The prices of the model and tier that answered; of the model that was asked if those have none."""
+        if (not model_answered or model_answered == exchange.model_sent) and not service_tier:
             return exchange.sheet
-        return price_sheet(self._live, exchange.deployment, model_answered, exchange.principal) or exchange.sheet
+        deployment = exchange.deployment
+        sheet = self._live.price_book.sheet(
+            deployment.price_provider,
+            model_answered or exchange.model_sent,
+            organization_id=exchange.principal.organization_id,
+            provider_name=deployment.name,
+            at=time.time(),
+            model_sent=exchange.model_sent,
+            service_tier=service_tier,
+        )
+        return sheet or exchange.sheet
 
     def _write(self, entry: LedgerEntry) -> None:
         try:

@@ -5,11 +5,12 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from tollway.errors import TollwayError, UpstreamError
-from tollway.ledger.entry import Outcome, UsageSource
+from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
-from tollway.providers.adapter import Answer, OpenAIAdapter, StreamParser
+from tollway.providers.adapter import Answer, OpenAIAdapter
+from tollway.providers.openai_compatible.stream import StreamParser
 from tollway.providers.transport import Upstream
-from tollway.services.inference.ending import CLIENT_LEFT_STATUS, estimate, settle_stream
+from tollway.services.inference.ending import estimate, settle_left, settle_stream
 from tollway.services.inference.exchange import Caller, Exchange
 from tollway.services.inference.record import Recorder
 
@@ -28,6 +29,7 @@ async def relay_stream(
     adapter: OpenAIAdapter,
     upstream: Upstream,
     caller: Caller,
+    *,
     recorder: Recorder,
     durable: Callable[[], Awaitable[None]] | None,
 ) -> None:
@@ -42,11 +44,7 @@ async def relay_stream(
     try:
         data = await _pass_events(exchange, parser, upstream, caller)
     except asyncio.CancelledError:
-        answer, source = _counted(exchange, adapter, parser)
-        outcome = Outcome.CLIENT_LEFT if caller.left else Outcome.INTERRUPTED
-        status = CLIENT_LEFT_STATUS if caller.left else exchange.status
-        exchange.end_attempt(exchange.status, outcome.value)
-        recorder.settle(exchange, outcome=outcome, status=status, error=outcome.value, answer=answer, source=source)
+        settle_left(recorder, exchange, caller, *_counted(exchange, adapter, parser))
         raise
     except UpstreamError as error:
         cut = error

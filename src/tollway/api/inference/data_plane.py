@@ -1,0 +1,174 @@
+"""The data plane as one ASGI application: a table of surfaces, the one pipeline, and the models."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from tollway.api.dialects import openai
+from tollway.api.inference.caller import CallerLeftError, HttpCaller
+from tollway.api.inference.models import ModelList
+from tollway.api.inference.surfaces import SURFACES
+from tollway.config.limits import LimitSettings
+from tollway.errors import (
+    HeadersTooLargeError,
+    InternalError,
+    MethodNotAllowedError,
+    NotFoundError,
+    NotReadyError,
+    TollwayError,
+)
+from tollway.ids import is_uuid7, uuid7
+from tollway.routing.call import Call, Surface
+from tollway.services.authenticate import key_from_headers
+from tollway.services.inference.exchange import Inbound
+from tollway.services.inference.pipeline import Pipeline
+from tollway.telemetry.observer import Observer
+
+PREFIX = "/v1/"
+_MODELS = "/v1/models"
+_HEADER_OVERHEAD_BYTES = 4
+_SERVER_FAULT = 500
+_log = structlog.get_logger(__name__)
+
+
+class DataPlane:
+    """Serves ``/v1/…``."""
+
+    def __init__(self, *, pipeline: Pipeline, models: ModelList, observer: Observer, limits: LimitSettings) -> None:
+        self._pipeline = pipeline
+        self._models = models
+        self._observer = observer
+        self._limits = limits
+        self._running: set[asyncio.Task[object]] = set()
+
+    async def idle(self, timeout_s: float) -> bool:
+        """Wait for all requests to end; return whether they did in time."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_s)
+        return not self._running
+
+    def cut(self) -> None:
+        """End all requests now: each writes its entry as interrupted."""
+        for task in self._running:
+            task.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers.get(b"x-request-id", b""))
+        path: str = scope["path"]
+        surface = SURFACES.get(path)
+        caller = HttpCaller(
+            receive,
+            send,
+            content_length=headers.get(b"content-length", b""),
+            max_body_bytes=self._limits.max_body_bytes,
+            body_timeout_s=self._limits.body_timeout_s,
+        )
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a coroutine always runs in a task
+        self._running.add(task)
+        try:
+            _check_headers(scope["headers"], self._limits.max_header_bytes)
+            if surface is None or scope["method"] != "POST":
+                await self._answer_other(path, scope["method"], headers, request_id, caller)
+            else:
+                await self._pipeline.run(_inbound(surface, request_id, headers), caller)
+        except CallerLeftError:
+            self._observer.refused(surface.name if surface else "other", request_id, 499, "client_left")
+        except asyncio.CancelledError:
+            task.uncancel()
+            if not caller.left:
+                await _refuse(caller, request_id, NotReadyError("Tollway is stopping.", next_step="Try again."))
+        except TollwayError as error:
+            if error.status >= _SERVER_FAULT and error.__cause__ is not None:
+                _log.warning("request_failed", request_id=request_id, code=error.code, exc_info=error.__cause__)
+            if not error.in_ledger:
+                self._observer.refused(surface.name if surface else "other", request_id, error.status, error.code)
+            await _refuse(caller, request_id, error)
+        except Exception:  # noqa: BLE001 -- the last line of defence: the caller gets an envelope, the log gets the defect
+            _log.exception("defect", request_id=request_id)
+            fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
+            await _refuse(caller, request_id, fault)
+        finally:
+            caller.unwatch()
+            self._running.discard(task)
+
+    async def _answer_other(
+        self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
+    ) -> None:
+        """What is not a request to a model: the list of models, or a path that is not there."""
+        if path in SURFACES or ((path == _MODELS or path.startswith(_MODELS + "/")) and method not in {"GET", "HEAD"}):
+            allowed = "POST" if path in SURFACES else "GET"
+            raise MethodNotAllowedError(
+                f"{path[:200]} does not know the method {method[:20]}.",
+                next_step=f"Use {allowed}.",
+                headers=(("allow", allowed),),
+            )
+        key = _key(headers)
+        if path == _MODELS:
+            body = await self._models.list_all(key)
+        elif path.startswith(_MODELS + "/"):
+            body = await self._models.get(key, path[len(_MODELS) + 1 :])
+        else:
+            raise NotFoundError(
+                f"There is nothing at {path[:200]}.", next_step=f"Surfaces: {', '.join([*SURFACES, _MODELS])}."
+            )
+        await _answer(caller, 200, body, request_id)
+
+
+def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> Inbound:
+    tags = headers.get(b"x-tollway-tags", b"").decode("utf-8", "replace")
+    return Inbound(surface, request_id, _key(headers), _parser(surface, tags), openai.error_event)
+
+
+def _parser(surface: Surface, tags: str) -> Callable[[bytes], Call]:
+    def parse(body: bytes) -> Call:
+        return openai.parse(body, surface=surface.name, required=surface.required, tags_header=tags)
+
+    return parse
+
+
+def _key(headers: dict[bytes, bytes]) -> bytes:
+    return key_from_headers(headers.get(b"authorization", b""), headers.get(b"x-api-key", b""))
+
+
+def _request_id(given: bytes) -> str:
+    text = given.decode("latin-1")
+    return text if text and is_uuid7(text) else uuid7()
+
+
+def _check_headers(headers: list[tuple[bytes, bytes]], limit: int) -> None:
+    size = sum([len(name) + len(value) + _HEADER_OVERHEAD_BYTES for name, value in headers])
+    if size > limit:
+        raise HeadersTooLargeError(
+            f"The request headers have {size} bytes; {limit} are allowed.",
+            next_step="Send fewer; the operator can raise TOLLWAY_MAX_HEADER_BYTES.",
+        )
+
+
+async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError) -> None:
+    """Tell the caller of a fault: as a reply, or, when one has begun, by ending it."""
+    if caller.started:
+        await caller.finish(openai.error_event(error))
+        return
+    extra = [(name.encode(), value.encode()) for name, value in error.headers]
+    if not error.in_ledger:
+        extra.append((b"x-tollway-cost", b"0"))
+    extra.append((b"x-should-retry", b"true" if error.retryable else b"false"))
+    await _answer(caller, error.status, openai.error_body(error), request_id, extra)
+
+
+async def _answer(
+    caller: HttpCaller, status: int, body: bytes, request_id: str, extra: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        *(extra or []),
+    ]
+    await caller.start(status, headers)
+    await caller.finish(body)

@@ -1,0 +1,82 @@
+"""``GET /v1/models``: what the caller's key can ask for, in OpenAI's form."""
+
+import msgspec
+
+from tollway.errors import ModelNotFoundError
+from tollway.identity.principal import Principal, Scope
+from tollway.routing.resolve import is_allowed, resolve
+from tollway.services.authenticate import Authenticator, require_scope
+from tollway.services.live_catalog import LiveCatalog
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Model(msgspec.Struct):
+    id: str
+    owned_by: str
+    object: str = "model"
+    created: int = 0
+
+
+class _List(msgspec.Struct):
+    data: list[_Model]
+    object: str = "list"
+
+
+class ModelList:
+    """Answers from memory."""
+
+    def __init__(self, authenticator: Authenticator, live: LiveCatalog) -> None:
+        self._authenticator = authenticator
+        self._live = live
+
+    async def list_all(self, key: bytes) -> bytes:
+        """All models and aliases the key may use: declared models, else those the price book knows of the provider.
+
+        Raises:
+            AuthenticationError, PermissionDeniedError, DatabaseUnavailableError: as for any request.
+        """
+        principal = await self._principal(key)
+        return _encode(_List(self._models(principal)))
+
+    async def get(self, key: bytes, model: str) -> bytes:
+        """One model, if the key can ask for it.
+
+        Raises:
+            ModelNotFoundError, ModelNotAllowedError: it cannot.
+        """
+        principal = await self._principal(key)
+        deployment, _ = resolve(model, principal, self._live.catalog)
+        return _encode(_Model(model, deployment.name))
+
+    async def _principal(self, key: bytes) -> Principal:
+        principal = await self._authenticator.authenticate(key)
+        require_scope(principal, Scope.INFERENCE)
+        return principal
+
+    def _models(self, principal: Principal) -> list[_Model]:
+        catalog = self._live.catalog
+        found = [
+            _Model(alias, "alias")
+            for (project_id, alias), target in catalog.aliases.items()
+            if project_id == principal.project_id and self._reachable(principal, alias, target)
+        ]
+        for (organization_id, name), deployment in catalog.deployments.items():
+            if organization_id != principal.organization_id:
+                continue
+            known = deployment.models or self._live.price_book.models(deployment.price_provider)
+            found += [
+                _Model(f"{name}/{model}", name)
+                for model in known
+                if is_allowed(principal.allowed_models, f"{name}/{model}")
+            ]
+        return sorted(found, key=lambda model: model.id)
+
+    def _reachable(self, principal: Principal, alias: str, target: str) -> bool:
+        if not is_allowed(principal.allowed_models, alias, target):
+            return False
+        try:
+            resolve(alias, principal, self._live.catalog)
+        except ModelNotFoundError:
+            return False
+        return True

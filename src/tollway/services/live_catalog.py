@@ -1,0 +1,97 @@
+"""The catalog and the prices in this worker's memory, kept true by announcements and by a periodic sweep."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import structlog
+
+from tollway.constants import CATALOG_SWEEP_INTERVAL_S
+from tollway.data.changes import ALL, Change
+from tollway.errors import DatabaseUnavailableError, NotReadyError
+from tollway.ledger.price_book import PriceBook
+from tollway.routing.catalog import Catalog
+from tollway.services.authenticate import Authenticator
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveCatalog:
+    """What the pipeline reads: always there, never waited for.
+
+    Attributes:
+        catalog: what every organization can reach.
+    """
+
+    def __init__(
+        self,
+        *,
+        load_catalog: Callable[[], Awaitable[Catalog]],
+        load_price_book: Callable[[], Awaitable[PriceBook]],
+        listen: Callable[[], AsyncIterator[Change]],
+        authenticator: Authenticator,
+    ) -> None:
+        self._load_catalog = load_catalog
+        self._load_price_book = load_price_book
+        self._listen = listen
+        self._authenticator = authenticator
+        self.catalog = Catalog()
+        self._price_book: PriceBook | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether everything was read at least once."""
+        return self._price_book is not None and self.catalog.version > 0
+
+    @property
+    def price_book(self) -> PriceBook:
+        """The prices.
+
+        Raises:
+            NotReadyError: they were never read, because the database was away ever since this worker started.
+        """
+        if self._price_book is None:
+            raise NotReadyError(
+                "This worker has not read its configuration yet: the database is away.",
+                next_step="Try again shortly.",
+                headers=(("retry-after", "2"),),
+            )
+        return self._price_book
+
+    async def refresh(self) -> None:
+        """Read everything again. What cannot be read stays as it was.
+
+        Raises:
+            DatabaseUnavailableError: the database is away.
+        """
+        await self._apply(Change(ALL))
+
+    async def run(self) -> None:
+        """Follow the changes until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._sweep())
+
+    async def _follow(self) -> None:
+        async for change in self._listen():
+            with contextlib.suppress(DatabaseUnavailableError):  # the sweep, or the feed's own return, repairs it
+                await self._apply(change)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(CATALOG_SWEEP_INTERVAL_S)
+            try:
+                await self.refresh()
+            except DatabaseUnavailableError:
+                _log.warning("catalog_not_refreshed", reason="the database is away; serving from memory")
+
+    async def _apply(self, change: Change) -> None:
+        if change.noun == "key" and change.id != ALL:
+            self._authenticator.forget_key(change.id)
+            return
+        if change.noun in {ALL, "catalog"}:
+            self.catalog = await self._load_catalog()
+        if change.noun in {ALL, "price"}:
+            self._price_book = await self._load_price_book()
+        if change.noun in {ALL, "key"}:
+            await self._authenticator.refresh()

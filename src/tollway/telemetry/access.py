@@ -1,0 +1,117 @@
+"""The access log: one line for each request, written in batches so that no request pays for it."""
+
+import asyncio
+import sys
+import time
+
+import msgspec
+
+from tollway.ledger.entry import LedgerEntry
+from tollway.ledger.money import usd_text
+
+_FLUSH_INTERVAL_S = 0.1
+_BUFFER_MAX_LINES = 1_000
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    timestamp: str
+    event: str
+    request_id: str
+    surface: str
+    status: int
+    level: str = "info"
+    code: str = ""
+    organization_id: str = ""
+    project_id: str = ""
+    key_id: str = ""
+    provider: str = ""
+    model: str = ""
+    outcome: str = ""
+    stream: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usage: str = ""
+    charge_usd: str = ""
+    duration_ms: float = 0.0
+    request_bytes: int = 0
+    response_bytes: int = 0
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class AccessLog:
+    """Collects lines and writes them to standard error every tenth of a second.
+
+    Written by a worker's event loop only. The ledger is the record, not this log: a killed worker loses its last lines.
+    """
+
+    def __init__(self, *, enabled: bool, pretty: bool) -> None:
+        self._enabled = enabled
+        self._pretty = pretty
+        self._lines: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ended(self, entry: LedgerEntry) -> None:
+        """Log an admitted request."""
+        if not self._enabled:
+            return
+        self._add(
+            _Line(
+                timestamp=_now(),
+                event="request",
+                request_id=entry.request_id,
+                surface=entry.surface,
+                status=entry.status,
+                code=entry.error,
+                organization_id=entry.organization_id,
+                project_id=entry.project_id,
+                key_id=entry.key_id,
+                provider=entry.provider,
+                model=entry.model_sent,
+                outcome=entry.outcome.value,
+                stream=entry.stream,
+                input_tokens=entry.usage.input_total,
+                output_tokens=entry.usage.output_total,
+                usage=entry.usage_source.value,
+                charge_usd=usd_text(entry.charge),
+                duration_ms=entry.duration_us / 1_000,
+                request_bytes=entry.request_bytes,
+                response_bytes=entry.response_bytes,
+            )
+        )
+
+    def refused(self, surface: str, request_id: str, status: int, code: str) -> None:
+        """Log a request that was refused before it was admitted."""
+        if self._enabled:
+            level = "info" if status < 500 else "error"  # noqa: PLR2004 -- HTTP's own boundary
+            self._add(_Line(_now(), "refused", request_id, surface, status, level=level, code=code))
+
+    def flush(self) -> None:
+        """Write what is collected."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._lines:
+            lines, self._lines = self._lines, []
+            sys.stderr.buffer.write(b"".join(lines))
+            sys.stderr.buffer.flush()
+
+    def _add(self, line: _Line) -> None:
+        self._lines.append(_pretty(line) if self._pretty else _encode(line) + b"\n")
+        if len(self._lines) >= _BUFFER_MAX_LINES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_INTERVAL_S, self.flush)
+
+
+def _now() -> str:
+    now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1_000) % 1_000:03d}Z"
+
+
+def _pretty(line: _Line) -> bytes:
+    what = f"{line.provider}/{line.model}" if line.provider else line.code
+    money = f" {line.input_tokens}+{line.output_tokens} tokens ${line.charge_usd}" if line.charge_usd else ""
+    text = f"{line.timestamp[11:23]} {line.status} {line.surface} {what}{money} {line.duration_ms:.0f} ms"
+    return f"{text} {line.request_id}\n".encode(errors="replace")

@@ -1,0 +1,62 @@
+"""Logs: structlog, as JSON lines or pretty. What may be logged is decided here and nowhere else."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from tollway.config.logs import LogSettings
+
+_SECRET_NAMES = re.compile(
+    r"authorization|api_?key|password|secret|credential|token$|cookie|pepper|master", re.IGNORECASE
+)
+_SECRET_VALUES = re.compile(r"\b(tw|sk|gsk|xai|pk|rk)-[A-Za-z0-9_\-]{8,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+_SAFE_NAMES = frozenset({"key_id", "provider_id"})
+_VALUE_MAX_CHARS = 2_000
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: hide values that are secrets by their name or by their form, and cut long ones."""
+    for name, value in event.items():
+        if name not in _SAFE_NAMES and _SECRET_NAMES.search(name):
+            event[name] = "[hidden]"
+        elif isinstance(value, str):
+            event[name] = _SECRET_VALUES.sub("[hidden]", value[:_VALUE_MAX_CHARS])
+    return event
+
+
+def _serialise(event: MutableMapping[str, Any], **_: object) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()
+
+
+def is_pretty(settings: LogSettings) -> bool:
+    """Whether logs are for a person at a terminal."""
+    return settings.log_format == "pretty" or (settings.log_format == "auto" and sys.stderr.isatty())
+
+
+def configure_logs(settings: LogSettings) -> None:
+    """Set up structlog and the standard library's logging for this process. Logs go to standard error."""
+    level = getattr(logging, settings.log_level.upper())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    pretty = is_pretty(settings)
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(serializer=_serialise)
+    )
+    tail = [redact, renderer] if pretty else [structlog.processors.format_exc_info, redact, renderer]
+    structlog.configure(
+        processors=[*shared, *tail],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*shared, *tail]))
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)

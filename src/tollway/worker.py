@@ -1,0 +1,153 @@
+"""One worker process: an event loop, a listener shared with the other workers, a journal of its own.
+
+The supervisor starts it as ``python -m tollway.worker`` and tells it everything by the environment.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import uuid
+
+import structlog
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from tollway.api.inference.data_plane import DataPlane
+from tollway.api.inference.models import ModelList
+from tollway.app import Tollway, create_control_plane
+from tollway.config import READY_FD_VARIABLE, Settings, load_settings
+from tollway.errors import TollwayError
+from tollway.factory import Factory, Inference, ProcessContext
+from tollway.journal.segment import journal_directory
+from tollway.journal.writer import JournalWriter
+from tollway.providers.usage.estimate import preload
+from tollway.telemetry.access import AccessLog
+from tollway.telemetry.logs import configure_logs, is_pretty
+from tollway.telemetry.observer import Observer
+
+_BACKLOG = 2_048
+"""Connections that wait for the worker to accept them."""
+_SPARE_REQUESTS = 256
+"""Requests beyond the limit that still reach the pipeline, so that they are refused in words."""
+_LAST_WORDS_S = 1.0
+"""For requests that were cut: time to write their entries and tell their callers."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Serves until told to stop, then ends what runs and exits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """The life of the worker."""
+        storage = self._settings.storage
+        context = ProcessContext.create(self._settings)
+        journal = JournalWriter(
+            journal_directory(storage.data_dir),
+            worker_id=str(uuid.uuid4()),
+            segment_bytes=storage.journal_segment_bytes,
+            max_bytes=storage.journal_max_bytes,
+            fsync_interval_s=storage.journal_fsync_interval_ms / 1_000,
+        )
+        observer = Observer(AccessLog(enabled=self._settings.logs.access_log, pretty=is_pretty(self._settings.logs)))
+        factory = Factory(context)
+        inference = factory.inference(journal, observer)
+        try:
+            with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
+                await inference.live.refresh()
+            following = asyncio.create_task(inference.live.run())
+            counting = asyncio.create_task(asyncio.to_thread(preload))
+            await self._serve(factory, inference, observer)
+            following.cancel()
+            await asyncio.gather(following, counting, return_exceptions=True)
+        finally:
+            inference.recorder.flush()
+            observer.flush()
+            await journal.aclose()
+            await inference.transport.aclose()
+            await context.aclose()
+
+    async def _serve(self, factory: Factory, inference: Inference, observer: Observer) -> None:
+        limits, address = self._settings.limits, self._settings.server
+        data_plane = DataPlane(
+            pipeline=inference.pipeline,
+            models=ModelList(inference.authenticator, inference.live),
+            observer=observer,
+            limits=limits,
+        )
+
+        async def configuration() -> str:
+            return "" if inference.live.loaded else "The configuration was not read yet: the database is away."
+
+        async def stopping() -> str:
+            return "This worker is stopping." if inference.places.closed else ""
+
+        control_plane = create_control_plane(
+            factory,
+            limits,
+            required={"configuration": configuration, "worker": stopping},
+            wanted={"database": factory.database_check().fault},
+        )
+        server = Server(
+            Tollway(data_plane, control_plane),
+            address=address.host,
+            port=address.port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            backlog=_BACKLOG,
+            backpressure=limits.max_concurrent_requests + _SPARE_REQUESTS,
+            log_enabled=False,
+        )
+        serving = asyncio.create_task(server.serve())
+        while not server.wrks and not serving.done():  # noqa: ASYNC110 -- the server has no event for it
+            await asyncio.sleep(0)
+        _announce_ready()
+        await asyncio.wait({serving, asyncio.create_task(self._stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        inference.places.closed = True
+        await self._finish(data_plane)
+        server.stop()  # type: ignore[no-untyped-call]  # the library has no types here
+        await serving
+
+    async def _finish(self, data_plane: DataPlane) -> None:
+        """Wait for running requests; cut those that take too long."""
+        if not await data_plane.idle(self._settings.server.graceful_timeout_s):
+            _log.warning("requests_cut", after_s=self._settings.server.graceful_timeout_s)
+            data_plane.cut()
+            await data_plane.idle(_LAST_WORDS_S)
+
+
+def _announce_ready() -> None:
+    descriptor = os.environ.get(READY_FD_VARIABLE)
+    if descriptor:
+        with contextlib.suppress(OSError):  # nobody waits any more
+            os.write(int(descriptor), b"ready\n")
+            os.close(int(descriptor))
+
+
+async def _main(settings: Settings) -> None:
+    worker = Worker(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run()
+
+
+def main() -> None:
+    """Run a worker with the settings of the environment."""
+    settings = load_settings()
+    configure_logs(settings.logs)
+    uvloop.run(_main(settings))
+
+
+if __name__ == "__main__":
+    main()
