@@ -211,6 +211,13 @@ class JournalUnavailableError(NotReadyError):
     code = "journal_unavailable"
 
 
+class SchemaError(NotReadyError):
+    """The schema of the database and this version of Tollway do not fit."""
+
+    code = "schema_mismatch"
+    retryable = False
+
+
 class OverloadedError(NotReadyError):
     """The worker already serves its maximum of concurrent requests."""
 
@@ -239,6 +246,18 @@ class UpstreamMalformedError(UpstreamError):
     """The provider answered with something that is not its protocol."""
 
     code = "upstream_malformed_reply"
+
+
+class UpstreamCutError(UpstreamMalformedError):
+    """The connection broke before the reply was whole."""
+
+    code = "upstream_connection_lost"
+
+
+class StreamCutError(UpstreamError):
+    """The provider's stream ended before its end mark."""
+
+    code = "upstream_stream_cut"
 
 
 class UpstreamTooLargeError(UpstreamError):

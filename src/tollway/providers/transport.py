@@ -19,17 +19,11 @@ from pyreqwest.response import Response, ResponseBodyReader
 from tollway.config.limits import LimitSettings
 from tollway.errors import (
     TollwayError,
-    UpstreamMalformedError,
+    UpstreamCutError,
     UpstreamTimeoutError,
     UpstreamTooLargeError,
     UpstreamUnreachableError,
 )
-
-
-class UpstreamCutError(UpstreamMalformedError):
-    """The connection broke before the reply was whole."""
-
-    code = "upstream_connection_lost"
 
 
 class Upstream:

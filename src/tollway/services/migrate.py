@@ -19,20 +19,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from tollway.data import migrations
 from tollway.data.schema_version import create_owner_engine, current_revision, take_migration_lock
 from tollway.data.session import APP_ROLE
-from tollway.errors import DatabaseUnavailableError, NotReadyError
+from tollway.errors import DatabaseUnavailableError, SchemaError
 
 LOCK_TIMEOUT_S = 30.0
 """Waits this long for another migration, or for a table in use."""
 STATEMENT_TIMEOUT_S = 300.0
 """Longest single statement of a migration."""
 _ROLE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
-
-
-class SchemaError(NotReadyError):
-    """The schema of the database and this code do not fit."""
-
-    code = "schema_mismatch"
-    retryable = False
 
 
 class SchemaVersion(msgspec.Struct, frozen=True):
