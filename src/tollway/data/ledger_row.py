@@ -5,6 +5,7 @@ Format: https://www.postgresql.org/docs/current/sql-copy.html ("Binary Format").
 """
 
 import struct
+from functools import lru_cache
 from operator import attrgetter
 
 import msgspec
@@ -42,6 +43,8 @@ _length = struct.Struct(">i")
 _bigint = struct.Struct(">iq")
 _NULL = _length.pack(-1)
 _JSONB_VERSION = b"\x01"
+_REPEATED_MAX = 4_096
+"""Values of one column that are kept in their packed form: most columns repeat a few."""
 _JSON_NUL = b"\\u0000"
 _json = msgspec.json.Encoder()
 _texts = attrgetter(*_TEXTS)
@@ -67,6 +70,12 @@ class _LineObject(msgspec.Struct):
     price: int
     amount: int
     ref: str
+
+
+@lru_cache(maxsize=_REPEATED_MAX)
+def _known_id_bytes(text: str) -> bytes:
+    """As `_id_bytes`, for ids that stand in many rows."""
+    return _id_bytes(text)
 
 
 def _id_bytes(text: str) -> bytes:
@@ -109,11 +118,11 @@ def _fixed_part(entry: LedgerEntry) -> bytes:
         16,
         _id_bytes(entry.entry_id),
         16,
-        _id_bytes(entry.organization_id),
+        _known_id_bytes(entry.organization_id),
         16,
-        _id_bytes(entry.project_id),
+        _known_id_bytes(entry.project_id),
         16,
-        _id_bytes(entry.key_id),
+        _known_id_bytes(entry.key_id),
         1,
         entry.stream,
         1,
@@ -128,6 +137,12 @@ def _nullable(value: int | None) -> bytes:
     return _NULL if value is None else _bigint.pack(8, value)
 
 
+@lru_cache(maxsize=_REPEATED_MAX)
+def _text_field(text: str) -> bytes:
+    data = text.encode()
+    return _length.pack(len(data)) + data
+
+
 def row(entry: LedgerEntry) -> bytes:
     """The entry as one row.
 
@@ -140,9 +155,7 @@ def row(entry: LedgerEntry) -> bytes:
         entry = _cleaned(entry)
         texts, jsons = _texts(entry), _jsons(entry)
     parts = [_fixed_part(entry), _nullable(entry.provider_cost), _nullable(entry.first_byte_us)]
-    for text in texts:
-        data = text.encode()
-        parts += (_length.pack(len(data)), data)
+    parts += map(_text_field, texts)
     for json in jsons:
         parts += (_length.pack(1 + len(json)), _JSONB_VERSION, json)
     return b"".join(parts)

@@ -31,7 +31,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(EntryOpen | LedgerEntry)
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """A sound payload at ``[start, end)`` of the searched bytes."""
 
     start: int

@@ -1,4 +1,7 @@
-"""The ledger entry: one for each request that was admitted, whatever its end."""
+"""The ledger entry: one for each request that was admitted, whatever its end.
+
+``gc=False``: these can hold no cycle, and tens of thousands a second would keep the collector busy.
+"""
 
 from enum import StrEnum
 
@@ -31,7 +34,7 @@ class Outcome(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One try at one provider.
 
     Attributes:
@@ -49,7 +52,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     duration_us: int
 
 
-class ChargeLine(msgspec.Struct, frozen=True, array_like=True):
+class ChargeLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The charge for one dimension: ``amount == round_half_up(quantity * price / 10**6)``.
 
     Attributes:
@@ -67,7 +70,7 @@ class ChargeLine(msgspec.Struct, frozen=True, array_like=True):
     ref: str
 
 
-class EntryOpen(msgspec.Struct, frozen=True, array_like=True, tag="open"):
+class EntryOpen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="open"):
     """What is journaled before anything goes upstream. Without a matching entry it becomes ``interrupted``.
 
     Append new fields at the end, with a default: the journal stores this by position.
@@ -96,7 +99,7 @@ class EntryOpen(msgspec.Struct, frozen=True, array_like=True, tag="open"):
     input_price_ref: str = ""
 
 
-class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
+class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="entry"):
     """One admitted request. Append new fields at the end, with a default: the journal stores this by position.
 
     Attributes:

@@ -8,7 +8,7 @@ the sum of the output kinds all that came out, and no token is in two kinds.
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """Disjoint counts. Units: tokens, except ``images`` (generated images), ``requests`` and ``web_searches``.
 
     ``citation`` are output tokens spent on citing sources, which some providers price apart; ``web_searches`` are
