@@ -7,7 +7,8 @@ import signal
 from pathlib import Path
 
 _POLL_S = 0.01
-_PATIENCE_S = 10.0
+_STEPS = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0))
+"""Fast shutdown, immediate shutdown, by force; and how many seconds each has."""
 
 
 def find_orphans(database_dir: Path) -> list[int]:
@@ -28,15 +29,16 @@ def find_orphans(database_dir: Path) -> list[int]:
     return found
 
 
-async def stop_orphans(database_dir: Path) -> None:
-    """Stop every server on the directory, and clear a process id file that no server stands behind.
+async def stop_orphans(database_dir: Path, socket_dir: Path) -> None:
+    """Stop every server on the directory, and clear the lock files that no server stands behind.
 
-    Called under the supervisor's lock, so no other supervisor's server can be meant. The file is removed because after
-    a restart of a container its process id may belong to anything, and PostgreSQL would refuse to start.
+    Called under the supervisor's lock, so no other supervisor's server can be meant. The files are removed because the
+    process id in them may belong to anything by now (above all after a restart of a container), and PostgreSQL would
+    refuse to start.
     """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        give_up_at = loop.time() + _PATIENCE_S
+    for number, patience_s in _STEPS:
+        give_up_at = loop.time() + patience_s
         signalled: set[int] = set()
         while orphans := find_orphans(database_dir):
             for process_id in set(orphans) - signalled:
@@ -48,4 +50,5 @@ async def stop_orphans(database_dir: Path) -> None:
             await asyncio.sleep(_POLL_S)
         else:
             break
-    (database_dir / "postmaster.pid").unlink(missing_ok=True)
+    for lock_file in (database_dir / "postmaster.pid", socket_dir / ".s.PGSQL.5432.lock"):
+        lock_file.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-_VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_VOLATILE = {"fsync": "off", "full_page_writes": "off"}  # a killed server still loses nothing
 _log = structlog.get_logger(__name__)
 
 
@@ -268,7 +268,7 @@ class EmbeddedPostgres:
             user=user,
             inherited_fds=self._inherited_fds,
             is_ready=self._is_ready,
-            before_start=lambda: stop_orphans(self._database_dir),
+            before_start=lambda: stop_orphans(self._database_dir, self._socket_dir),
             on_line=_log_line,
             ready_timeout_s=120.0,  # recovery after a crash replays up to max_wal_size
             stop_signal=signal.SIGINT,
