@@ -12,6 +12,7 @@ from house_rules.source import Finding, Module, finding
 FILE_MAX_LINES = 700
 FUNCTION_MAX_LINES = 70
 _REASON_MIN_CHARS = 10
+_POLL_MAX_S = 0.05
 _BROAD = frozenset({"Exception", "BaseException"})
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 _CODES = r"[A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*"
@@ -107,6 +108,19 @@ def finished(module: Module) -> Iterator[Finding]:
             yield finding(finished, module, node.lineno, "raises NotImplementedError")
 
 
+def waiting_in_tests(module: Module) -> Iterator[Finding]:
+    """Tests wait for a condition (`support.waiting`), not for a time: a sleep is too long here and too short there."""
+    if not module.path.startswith("tests/"):
+        return
+    for node, called in module.calls:
+        if called.split(".")[-1] == "sleep" and node.args and _seconds(node.args[0]) > _POLL_MAX_S:
+            yield finding(waiting_in_tests, module, node.lineno, f"sleeps {ast.unparse(node.args[0])} s")
+
+
+def _seconds(value: ast.expr) -> float:
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, int | float) else 0
+
+
 RULES = (
     file_length,
     function_length,
@@ -114,4 +128,5 @@ RULES = (
     broad_except_reason,
     integer_money,
     finished,
+    waiting_in_tests,
 )

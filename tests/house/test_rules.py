@@ -53,6 +53,7 @@ BROKEN = [
     (writing.integer_money, "ledger/rating.py", "x = float(price)"),
     (writing.finished, "services/x.py", "x = 1  # TODO: more"),
     (writing.finished, "services/x.py", "raise NotImplementedError"),
+    (writing.waiting_in_tests, "../../tests/test_x.py", "await asyncio.sleep(0.5)"),
 ]
 
 KEPT = [
@@ -88,6 +89,8 @@ KEPT = [
     (writing.integer_money, "ledger/rating.py", "x: float = float('inf')\ny = a // b"),
     (writing.integer_money, "routing/weights.py", "x = 0.5"),
     (writing.finished, "services/x.py", "TITLE = 'my TODO list'"),
+    (writing.waiting_in_tests, "../../tests/test_x.py", "await asyncio.sleep(0.01)"),
+    (writing.waiting_in_tests, "supervisor/backoff.py", "await asyncio.sleep(0.5)"),
 ]
 
 
