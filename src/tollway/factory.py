@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from tollway.config import Settings
 from tollway.data.session import Database, create_engine
 from tollway.identity.vault import SecretKeys, Vault
+from tollway.journal.segment import QUARANTINE_DIRECTORY
 from tollway.providers.transport import Transport
 from tollway.services.authenticate import Authenticator
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
 from tollway.services.database_check import DatabaseCheck
+from tollway.services.drain import Drain
 from tollway.services.inference.hold import Places
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.record import Journal, Observer, Recorder
 from tollway.services.key_lookup import KeyLookup
+from tollway.services.ledger_store import LedgerStore
 from tollway.services.live_catalog import LiveCatalog
 from tollway.services.price_book_load import PriceBookLoad
 from tollway.services.secret_keys import load_secret_keys
@@ -79,6 +82,12 @@ class Factory:
     def database_check(self) -> DatabaseCheck:
         """Asks whether the database answers."""
         return DatabaseCheck(self._context.database)
+
+    def drain(self) -> Drain:
+        """Brings the journals of the data directory into the ledger."""
+        storage = self._context.settings.storage
+        store = LedgerStore(self._context.database, quarantine=storage.data_dir / QUARANTINE_DIRECTORY)
+        return Drain(store, storage.data_dir, batch_entries=storage.drain_batch_entries)
 
     def inference(self, journal: Journal, observer: Observer) -> Inference:
         """What serves the data plane of one worker.

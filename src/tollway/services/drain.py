@@ -93,7 +93,7 @@ class Drain:
             except (DatabaseUnavailableError, OSError) as error:
                 failures += 1
                 _log.warning("drain_waits", reason=str(error), failures=failures)
-            except Exception:  # the journal waits on disk: whatever the fault, trying again is better than to die
+            except Exception:  # noqa: BLE001 -- entries wait on disk: whatever the fault, trying again beats dying
                 failures += 1
                 _log.exception("drain_failed", failures=failures)
             if last and not more:
@@ -139,7 +139,7 @@ class Drain:
                 report.adopted += 1
                 _log.info("dead_worker_journal_finished", worker=directory.name)
         except FileNotFoundError:
-            if directory.exists():
+            if directory in worker_directories(self._data_dir):
                 raise
 
     async def _store_batch(self, directory: Path, batch: Batch, report: DrainReport) -> None:
@@ -159,7 +159,8 @@ class Drain:
 
 
 def _back_off_s(failures: int) -> float:
-    return min(_BACK_OFF_MAX_S, 0.2 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    longest_s: float = min(_BACK_OFF_MAX_S, 0.2 * 2 ** min(failures, 10))
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 -- spreads retries, keeps no secret
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

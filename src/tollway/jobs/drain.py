@@ -1,0 +1,44 @@
+"""The process that brings the journals of all workers into the database: ``python -m tollway.jobs.drain``.
+
+One for each data directory. On SIGTERM it drains what is left and exits with 0; what the database could not take stays
+in the journal for the next start.
+"""
+
+import asyncio
+import gc
+import signal
+
+from tollway.config import Settings, load_settings
+from tollway.factory import Factory, ProcessContext
+from tollway.supervisor.readiness import announce_ready
+from tollway.telemetry.logs import configure_logs
+
+_GC_ALLOCATIONS = 50_000
+"""A batch makes tens of thousands of objects that live until it is stored; no cycles are among them."""
+
+
+async def _main(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    context = ProcessContext.create(settings)
+    drain = Factory(context).drain()
+    try:
+        announce_ready()
+        await drain.run(stop, interval_s=settings.storage.drain_interval_ms / 1_000)
+    finally:
+        drain.close()
+        await context.aclose()
+
+
+def main() -> None:
+    """Drain with the settings of the environment."""
+    settings = load_settings()
+    configure_logs(settings.logs)
+    gc.set_threshold(_GC_ALLOCATIONS)
+    asyncio.run(_main(settings))
+
+
+if __name__ == "__main__":
+    main()
