@@ -5,7 +5,6 @@ updater is never started, so nothing here touches the network.
 """
 
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
@@ -56,6 +55,13 @@ UNMAPPED: dict[str, str] = {
 that has no other price has none at all, and is refused as not priced."""
 
 
+FREE_SUFFIX = ":free"
+"""Genai-prices lists some models without any price and so takes them for free: whether they are, or it merely does not
+know, it does not tell. Only OpenRouter's ``:free`` variants say it themselves
+(https://openrouter.ai/docs/guides/routing/model-variants/free); the others are not priced."""
+FREE = {"input": Rate(0), "output": Rate(0)}
+
+
 def build() -> BaseBook:
     """The whole book."""
     return BaseBook(f"genai-prices@{__version__}", tuple(_provider(each) for each in providers))
@@ -71,8 +77,10 @@ def _provider(source: types.Provider) -> BaseProvider:
 
 
 def _model(source: types.ModelInfo) -> BaseModel:
-    if isinstance(source.prices, types.ModelPrice):
-        windows: tuple[Window, ...] = (_window(None, source.prices),)
+    if isinstance(source.prices, types.ModelPrice) and not _stated(source.prices) and source.id.endswith(FREE_SUFFIX):
+        windows: tuple[Window, ...] = (Window(When(), FREE),)
+    elif isinstance(source.prices, types.ModelPrice):
+        windows = (_window(None, source.prices),)
     else:
         windows = tuple(_window(each.constraint, each.prices) for each in source.prices)
     # Other variants are chosen by what no surface offers (batch processing, speed modes, search types).
@@ -89,19 +97,18 @@ def _window(
     prices: types.ModelPrice,
     service_tier: str = "",
 ) -> Window:
-    stated = {key: price for key, price in vars(prices).items() if price is not None}
+    stated = _stated(prices)
+    mapped = ((DIMENSIONS[key], price) for key, price in stated.items() if key in DIMENSIONS)
     return Window(
         when=_when(constraint),
-        rates={DIMENSIONS[key][0]: _rate(price, DIMENSIONS[key][1]) for key, price in _mapped(stated)},
+        rates={kind: _rate(price, factor) for (kind, factor), price in mapped},
         service_tier=service_tier,
         unmapped=tuple(key for key in stated if key not in DIMENSIONS),
     )
 
 
-def _mapped(
-    stated: dict[str, Decimal | types.TieredPrices],
-) -> Iterable[tuple[str, Decimal | types.TieredPrices]]:
-    return ((key, price) for key, price in stated.items() if key in DIMENSIONS)
+def _stated(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]:
+    return {key: price for key, price in vars(prices).items() if price is not None}
 
 
 def _rate(price: Decimal | types.TieredPrices, factor: int) -> Rate:

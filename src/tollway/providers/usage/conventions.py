@@ -28,14 +28,6 @@ class CostField(StrEnum):
     """``cost.total_cost``: USD."""
 
 
-class SearchField(StrEnum):
-    """Where the number of searches stands that the provider made and bills one by one."""
-
-    NONE = ""
-    QUERIES = "num_search_queries"
-    SERVER_TOOLS = "server_tool_use.web_search_requests"
-
-
 class UsageConvention(msgspec.Struct, frozen=True, kw_only=True):
     """How one provider counts. Data: each provider states its own, nothing is inferred from the numbers.
 
@@ -47,7 +39,7 @@ class UsageConvention(msgspec.Struct, frozen=True, kw_only=True):
             counts them inside everywhere).
         reasoning_top_level: they stand in ``reasoning_tokens`` itself, not in the details.
         citation_outside_output: ``citation_tokens`` come on top of the output count.
-        searches: where the number of searches stands.
+        searches: ``num_search_queries`` counts searches that are billed one by one.
         cost: where the provider's own charge stands.
     """
 
@@ -57,7 +49,7 @@ class UsageConvention(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_outside_output: bool = False
     reasoning_top_level: bool = False
     citation_outside_output: bool = False
-    searches: SearchField = SearchField.NONE
+    searches: bool = False
     cost: CostField = CostField.NONE
 
 
@@ -96,7 +88,6 @@ CONVENTIONS: dict[str, UsageConvention] = {
     ),
     "openrouter": UsageConvention(
         source="https://openrouter.ai/docs/use-cases/usage-accounting: `cost` in credits, one credit is one USD",
-        searches=SearchField.SERVER_TOOLS,
         cost=CostField.COST,
     ),
     "xai": UsageConvention(
@@ -107,10 +98,11 @@ CONVENTIONS: dict[str, UsageConvention] = {
     "perplexity": UsageConvention(
         source="https://docs.perplexity.ai/getting-started/pricing: citation and reasoning tokens are billed beside "
         "completion_tokens, searches by num_search_queries, usage.cost.total_cost in USD",
+        cached=(),
         reasoning_outside_output=True,
         reasoning_top_level=True,
         citation_outside_output=True,
-        searches=SearchField.QUERIES,
+        searches=True,
         cost=CostField.TOTAL,
     ),
     "databricks": UsageConvention(

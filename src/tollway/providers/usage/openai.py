@@ -18,7 +18,7 @@ from msgspec import Raw
 
 from tollway.ledger.money import pico_from_usd
 from tollway.ledger.usage import Usage
-from tollway.providers.usage.conventions import CachedField, CostField, SearchField, UsageConvention
+from tollway.providers.usage.conventions import CachedField, CostField, UsageConvention
 from tollway.providers.usage.wire import InputDetails, OutputDetails, WireUsage, decode_usage, part
 
 MAX_COST_USD = Decimal(1_000_000)
@@ -72,7 +72,7 @@ def _chat(wire: WireUsage, entered: int, convention: UsageConvention) -> Usage:
         out=details,
         reasoning=reasoning,
         citation=citation,
-        searches=_searches(wire, convention) if convention.searches else 0,
+        searches=part(wire.num_search_queries) if convention.searches else 0,
         convention=convention,
     )
 
@@ -87,7 +87,7 @@ def _responses(wire: WireUsage, entered: int, convention: UsageConvention) -> Us
         out=details,
         reasoning=part(details.reasoning_tokens),
         citation=0,
-        searches=_searches(wire, convention) if convention.searches else 0,
+        searches=0,
         convention=convention,
     )
 
@@ -104,12 +104,6 @@ def _cached(wire: WireUsage, details: InputDetails | None, convention: UsageConv
         if count is not None:
             return part(count)
     return 0
-
-
-def _searches(wire: WireUsage, convention: UsageConvention) -> int:
-    if convention.searches is SearchField.QUERIES:
-        return part(wire.num_search_queries)
-    return part(wire.server_tool_use.web_search_requests) if wire.server_tool_use is not None else 0
 
 
 def _disjoint(

@@ -27,12 +27,6 @@ class OutputDetails(msgspec.Struct):
     image_tokens: int | None = None
 
 
-class ServerTools(msgspec.Struct):
-    """``server_tool_use``: what the provider did besides generating."""
-
-    web_search_requests: int | None = None
-
-
 class WireUsage(msgspec.Struct):
     """The object itself. ``None``: absent or null."""
 
@@ -50,7 +44,6 @@ class WireUsage(msgspec.Struct):
     reasoning_tokens: int | None = None
     citation_tokens: int | None = None
     num_search_queries: int | None = None
-    server_tool_use: ServerTools | None = None
     cost: Raw = Raw(b"")
 
 
@@ -61,7 +54,6 @@ _DETAILS = (
     "input_tokens_details",
     "completion_tokens_details",
     "output_tokens_details",
-    "server_tool_use",
 )
 _COUNTS = tuple(name for name in WireUsage.__struct_fields__ if name not in {*_DETAILS, "cost"})
 _WHOLE_COUNTS = ("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens")
