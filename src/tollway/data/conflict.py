@@ -1,25 +1,29 @@
-"""Turn a violated constraint into the fault it stands for."""
+"""Turn a violated constraint into the conflict it stands for."""
 
 from collections.abc import Mapping
 
 from sqlalchemy.exc import IntegrityError
 
 from tollway.data.session import WriteSession
-from tollway.errors import TollwayError
+from tollway.errors import ConflictError
 
 
-async def flush(session: WriteSession, faults: Mapping[str, TollwayError]) -> None:
+async def flush(session: WriteSession, conflicts: Mapping[str, tuple[str, str]]) -> None:
     """Send pending changes to the database.
 
     Args:
         session: within a transaction, which is lost if a constraint is violated.
-        faults: name of a constraint → what to raise when it is violated. Any other one is a defect of ours.
+        conflicts: name of a constraint → what happened when it is violated, and the next step. Any other violation
+            is a defect of ours.
+
+    Raises:
+        ConflictError: one of the constraints is violated.
     """
     try:
         await session.flush()
     except IntegrityError as error:
-        name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-        fault = faults.get(name or "")
-        if fault is None:
+        name = str(getattr(getattr(error.orig, "diag", None), "constraint_name", ""))
+        if name not in conflicts:
             raise
-        raise fault from error
+        message, next_step = conflicts[name]
+        raise ConflictError(message, next_step=next_step) from error

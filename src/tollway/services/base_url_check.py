@@ -1,0 +1,77 @@
+"""Check where a provider's requests would go, so that a tenant cannot make the gateway call into its own network."""
+
+import asyncio
+import ipaddress
+from urllib.parse import urlsplit
+
+from tollway.errors import PermissionDeniedError, UnprocessableError
+from tollway.identity.principal import Principal, Scope
+
+RESOLVE_TIMEOUT_S = 3.0
+
+
+def _malformed() -> UnprocessableError:
+    return UnprocessableError(
+        "The base URL cannot be used.",
+        next_step="Give http(s)://host[:port][/path], without user, password, query or fragment.",
+        param="base_url",
+    )
+
+
+def clean_base_url(url: str) -> str:
+    """The address without a trailing slash.
+
+    Raises:
+        UnprocessableError: it is not an http or https address, or holds credentials, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _malformed() from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise _malformed()
+    if "@" in parts.netloc or parts.query or parts.fragment or not url.isascii() or not url.isprintable():
+        raise _malformed()
+    return url.rstrip("/")
+
+
+async def require_reachable_for(caller: Principal | None, base_url: str) -> None:
+    """Refuse what this caller may not make the gateway call; the platform (and the installation itself) may all.
+
+    For others: https only, and every address that the name has now must be a public one. The name may have another
+    address later: where tenants are not trusted, the network must keep the gateway from its inside as well.
+
+    Raises:
+        PermissionDeniedError: http, or a private, loopback or link-local address.
+        UnprocessableError: the name has no address.
+    """
+    if caller is None or Scope.PLATFORM in caller.scopes:
+        return
+    parts = urlsplit(base_url)
+    if parts.scheme != "https":
+        raise _denied("Plain http")
+    host = parts.hostname or ""
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host, parts.port or 443)
+    except (OSError, UnicodeError):  # TimeoutError is an OSError
+        raise UnprocessableError(
+            f"The host {host} cannot be found.", next_step="Check the base URL.", param="base_url"
+        ) from None
+    if not all(_is_public(str(address[0])) for *_, address in found):
+        raise _denied("A private, loopback or link-local address")
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_global and not address.is_multicast
+
+
+def _denied(what: str) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        f"{what} as a provider needs a key with scope `platform`.",
+        next_step="Use https and a public host, or ask the operator to add the provider.",
+        param="base_url",
+    )

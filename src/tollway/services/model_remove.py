@@ -1,0 +1,26 @@
+"""Take back the declaration of a model."""
+
+from tollway.data import models
+from tollway.data.changes import Change, announce
+from tollway.data.session import Database
+from tollway.errors import NotFoundError
+from tollway.services.provider_list import require_provider
+
+
+class ModelRemove:
+    """Removes declared models."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def remove(self, organization_id: str, provider: str, model: str) -> None:
+        """Take the declaration back.
+
+        Raises:
+            NotFoundError: there is no such provider, or the model is not declared.
+        """
+        async with self._database.write() as session, session.begin():
+            owner = await require_provider(session, organization_id, provider)
+            if not await models.remove(session, owner.id, model):
+                raise NotFoundError("This model is not declared.", next_step="List them at /api/v1/models.")
+            await announce(session, Change("catalog", organization_id))

@@ -1,0 +1,145 @@
+"""Add a provider, or make it so."""
+
+import msgspec
+
+from tollway.data import providers
+from tollway.data.changes import Change, announce
+from tollway.data.providers import ProviderRecord
+from tollway.data.schema.provider import Provider
+from tollway.data.session import Database, WriteSession
+from tollway.errors import UnprocessableError
+from tollway.identity.principal import Principal
+from tollway.identity.vault import Vault
+from tollway.ids import uuid7
+from tollway.providers.registry import ProviderSpec
+from tollway.services.base_url_check import clean_base_url, require_reachable_for
+from tollway.services.catalog_load import vault_identity
+from tollway.services.provider_settings import (
+    ProviderSettings,
+    clean_credential,
+    credential_suffix,
+    dialect_of,
+    same_host,
+    spec_of,
+)
+
+
+class _Resolved(msgspec.Struct, frozen=True):
+    """Settings with every default filled in and checked."""
+
+    spec: str
+    dialect: str
+    base_url: str
+    price_provider: str
+    declared_only: bool
+    credential: str | None
+    models: list[str] | None
+
+    def __repr__(self) -> str:
+        return f"_Resolved(spec={self.spec!r}, base_url={self.base_url!r})"
+
+
+async def _base_url(spec: ProviderSpec, settings: ProviderSettings, caller: Principal | None) -> str:
+    url = clean_base_url(settings.base_url or spec.base_url) if settings.base_url or spec.base_url else ""
+    if not url:
+        raise UnprocessableError(
+            f"A provider of the kind {spec.name!r} needs a base URL.", next_step="Give base_url.", param="base_url"
+        )
+    if not (url == spec.base_url and spec.needs_key):  # the registry's own public addresses need no look-up
+        await require_reachable_for(caller, url)
+    return url
+
+
+async def _resolve(name: str, settings: ProviderSettings, caller: Principal | None) -> _Resolved:
+    spec = spec_of(name, settings)
+    return _Resolved(
+        spec=spec.name,
+        dialect=dialect_of(spec, settings),
+        base_url=await _base_url(spec, settings, caller),
+        price_provider=settings.price_provider or spec.price_provider or name,
+        declared_only=bool(settings.declared_only),
+        credential=None if settings.credential is None else clean_credential(settings.credential),
+        models=settings.models,
+    )
+
+
+def seal_credential(row: Provider, credential: str, vault: Vault) -> None:
+    """Put a credential into a row that has its id."""
+    row.credential = vault.seal(credential, identity=vault_identity(row.id))
+    row.credential_suffix = credential_suffix(credential)
+
+
+def require_credential_for_move(row: Provider, base_url: str, *, given: bool) -> None:
+    """Refuse to send a stored credential to a host it was not given for: it would be a way to read it.
+
+    Raises:
+        UnprocessableError: the host changes and no credential comes with it.
+    """
+    if row.credential is not None and not given and not same_host(row.base_url, base_url):
+        raise UnprocessableError(
+            "The base URL moves to another host, and the stored credential was not given for that one.",
+            next_step="Send the credential again.",
+            param="credential",
+        )
+
+
+class ProviderRegister:
+    """Adds providers."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def create(
+        self, organization_id: str, name: str, settings: ProviderSettings, *, caller: Principal | None
+    ) -> ProviderRecord:
+        """The new provider. `caller` is ``None`` for the installation itself (first start).
+
+        Raises:
+            ConflictError: the name is taken.
+            UnprocessableError, PermissionDeniedError: a setting cannot be used, or not by this caller.
+        """
+        resolved = await _resolve(name, settings, caller)
+        async with self._database.write() as session, session.begin():
+            row = Provider(id=uuid7(), organization_id=organization_id, name=name)
+            return await self._save(session, row, resolved)
+
+    async def put(
+        self, organization_id: str, name: str, settings: ProviderSettings, *, caller: Principal | None
+    ) -> tuple[ProviderRecord, bool]:
+        """The provider of this name with these settings, and whether it is new.
+
+        A credential or models that are not given are kept; everything else that is not given gets its default.
+
+        Raises:
+            ConflictError: it was created at the same moment.
+            UnprocessableError, PermissionDeniedError: a setting cannot be used, or not by this caller.
+        """
+        resolved = await _resolve(name, settings, caller)
+        async with self._database.write() as session, session.begin():
+            row = await providers.lock(session, organization_id, name)
+            if row is None:
+                row = Provider(id=uuid7(), organization_id=organization_id, name=name)
+                return await self._save(session, row, resolved), True
+            require_credential_for_move(row, resolved.base_url, given=resolved.credential is not None)
+            return await self._save(session, row, resolved), False
+
+    async def _save(self, session: WriteSession, row: Provider, resolved: _Resolved) -> ProviderRecord:
+        row.spec, row.dialect, row.base_url = resolved.spec, resolved.dialect, resolved.base_url
+        row.price_provider, row.declared_only = resolved.price_provider, resolved.declared_only
+        if resolved.credential is not None:
+            seal_credential(row, resolved.credential, self._vault)
+        return await save_provider(session, row, resolved.models)
+
+
+async def save_provider(session: WriteSession, row: Provider, models: list[str] | None) -> ProviderRecord:
+    """Save a provider with its declared models (``None`` keeps them) and announce it.
+
+    Raises:
+        ConflictError: the name is taken.
+    """
+    await providers.save(session, row)
+    if models is not None:
+        await providers.set_models(session, row.id, models)
+    await announce(session, Change("catalog", row.organization_id))
+    return providers.record(row, await providers.models_of(session, row.id))

@@ -1,0 +1,27 @@
+"""Remove a provider."""
+
+from tollway.data import providers
+from tollway.data.changes import Change, announce
+from tollway.data.session import Database
+from tollway.services.provider_list import no_provider
+
+
+class ProviderRemove:
+    """Removes providers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def remove(self, organization_id: str, reference: str) -> None:
+        """Delete it with its credential and declared models.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: aliases point to it.
+        """
+        async with self._database.write() as session, session.begin():
+            row = await providers.lock(session, organization_id, reference)
+            if row is None:
+                raise no_provider()
+            await providers.remove(session, row)
+            await announce(session, Change("catalog", organization_id))

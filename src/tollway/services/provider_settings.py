@@ -1,0 +1,99 @@
+"""What can be set of a provider, and what follows from the registry where nothing is said."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tollway.errors import UnprocessableError
+from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY, ProviderSpec
+
+CREDENTIAL_MAX_CHARS = 8_192
+_SUFFIX_CHARS = 4
+_SUFFIX_MIN_CREDENTIAL_CHARS = 16
+"""Of a shorter credential the last four characters would give away too much."""
+_DIALECTS = frozenset(spec.dialect for spec in REGISTRY.values())
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for; ``None`` is the default of the registry, or what was there before.
+
+    Attributes:
+        spec: a row of the registry; default: the row of the provider's own name, else `openai_compatible`.
+        dialect: the wire format.
+        base_url: where the API lives.
+        credential: the secret; ``None`` keeps the present one. `repr` hides it.
+        price_provider: name in the price book.
+        declared_only: whether only declared models may be asked for.
+        models: the declared models; ``None`` keeps the present ones.
+    """
+
+    spec: str | None = None
+    dialect: str | None = None
+    base_url: str | None = None
+    credential: str | None = None
+    price_provider: str | None = None
+    declared_only: bool | None = None
+    models: list[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"ProviderSettings(spec={self.spec!r}, base_url={self.base_url!r})"
+
+
+def spec_of(name: str, settings: ProviderSettings) -> ProviderSpec:
+    """The registry's row for a provider of this name.
+
+    Raises:
+        UnprocessableError: there is no such row.
+    """
+    if settings.spec is None:
+        return REGISTRY.get(name, OPENAI_COMPATIBLE)
+    if settings.spec not in REGISTRY:
+        raise UnprocessableError(
+            f"The registry has no provider {settings.spec!r}.",
+            next_step=f"Use one of {', '.join(sorted(REGISTRY))}.",
+            param="spec",
+        )
+    return REGISTRY[settings.spec]
+
+
+def dialect_of(spec: ProviderSpec, settings: ProviderSettings) -> str:
+    """The wire format.
+
+    Raises:
+        UnprocessableError: it is not one that Tollway speaks.
+    """
+    dialect = settings.dialect or spec.dialect
+    if dialect not in _DIALECTS:
+        raise UnprocessableError(
+            f"Tollway does not speak the dialect {dialect!r}.",
+            next_step=f"Use one of {', '.join(sorted(_DIALECTS))}.",
+            param="dialect",
+        )
+    return dialect
+
+
+def clean_credential(credential: str) -> str:
+    """The credential without blanks around it (a file's last newline), fit for a header.
+
+    Raises:
+        UnprocessableError: it is empty, too long, or has characters that no header takes. It is not shown.
+    """
+    stripped = credential.strip()
+    if not stripped or len(stripped) > CREDENTIAL_MAX_CHARS or not (stripped.isascii() and stripped.isprintable()):
+        raise UnprocessableError(
+            "The credential is empty, too long, or has characters that no header takes.",
+            next_step="Send it as the provider shows it.",
+            param="credential",
+        )
+    return stripped
+
+
+def credential_suffix(credential: str) -> str:
+    """The end of a credential, to recognise it by; empty for a short one."""
+    return credential[-_SUFFIX_CHARS:] if len(credential) >= _SUFFIX_MIN_CREDENTIAL_CHARS else ""
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two addresses lead to the same scheme, host and port."""
+    first, second = urlsplit(one), urlsplit(other)
+    return (first.scheme, first.netloc.lower()) == (second.scheme, second.netloc.lower())
