@@ -51,8 +51,8 @@ def cached_tokens_at_cerebras(provider: str, _model: str, raw: dict[str, Any]) -
 
 
 def model_without_any_price(provider: str, model: str, _raw: dict[str, Any]) -> bool:
-    base = price_base()
-    return base.resolve(provider, model) is not None and base.sheet(provider, model, at=PRICED_AT) is None
+    sheet = price_base().sheet(provider, model, at=PRICED_AT)
+    return sheet is not None and not sheet.rates
 
 
 LISTED: dict[Callable[[str, str, dict[str, Any]], bool], str] = {

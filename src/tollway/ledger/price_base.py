@@ -162,7 +162,10 @@ class PriceBase:
         return found[1].id if found else None
 
     def sheet(self, provider: str, model: str, *, at: float, service_tier: str = "") -> PriceSheet | None:
-        """The prices at an instant (epoch seconds), or ``None`` if the book has none for the model."""
+        """The prices at an instant (epoch seconds), or ``None`` if the book does not know the model.
+
+        A sheet without rates: the book knows the model and not what it costs.
+        """
         found = self._find(provider, model)
         if found is None:
             return None
@@ -176,8 +179,6 @@ class PriceBase:
             if variant.when.holds_at(at):
                 rates |= variant.rates
                 refs |= dict.fromkeys(variant.rates, f"{ref}[{service_tier}]")
-        if not rates:
-            return None
         valid_from, valid_until = _span((each.when for each in (*base.windows, *variants)), at)
         return PriceSheet(
             provider=provider,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tollway.ledger.price import PriceSheet, Rate
-from tollway.ledger.price_base import DAY_S, MODEL_NAME_MAX_CHARS, PriceBase
+from tollway.ledger.price_base import MODEL_NAME_MAX_CHARS, PriceBase
 from tollway.ledger.price_override import ANY, PriceOverride
 from tollway.ledger.usage import KINDS
 
@@ -106,8 +106,7 @@ class PriceBook:
         names = _names(asked, sheet)
         laid_over = [each for each in self._overrides if each.model.lower() in names and _is_for(each, asked)]
         edges = [edge for each in laid_over for edge in (each.valid_from, each.valid_to) if edge is not None]
-        # Without a sheet nothing tells when the base book will have one; the next day at the latest is soon enough.
-        start, end = (sheet.valid_from, sheet.valid_until) if sheet else (at - at % DAY_S, at - at % DAY_S + DAY_S)
+        start, end = (sheet.valid_from, sheet.valid_until) if sheet else (float("-inf"), float("inf"))
         start = max([start, *(edge for edge in edges if edge <= at)])
         end = min([end, *(edge for edge in edges if edge > at)])
         rates = dict(sheet.rates) if sheet else {}
