@@ -1,0 +1,1 @@
+"""The benchmark: Tollway and its rivals, on the same machine, in the same run."""

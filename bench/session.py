@@ -1,0 +1,212 @@
+"""The run: start everything, go round the targets, hold the ledger against the upstream."""
+
+import json
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.ask import Shape, ask
+from bench.figures import Figures, LedgerCheck
+from bench.load import Load, closed_loop, open_loop
+from bench.plan import Plan
+from bench.processes import Children, NotReadyError, wait_until
+from bench.target import NotInstalledError, Stage, Target
+from bench.targets.direct import Direct
+from bench.targets.tollway import Ledger, Tollway
+from bench.upstream import COMPLETION_TOKENS, PROMPT_TOKENS, REPLY_TEXT
+
+UPSTREAM_CORE = 0
+SETTLE_S = 0.3
+"""Lets the last cut-off requests of a round reach the upstream before it is asked for its counts."""
+DRAIN_STALL_S = 10.0
+"""A ledger that has not grown for so long will not grow any more."""
+DRAIN_POLL_S = 0.5
+MEMORY_STEPS = 10
+
+
+def say(line: str) -> None:
+    """Progress goes to standard error; the table has standard output for itself."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Runner:
+    """One target that is up."""
+
+    target: Target
+    shape: Shape
+    scratch: Path
+    figures: Figures
+
+
+class Session:
+    """A run over some targets. The upstream and the load have core 0, the one gateway that is asked has its own."""
+
+    def __init__(self, plan: Plan, children: Children, cache: Path, *, core: int, postgres_core: int) -> None:
+        self.plan = plan
+        self.children = children
+        self.cache = cache
+        self.core = core
+        self.postgres_core = postgres_core
+        self.runners: list[Runner] = []
+
+    def run(self, kinds: list[type[Target]]) -> list[Figures]:
+        """Everything; a target that cannot be had is in the result with the reason."""
+        self._start_upstream()
+        all_figures = [self._start(kind()) for kind in kinds]
+        for runner in self.runners:
+            self._round(runner, "warm-up", connections=self.plan.connections, seconds=self.plan.warm_up_s)
+        self._throughput()
+        self._single()
+        self._fixed_rate()
+        self._streams()
+        for runner in self.runners:
+            if self.plan.memory_requests and isinstance(runner.target, Tollway):
+                self._long_run(runner)
+            runner.figures.memory_after_mb = runner.target.memory_mb()
+            if isinstance(runner.target, Tollway):
+                self._whole_ledger(runner, runner.target)
+        return all_figures
+
+    def _start_upstream(self) -> None:
+        script = str(Path(__file__).with_name("upstream.py"))
+        command = [sys.executable, "-P", script, f"--events={self.plan.stream_events}"]
+        child = self.children.start("upstream", UPSTREAM_CORE, command)
+        log = self.children.log_of("upstream")
+        wait_until(lambda: log.read_bytes().endswith(b"\n"), timeout_s=10.0, child=child)
+        self.upstream_port = int(log.read_text())
+
+    def _served(self) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.upstream_port}/count") as reply:
+            served: int = json.load(reply)["requests"]
+            return served
+
+    def _start(self, target: Target) -> Figures:
+        """Install, start and try a target."""
+        figures = Figures(name=target.name, what=target.what, stream_events=self.plan.stream_events)
+        scratch = self.children.scratch / target.name
+        scratch.mkdir(mode=0o711)
+        stage = Stage(self.children, scratch, self.upstream_port, self.core, self.postgres_core)
+        served_before = self._served()
+        try:
+            figures.version = target.install(self.cache)
+            say(f"{target.name} {figures.version}: starting")
+            shape = target.start(stage)
+            figures.streams_absent = self._try(shape)
+        except (NotInstalledError, NotReadyError) as error:
+            figures.absent = str(error)
+            say(f"{target.name}: {error}\n{self._last_words(target)}")
+            return figures
+        figures.served = self._served() - served_before
+        figures.memory_before_mb = target.memory_mb()
+        self.runners.append(Runner(target, shape, scratch, figures))
+        return figures
+
+    def _try(self, shape: Shape) -> str:
+        """A target is measured only if its answer is the upstream's; returns what is wrong with its streams."""
+        plain, stream = ask(shape), ask(shape, stream=True)
+        if plain.text() != REPLY_TEXT:
+            raise NotReadyError(f"its answer (status {plain.status}) is not the upstream's")
+        whole = stream.events() >= self.plan.stream_events
+        return "" if whole else f"fails (status {stream.status}, {stream.events()} events)"
+
+    def _last_words(self, target: Target) -> str:
+        log = self.children.log_of(target.name)
+        return "\n".join(log.read_text(errors="replace").splitlines()[-20:]) if log.exists() else ""
+
+    def _round(self, runner: Runner, part: str, *, connections: int, seconds: int, stream: bool = False) -> Load:
+        """One round of closed-loop load on one target."""
+        served_before = self._served()
+        load = closed_loop(runner.shape, runner.scratch, connections=connections, seconds=seconds, stream=stream)
+        time.sleep(SETTLE_S)
+        runner.figures.served += self._served() - served_before
+        say(f"{part:<22}{runner.target.name:<9}{load.per_s:>9,.0f}/s  p50 {load.p50_ms:.3f} ms  errors {load.errors}")
+        return load
+
+    def _throughput(self) -> None:
+        for turn in range(self.plan.throughput_rounds):
+            for runner in self.runners:
+                part = f"throughput {turn + 1}/{self.plan.throughput_rounds}"
+                load = self._round(runner, part, connections=self.plan.connections, seconds=self.plan.throughput_s)
+                runner.figures.throughput.append(load)
+                self._settle(runner)
+
+    def _single(self) -> None:
+        for turn in range(self.plan.single_rounds):
+            for runner in self.runners:
+                part = f"one connection {turn + 1}/{self.plan.single_rounds}"
+                load = self._round(runner, part, connections=1, seconds=self.plan.single_s)
+                runner.figures.single.append(load)
+                self._settle(runner)
+
+    def _streams(self) -> None:
+        for turn in range(self.plan.stream_rounds):
+            for runner in self.runners:
+                if runner.figures.streams_absent:
+                    continue
+                part = f"streams {turn + 1}/{self.plan.stream_rounds}"
+                load = self._round(
+                    runner, part, connections=self.plan.stream_connections, seconds=self.plan.stream_s, stream=True
+                )
+                runner.figures.streams.append(load)
+                self._settle(runner)
+
+    def _fixed_rate(self) -> None:
+        """Each target at half of its own maximum, and the upstream itself at the same rate just before."""
+        direct = next(runner for runner in self.runners if isinstance(runner.target, Direct))
+        for runner in (runner for runner in self.runners if runner is not direct):
+            rate = runner.figures.per_s / 2
+            total = max(1, int(rate * self.plan.fixed_rate_s))
+            runner.figures.fixed_direct = open_loop(direct.shape, rate_per_s=rate, total=total)
+            before, served_before = self._settle(runner), self._served()
+            load = open_loop(runner.shape, rate_per_s=rate, total=total)
+            runner.figures.fixed = load
+            runner.figures.served += self._served() - served_before
+            say(f"{f'fixed {rate:,.0f}/s':<22}{runner.target.name:<9}p50 {load.p50_ms:.3f} ms  errors {load.errors}")
+            if before is not None:
+                after = self._settle(runner) or before
+                runner.figures.ledger = _counted(before, after, self._served() - served_before)
+
+    def _settle(self, runner: Runner) -> Ledger | None:
+        """Wait until every request served is in the ledger, so that no round pays for the one before it."""
+        if not isinstance(runner.target, Tollway):
+            return None
+        last, changed_at = runner.target.ledger(), time.monotonic()
+        while last.entries < runner.figures.served and time.monotonic() < changed_at + DRAIN_STALL_S:
+            time.sleep(DRAIN_POLL_S)
+            now = runner.target.ledger()
+            if now != last:
+                last, changed_at = now, time.monotonic()
+        return last
+
+    def _whole_ledger(self, runner: Runner, tollway: Tollway) -> None:
+        check = runner.figures.ledger or LedgerCheck()
+        started = time.monotonic()
+        self._settle(runner)
+        check.drain_wait_s = time.monotonic() - started
+        check.entries = tollway.ledger().entries
+        check.served = runner.figures.served
+        runner.figures.ledger = check
+
+    def _long_run(self, runner: Runner) -> None:
+        """Many requests in a row, memory after each tenth."""
+        figures, step = runner.figures, self.plan.memory_requests // MEMORY_STEPS
+        done, seconds = 0, step / max(figures.per_s, 1.0)
+        while done < self.plan.memory_requests:
+            done += self._round(
+                runner, "long run", connections=self.plan.connections, seconds=max(1, round(seconds))
+            ).requests
+            figures.memory_by_requests[done] = runner.target.memory_mb() or 0.0
+
+
+def _counted(before: Ledger, after: Ledger, served: int) -> LedgerCheck:
+    return LedgerCheck(
+        counted_requests=served,
+        counted_entries=after.entries - before.entries,
+        counted_input_tokens=after.input_tokens - before.input_tokens,
+        counted_output_tokens=after.output_tokens - before.output_tokens,
+        expected_input_tokens=served * PROMPT_TOKENS,
+        expected_output_tokens=served * COMPLETION_TOKENS,
+    )
