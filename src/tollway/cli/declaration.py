@@ -1,0 +1,162 @@
+"""What a `tollway.yaml` may declare, and how it is read."""
+
+import sys
+from datetime import UTC
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tollway.cli.failure import CommandError, usage_error
+from tollway.identity.principal import Scope
+from tollway.ledger.usage import KINDS
+
+FILE_MAX_BYTES = 1024 * 1024
+_PROBLEMS_SHOWN = 20
+
+Usd = Annotated[Decimal, Field(ge=0, lt=1_000_000, max_digits=18, decimal_places=12)]
+Target = Annotated[str, Field(pattern="^[^/]+/.+$")]
+
+
+class Declared(BaseModel):
+    """An unknown name is an error, so that a typing error never passes silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DeclaredProvider(Declared):
+    """A provider. What is left out stays as it is, or as Tollway knows the provider."""
+
+    name: str
+    spec: str | None = None
+    dialect: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = Field(None, description="Environment variable of `tollway apply` that holds its API key.")
+    api_key_file: Path | None = Field(None, description="File that holds it; relative to this file.")
+    price_provider: str | None = None
+    declared_only: bool | None = None
+    models: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.api_key_env and self.api_key_file:
+            raise ValueError("Give api_key_env or api_key_file, not both.")
+        return self
+
+
+class DeclaredKey(Declared):
+    """A key of a project: created if no live key has this name, else left alone."""
+
+    name: str
+    scopes: list[Scope] | None = None
+    allowed_models: list[str] | None = None
+    expires_at: AwareDatetime | None = None
+    file: Path | None = Field(None, description="Write the new key there (mode 0600) instead of printing it.")
+
+
+class DeclaredProject(Declared):
+    """A project."""
+
+    name: str
+    allow_unpriced: bool | None = None
+    aliases: dict[str, Target] | None = None
+    keys: list[DeclaredKey] | None = None
+
+
+class DeclaredTier(Declared):
+    """A price for requests with more input tokens than `above`."""
+
+    above: int = Field(ge=0)
+    usd_per_million: Usd
+
+
+class DeclaredPrice(Declared):
+    """A price over the base book; USD per million tokens."""
+
+    model: Target
+    rates: dict[str, Usd] = Field(min_length=1)
+    tiers: dict[str, list[DeclaredTier]] = {}
+    valid_from: AwareDatetime | None = None
+    valid_to: AwareDatetime | None = None
+    source: str = ""
+    note: str = ""
+
+    @field_validator("rates", "tiers")
+    @classmethod
+    def _known_kinds(cls, rates: dict[str, Any]) -> dict[str, Any]:
+        if unknown := set(rates) - set(KINDS):
+            raise ValueError(f"Not a kind of usage: {', '.join(sorted(unknown))}. There are: {', '.join(KINDS)}.")
+        return rates
+
+    @property
+    def identity(self) -> str:
+        """Two prices of one model differ in when they begin."""
+        return (
+            f"{self.model} from {self.valid_from.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if self.valid_from else self.model
+        )
+
+
+class Declaration(Declared):
+    """The whole file. A section that is left out is not touched, not even by ``--prune``."""
+
+    organization: str | None = None
+    providers: list[DeclaredProvider] | None = None
+    projects: list[DeclaredProject] | None = None
+    prices: list[DeclaredPrice] | None = None
+
+    @model_validator(mode="after")
+    def _no_doubles(self) -> Self:
+        _check_unique("providers", [item.name for item in self.providers or ()])
+        _check_unique("projects", [item.name for item in self.projects or ()])
+        _check_unique("prices", [item.identity for item in self.prices or ()])
+        for project in self.projects or ():
+            _check_unique(f"keys of {project.name}", [item.name for item in project.keys or ()])
+        return self
+
+
+def _check_unique(section: str, names: list[str]) -> None:
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise ValueError(f"Declared twice in {section}: {', '.join(doubles)}.")
+
+
+def load_declaration(file: str) -> Declaration:
+    """Read and check a file; ``-`` is stdin.
+
+    Raises:
+        CommandError: it cannot be read, or says something that cannot be; every place is named.
+    """
+    shown = "stdin" if file == "-" else file
+    try:
+        if file == "-":
+            text = sys.stdin.buffer.read(FILE_MAX_BYTES + 1)
+        else:
+            with Path(file).open("rb") as source:
+                text = source.read(FILE_MAX_BYTES + 1)
+    except OSError as error:
+        raise usage_error(f"{shown} cannot be read: {error.strerror}.") from error
+    if len(text) > FILE_MAX_BYTES:
+        raise usage_error(f"{shown} has more than {FILE_MAX_BYTES} bytes.")
+    try:
+        tree = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise usage_error(f"{shown} is not valid YAML: {error}") from error
+    try:
+        return Declaration.model_validate(tree if tree is not None else {})
+    except ValidationError as error:
+        raise _told(shown, error) from error
+
+
+def _told(shown: str, error: ValidationError) -> CommandError:
+    """Which places are at fault, without the values: one of them may be a secret that was put in the wrong place."""
+    details = [f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()[:_PROBLEMS_SHOWN]]
+    failure = usage_error(f"{shown} declares what cannot be.", "Correct the places named above; nothing was changed.")
+    failure.details = tuple(details)
+    return failure
+
+
+def _place(location: tuple[str | int, ...]) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return place.removeprefix(".") or "the file"

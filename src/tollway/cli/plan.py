@@ -1,0 +1,213 @@
+"""From a declaration and what a server has to the list of changes that make the one out of the other."""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tollway.cli.change import HIDDEN, Action, Change, differences
+from tollway.cli.client import ApiClient
+from tollway.cli.declaration import (
+    Declaration,
+    DeclaredKey,
+    DeclaredPrice,
+    DeclaredProject,
+    DeclaredProvider,
+)
+from tollway.cli.desk import given, path
+from tollway.cli.providers import credential
+
+Row = Mapping[str, Any]
+_KEPT_BY_PUT = ("spec", "dialect", "base_url", "price_provider", "declared_only")
+_SUFFIX_CHARS = 4
+
+
+def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> list[Change]:
+    """Every change, in an order in which each finds what it needs.
+
+    Args:
+        api: the server.
+        wanted: what is declared.
+        folder: what relative paths of the declaration start from.
+        prune: whether to remove what is not declared, in the sections that are there.
+
+    Raises:
+        CommandError: a provider's key is not where the declaration says.
+    """
+    made: list[Change] = []
+    removed: list[Change] = []
+    for section in (_providers(api, wanted, folder), _prices(api, wanted), _projects(api, wanted)):
+        for change in section:
+            (removed if change.action is Action.REMOVE else made).append(change)
+    if not prune:
+        return made
+    # What points to another thing goes before it: aliases and keys before providers and projects.
+    order = ("alias", "key", "price", "provider", "project")
+    return made + sorted(removed, key=lambda change: order.index(change.noun))
+
+
+def _providers(api: ApiClient, wanted: Declaration, folder: Path) -> Iterator[Change]:
+    if wanted.providers is None:
+        return
+    present = {row["name"]: row for row in api.pages(path("providers"))}
+    for declared in wanted.providers:
+        yield from _provider(declared, present.get(declared.name), folder)
+    for name in present.keys() - {declared.name for declared in wanted.providers}:
+        yield Change(Action.REMOVE, "provider", name, partial(ApiClient.delete, path=path("providers", name)))
+
+
+def _provider(declared: DeclaredProvider, present: Row | None, folder: Path) -> Iterator[Change]:
+    file = str(folder / declared.api_key_file) if declared.api_key_file else None
+    secret = credential(declared.api_key_env, file)
+    fields = declared.model_dump(include=set(_KEPT_BY_PUT), exclude_none=True)
+    if declared.base_url:
+        fields["base_url"] = declared.base_url.rstrip("/")
+    if declared.models is not None:
+        fields["models"] = sorted(declared.models)
+    shown = differences(_with_sorted_models(present), fields)
+    if secret and _is_new_secret(secret, present):
+        shown["credential"] = (HIDDEN if present and present["has_credential"] else None, HIDDEN)
+    if present is None:
+        body = given(name=declared.name, credential=secret, **fields)
+        yield Change(
+            Action.CREATE, "provider", declared.name, partial(ApiClient.post, path=path("providers"), body=body), shown
+        )
+    elif shown:
+        kept = {name: present[name] for name in _KEPT_BY_PUT}
+        body = {**kept, **fields, **given(credential=secret)}
+        make = partial(ApiClient.put, path=path("providers", declared.name), body=body)
+        yield Change(Action.CHANGE, "provider", declared.name, make, shown)
+
+
+def _with_sorted_models(row: Row | None) -> Row | None:
+    return {**row, "models": sorted(row["models"])} if row else None
+
+
+def _is_new_secret(secret: str, present: Row | None) -> bool:
+    """A stored key is never shown; its last characters tell whether it is this one."""
+    if present is None or not present["has_credential"]:
+        return True
+    suffix = present["credential_suffix"]
+    return bool(suffix) and secret[-_SUFFIX_CHARS:] != suffix
+
+
+def _prices(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
+    if wanted.prices is None:
+        return
+    present = {
+        (row["name"], _instant(row["valid_from"])): row
+        for row in api.pages(path("price-overrides"))
+        if row["organization_id"] is not None
+    }
+    for declared in wanted.prices:
+        row = present.pop((declared.model, declared.valid_from), None)
+        body = _price_body(declared)
+        shown = differences(_comparable_price(row), _comparable_price(body) or {})
+        if shown:
+            action = Action.CHANGE if row else Action.CREATE
+            make = partial(ApiClient.put, path=path("prices", declared.model), body=body)
+            yield Change(action, "price", declared.identity, make, shown)
+    for row in present.values():
+        name = f"{row['name']} from {row['valid_from']}" if row["valid_from"] else row["name"]
+        yield Change(Action.REMOVE, "price", name, partial(ApiClient.delete, path=path("price-overrides", row["id"])))
+
+
+def _price_body(declared: DeclaredPrice) -> dict[str, Any]:
+    body = declared.model_dump(mode="json", exclude={"model"}, exclude_none=True)
+    body["rates"] = {kind: f"{usd:f}" for kind, usd in declared.rates.items()}
+    body["tiers"] = {
+        kind: [{"above": tier.above, "usd_per_million": f"{tier.usd_per_million:f}"} for tier in tiers]
+        for kind, tiers in declared.tiers.items()
+    }
+    return body
+
+
+def _comparable_price(price: Row | None) -> dict[str, Any] | None:
+    """Two texts of one number are one price: 2.5 and 2.50."""
+    if price is None:
+        return None
+    until = _instant(price.get("valid_to"))
+    return {
+        "rates": {kind: _plain(usd) for kind, usd in price["rates"].items()},
+        "tiers": {
+            kind: [f"{_plain(tier['usd_per_million'])} above {tier['above']}" for tier in tiers]
+            for kind, tiers in price["tiers"].items()
+        },
+        "valid_to": until.isoformat() if until else "",
+        "source": price["source"],
+        "note": price["note"],
+    }
+
+
+def _plain(usd: str) -> str:
+    return f"{Decimal(usd).normalize():f}"
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _projects(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
+    if wanted.projects is None:
+        return
+    present = {row["name"]: row for row in api.pages(path("projects"))}
+    for declared in wanted.projects:
+        row = present.get(declared.name)
+        shown = differences(row, {"allow_unpriced": declared.allow_unpriced})
+        if row is None or shown:
+            body = {"allow_unpriced": bool(declared.allow_unpriced)}
+            make = partial(ApiClient.put, path=path("projects", declared.name), body=body)
+            yield Change(Action.CHANGE if row else Action.CREATE, "project", declared.name, make, shown)
+        yield from _aliases(api, declared, is_new=row is None)
+        yield from _keys(api, declared, is_new=row is None)
+    for name in present.keys() - {declared.name for declared in wanted.projects}:
+        yield Change(Action.REMOVE, "project", name, partial(ApiClient.delete, path=path("projects", name)))
+
+
+def _aliases(api: ApiClient, project: DeclaredProject, *, is_new: bool) -> Iterator[Change]:
+    if project.aliases is None:
+        return
+    rows = () if is_new else api.pages(path("aliases"), {"project": project.name})
+    present = {row["name"]: row for row in rows}
+    for name, target in project.aliases.items():
+        row = present.pop(name, None)
+        if shown := differences(row, {"target": target}):
+            make = partial(ApiClient.put, path=path("aliases", project.name, name), body={"target": target})
+            yield Change(Action.CHANGE if row else Action.CREATE, "alias", f"{project.name}/{name}", make, shown)
+    for name in present:
+        make_gone = partial(ApiClient.delete, path=path("aliases", project.name, name))
+        yield Change(Action.REMOVE, "alias", f"{project.name}/{name}", make_gone)
+
+
+def _keys(api: ApiClient, project: DeclaredProject, *, is_new: bool) -> Iterator[Change]:
+    if project.keys is None:
+        return
+    rows = () if is_new else api.pages(path("keys"), {"project": project.name})
+    present = {row["name"]: row for row in rows}
+    for declared in project.keys:
+        if present.pop(declared.name, None) is None:
+            yield _key(project.name, declared)
+    for row in present.values():
+        make = partial(ApiClient.post, path=path("keys", row["id"], "revoke"))
+        yield Change(Action.REMOVE, "key", f"{project.name}/{row['name']}", make)
+
+
+def _key(project: str, declared: DeclaredKey) -> Change:
+    body = declared.model_dump(mode="json", exclude={"file"}, exclude_none=True) | {"project": project}
+    shown = differences(None, {name: value for name, value in body.items() if name not in {"name", "project"}})
+    return Change(Action.CREATE, "key", f"{project}/{declared.name}", partial(_make_key, body, declared.file), shown)
+
+
+def _make_key(body: dict[str, Any], file: Path | None, api: ApiClient) -> Any:
+    """Create the key; if it goes to a file, that is opened first, so that no key is lost to a full or closed disk."""
+    if file is None:
+        return api.post(path("keys"), body)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+        os.fchmod(target.fileno(), 0o600)
+        row = api.post(path("keys"), body)
+        target.write(row["key"] + "\n")
+    return {**row, "key": None, "file": str(file)}
