@@ -16,6 +16,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "settings": tables.settings_table,
     "errors": tables.errors_table,
     "metrics": tables.metrics_table,
+    "paths": tables.paths_table,
     "providers": tables.providers_table,
     "decisions": lambda: tables.decisions_table(ROOT / "docs" / "adr"),
 }

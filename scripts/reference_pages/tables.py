@@ -3,13 +3,16 @@
 import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from tollway import errors
+from tollway.app import create_control_plane
 from tollway.config import CLIENT_VARIABLES, sections
+from tollway.config.limits import LimitSettings
 from tollway.errors import TollwayError
+from tollway.factory import Factory
 from tollway.providers.registry import REGISTRY
 from tollway.telemetry.metrics import METRICS
 
@@ -118,6 +121,21 @@ def metrics_table() -> str:
         for family in metric.describe()
     )
     return table(("metric", "type", "labels", "meaning"), rows)
+
+
+def paths_table() -> str:
+    """Every path of the administration interface and of the pages for operators, from the OpenAPI document."""
+    app = create_control_plane(cast("Factory", None), LimitSettings(), required={}, wanted={})
+    rows = (
+        (f"`{method.upper()}`", f"`{path}`", _first_line(operation.get("description") or operation["summary"]))
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+    )
+    return table(("method", "path", "what it does"), rows)
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n\n", 1)[0]
 
 
 def decisions_table(folder: Path) -> str:

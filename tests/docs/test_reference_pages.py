@@ -4,6 +4,8 @@ import pytest
 from reference_pages.pages import PARTS, ROOT, pages, parts_of, written
 from reference_pages.tables import error_classes
 
+from tollway.api.inference.surfaces import SURFACES
+from tollway.cli.main import COMMANDS
 from tollway.config import CLIENT_VARIABLES, variables
 
 DOCS = ROOT / "docs"
@@ -43,3 +45,13 @@ def test_no_two_errors_share_a_code() -> None:
 def test_every_decision_is_listed() -> None:
     listed = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
     assert [page.name for page in (DOCS / "adr").glob("[0-9]*.md") if f"({page.name})" not in listed] == []
+
+
+@pytest.mark.parametrize("path", sorted({*SURFACES, "/v1/models"}))
+def test_every_surface_is_documented(path: str) -> None:
+    assert f" {path}`" in (DOCS / "user" / "api.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"tollway {command}" in (DOCS / "operator" / "cli.md").read_text(encoding="utf-8")
