@@ -1,0 +1,95 @@
+"""`tollway serve`."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from tollway.cli.failure import CommandError
+from tollway.config import UnknownSettingError, load_settings
+from tollway.services.secret_keys import SecretKeysError
+from tollway.supervisor.errors import StartError
+from tollway.supervisor.serve import Announcement
+from tollway.supervisor.serve import serve as run
+from tollway.telemetry.logs import configure_logs
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; TOLLWAY_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port to listen on; TOLLWAY_PORT.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; 0 means one for each core; TOLLWAY_WORKERS.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory for database, journal and secrets; TOLLWAY_DATA_DIR.")
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to use instead of the embedded one; TOLLWAY_DATABASE_URL.")
+    ] = None,
+) -> None:
+    """Start Tollway: database, local model, workers. Stops on Ctrl-C or SIGTERM."""
+    given = {"host": host, "port": port, "workers": workers, "data_dir": data_dir, "database_url": database_url}
+    try:
+        settings = load_settings(given)
+    except (ValidationError, UnknownSettingError) as error:
+        raise CommandError(_reason(error), code="settings", next_step="Correct the setting and start again.") from error
+    configure_logs(settings.logs)
+    try:
+        asyncio.run(run(settings, announce))
+    except (StartError, SecretKeysError) as error:
+        raise CommandError(str(error), code="start") from error
+
+
+def announce(ready: Announcement, console: Console | None = None) -> None:
+    """Tell the person at the terminal what runs and how to use it. Commands are printed so that they can be copied."""
+    out = console or Console(soft_wrap=True, highlight=False)
+    database = "embedded PostgreSQL" if ready.is_database_embedded else "external PostgreSQL"
+    workers = f"{ready.workers} worker{'s' * (ready.workers != 1)}"
+    out.print(f"\n[bold green]Tollway is ready[/] at [bold]{ready.url}[/] after {ready.start_s:.1f} s.")
+    out.print(f"  API docs   {ready.url}/docs")
+    out.print(f"  Data       {escape(str(ready.data_dir))} ({database}, {workers})")
+    models = ready.model or "no local model; install it with: pip install 'tollway[local]'"
+    out.print(f"  Models     {escape(models)}")
+    if ready.providers:
+        out.print(f"  Providers  {', '.join(ready.providers)} (from the environment)")
+    if ready.keys is None:
+        out.print(f"  Keys       in {escape(str(ready.keys_file))}, if this installation began here\n")
+        return
+    out.print(f"\n[bold]Keys[/] (shown once; kept in {escape(str(ready.keys_file))})")
+    out.print(f"  Administrator  {ready.keys.admin_key}")
+    out.print(f"  Project        {ready.keys.project_key}")
+    model = ready.model or "PROVIDER/MODEL"
+    out.print("\n[bold]Try it[/]")
+    out.print(curl(ready.url, ready.keys.project_key, model), markup=False)
+    out.print("\n[bold]Or in Python[/] (pip install openai)")
+    out.print(snippet(ready.url, ready.keys.project_key, model) + "\n", markup=False)
+
+
+def curl(url: str, key: str, model: str) -> str:
+    """A command that sends a first request."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "What is a toll road?"}]})
+    headers = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+    return f"curl {url}/v1/chat/completions {headers} -d '{body}'"
+
+
+def snippet(url: str, key: str, model: str) -> str:
+    """The same with OpenAI's SDK."""
+    return f"""from openai import OpenAI
+
+client = OpenAI(base_url="{url}/v1", api_key="{key}")
+question = {{"role": "user", "content": "What is a toll road?"}}
+reply = client.chat.completions.create(model="{model}", messages=[question])
+print(reply.choices[0].message.content)"""
+
+
+def _reason(error: ValidationError | UnknownSettingError) -> str:
+    """What is wrong with the settings, without the values: one may be a secret."""
+    if isinstance(error, UnknownSettingError):
+        return str(error)
+    faults = [f"TOLLWAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+    return "; ".join(faults)
