@@ -5,12 +5,16 @@ wherever it runs.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from tollway.config import Settings
 from tollway.data.session import Database, create_engine
 from tollway.identity.vault import SecretKeys, Vault
 from tollway.journal.segment import QUARANTINE_DIRECTORY
 from tollway.providers.transport import Transport
+from tollway.services.alias_list import AliasList
+from tollway.services.alias_put import AliasPut
+from tollway.services.alias_remove import AliasRemove
 from tollway.services.authenticate import Authenticator
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
@@ -19,10 +23,33 @@ from tollway.services.drain import Drain
 from tollway.services.inference.hold import Places
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.record import Journal, Observer, Recorder
+from tollway.services.key_issue import KeyIssue
+from tollway.services.key_list import KeyList
 from tollway.services.key_lookup import KeyLookup
+from tollway.services.key_revoke import KeyRevoke
+from tollway.services.key_rotate import KeyRotate
 from tollway.services.ledger_store import LedgerStore
 from tollway.services.live_catalog import LiveCatalog
+from tollway.services.model_declare import ModelDeclare
+from tollway.services.model_list import ModelList
+from tollway.services.model_remove import ModelRemove
+from tollway.services.organization_change import OrganizationChange
+from tollway.services.organization_create import OrganizationCreate
+from tollway.services.organization_delete import OrganizationDelete
+from tollway.services.organization_list import OrganizationList
 from tollway.services.price_book_load import PriceBookLoad
+from tollway.services.price_list import PriceList
+from tollway.services.price_override_list import PriceOverrideList
+from tollway.services.price_override_put import PriceOverridePut
+from tollway.services.price_override_remove import PriceOverrideRemove
+from tollway.services.project_archive import ProjectArchive
+from tollway.services.project_change import ProjectChange
+from tollway.services.project_create import ProjectCreate
+from tollway.services.project_list import ProjectList
+from tollway.services.provider_change import ProviderChange
+from tollway.services.provider_list import ProviderList
+from tollway.services.provider_register import ProviderRegister
+from tollway.services.provider_remove import ProviderRemove
 from tollway.services.secret_keys import load_secret_keys
 
 
@@ -101,7 +128,7 @@ class Factory:
         authenticator = Authenticator(context.secret_keys.pepper, KeyLookup(context.database).find)
         live = LiveCatalog(
             load_catalog=CatalogLoad(context.database, context.vault).load,
-            load_price_book=PriceBookLoad(context.database, context.settings.storage.data_dir).load,
+            load_price_book=self.price_book_load.load,
             listen=ChangeFeed(url.get_secret_value() if url else "").listen,
             authenticator=authenticator,
         )
@@ -118,3 +145,118 @@ class Factory:
             durable=journal.durable if context.settings.storage.durability == "fsync" else None,
         )
         return Inference(authenticator, live, pipeline, places, recorder, transport)
+
+    # --- the control plane ------------------------------------------------------------------------------
+
+    @cached_property
+    def price_book_load(self) -> PriceBookLoad:
+        """Builds price books; one for the process, since it holds the base book."""
+        return PriceBookLoad(self._context.database, self._context.settings.storage.data_dir)
+
+    def authenticator_uncached(self) -> Authenticator:
+        """Checks keys against the database itself: a new one, so that nothing is remembered."""
+        return Authenticator(self._context.secret_keys.pepper, KeyLookup(self._context.database).find)
+
+    def alias_list(self) -> AliasList:
+        """Finds aliases."""
+        return AliasList(self._context.database)
+
+    def alias_put(self) -> AliasPut:
+        """Sets aliases."""
+        return AliasPut(self._context.database)
+
+    def alias_remove(self) -> AliasRemove:
+        """Removes aliases."""
+        return AliasRemove(self._context.database)
+
+    def key_issue(self) -> KeyIssue:
+        """Makes keys."""
+        return KeyIssue(self._context.database, self._context.secret_keys.pepper)
+
+    def key_list(self) -> KeyList:
+        """Finds keys."""
+        return KeyList(self._context.database)
+
+    def key_revoke(self) -> KeyRevoke:
+        """Revokes keys."""
+        return KeyRevoke(self._context.database)
+
+    def key_rotate(self) -> KeyRotate:
+        """Rotates keys."""
+        return KeyRotate(self._context.database, self._context.secret_keys.pepper)
+
+    def model_declare(self) -> ModelDeclare:
+        """Declares models."""
+        return ModelDeclare(self._context.database)
+
+    def model_list(self) -> ModelList:
+        """Finds declared models."""
+        return ModelList(self._context.database)
+
+    def model_remove(self) -> ModelRemove:
+        """Takes declarations back."""
+        return ModelRemove(self._context.database)
+
+    def organization_change(self) -> OrganizationChange:
+        """Changes organizations."""
+        return OrganizationChange(self._context.database)
+
+    def organization_create(self) -> OrganizationCreate:
+        """Creates organizations."""
+        return OrganizationCreate(self._context.database)
+
+    def organization_delete(self) -> OrganizationDelete:
+        """Deletes organizations that were never used."""
+        return OrganizationDelete(self._context.database)
+
+    def organization_list(self) -> OrganizationList:
+        """Finds organizations."""
+        return OrganizationList(self._context.database)
+
+    def price_list(self) -> PriceList:
+        """Finds effective prices."""
+        return PriceList(self._context.database, self.price_book_load)
+
+    def price_override_list(self) -> PriceOverrideList:
+        """Finds price overrides."""
+        return PriceOverrideList(self._context.database)
+
+    def price_override_put(self) -> PriceOverridePut:
+        """Sets prices."""
+        return PriceOverridePut(self._context.database)
+
+    def price_override_remove(self) -> PriceOverrideRemove:
+        """Removes price overrides."""
+        return PriceOverrideRemove(self._context.database)
+
+    def project_archive(self) -> ProjectArchive:
+        """Archives projects."""
+        return ProjectArchive(self._context.database)
+
+    def project_change(self) -> ProjectChange:
+        """Changes projects."""
+        return ProjectChange(self._context.database)
+
+    def project_create(self) -> ProjectCreate:
+        """Creates projects."""
+        return ProjectCreate(self._context.database)
+
+    def project_list(self) -> ProjectList:
+        """Finds projects."""
+        return ProjectList(self._context.database)
+
+    def provider_change(self) -> ProviderChange:
+        """Changes providers."""
+        return ProviderChange(self._context.database, self._context.vault)
+
+    def provider_list(self) -> ProviderList:
+        """Finds providers."""
+        return ProviderList(self._context.database)
+
+    def provider_register(self) -> ProviderRegister:
+        """Adds providers."""
+        return ProviderRegister(self._context.database, self._context.vault)
+
+    def provider_remove(self) -> ProviderRemove:
+        """Removes providers."""
+        return ProviderRemove(self._context.database)

@@ -52,8 +52,9 @@ async def declare(session: WriteSession, provider: Provider, model: str) -> tupl
         insert(ProviderModel)
         .values(id=uuid7(), provider_id=provider.id, name=model)
         .on_conflict_do_nothing(index_elements=[ProviderModel.provider_id, ProviderModel.name])
+        .returning(ProviderModel.id)
     )
-    is_new = cast("CursorResult[tuple[()]]", await session.execute(statement)).rowcount == 1
+    is_new = await session.scalar(statement) is not None
     found = select(ProviderModel).where(ProviderModel.provider_id == provider.id, ProviderModel.name == model)
     row = (await session.scalars(found)).one()
     return ModelRecord(id=row.id, provider=provider.name, model=row.name, created_at=row.created_at), is_new
