@@ -13,6 +13,7 @@ from tollway.api.inference.data_plane import PREFIX, DataPlane
 from tollway.api.middleware.body_limit import RequestLimit
 from tollway.config.limits import LimitSettings
 from tollway.factory import Factory
+from tollway.telemetry.metrics import Metrics
 
 _ADMIN_MAX_BODY_BYTES = 1024 * 1024
 """The largest thing the control plane takes is a list of prices: a few kilobytes."""
@@ -37,20 +38,21 @@ class Tollway:
 
 
 def create_control_plane(
-    factory: Factory, limits: LimitSettings, *, required: dict[str, Check], wanted: dict[str, Check]
+    factory: Factory, limits: LimitSettings, metrics: Metrics, *, required: dict[str, Check], wanted: dict[str, Check]
 ) -> FastAPI:
     """The control plane: `/api/v1`, its documentation at `/docs`, and the pages for operators.
 
     Args:
         factory: builds the services.
         limits: of header sizes.
+        metrics: what `/metrics` shows.
         required: checks of `/readyz` that must pass; see `tollway.api.operations`.
         wanted: checks of `/readyz` that are only told.
     """
     app = FastAPI(title="Tollway", version=__version__, description=_DESCRIPTION, redoc_url=None)
     app.state.factory = factory
     app.include_router(router.build_router())
-    app.include_router(operations.build_router(required=required, wanted=wanted))
+    app.include_router(operations.build_router(metrics, required=required, wanted=wanted))
     problems.install(app)
     app.add_middleware(RequestLimit, max_body_bytes=_ADMIN_MAX_BODY_BYTES, max_header_bytes=limits.max_header_bytes)
     app.add_middleware(RequestId)

@@ -25,6 +25,7 @@ from tollway.journal.writer import JournalWriter
 from tollway.providers.usage.estimate import preload
 from tollway.telemetry.access import AccessLog
 from tollway.telemetry.logs import configure_logs, is_pretty
+from tollway.telemetry.metrics import Metrics
 from tollway.telemetry.observer import Observer
 
 _BACKLOG = 2_048
@@ -59,17 +60,23 @@ class Worker:
             max_bytes=storage.journal_max_bytes,
             fsync_interval_s=storage.journal_fsync_interval_ms / 1_000,
         )
-        observer = Observer(AccessLog(enabled=self._settings.logs.access_log, pretty=is_pretty(self._settings.logs)))
+        metrics = Metrics(storage.data_dir)
+        access_log = AccessLog(enabled=self._settings.logs.access_log, pretty=is_pretty(self._settings.logs))
+        observer = Observer(access_log, metrics)
         factory = Factory(context)
         inference = factory.inference(journal, observer)
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
-            following = asyncio.create_task(inference.live.run())
-            counting = asyncio.create_task(asyncio.to_thread(preload))
-            await self._serve(factory, inference, observer)
-            following.cancel()
-            await asyncio.gather(following, counting, return_exceptions=True)
+            background = [
+                asyncio.create_task(inference.live.run()),
+                asyncio.create_task(observer.run()),
+                asyncio.create_task(asyncio.to_thread(preload)),
+            ]
+            await self._serve(factory, inference, observer, metrics)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
         finally:
             inference.recorder.flush()
             observer.flush()
@@ -77,7 +84,7 @@ class Worker:
             await inference.transport.aclose()
             await context.aclose()
 
-    async def _serve(self, factory: Factory, inference: Inference, observer: Observer) -> None:
+    async def _serve(self, factory: Factory, inference: Inference, observer: Observer, metrics: Metrics) -> None:
         limits, address = self._settings.limits, self._settings.server
         data_plane = DataPlane(
             pipeline=inference.pipeline,
@@ -95,6 +102,7 @@ class Worker:
         control_plane = create_control_plane(
             factory,
             limits,
+            metrics,
             required={"configuration": configuration, "worker": stopping},
             wanted={"database": factory.database_check().fault},
         )
@@ -111,10 +119,12 @@ class Worker:
         serving = asyncio.create_task(server.serve())
         while not server.wrks and not serving.done():  # noqa: ASYNC110 -- the server has no event for it
             await asyncio.sleep(0)
+        watching = asyncio.create_task(data_plane.watch())
         _announce_ready()
         await asyncio.wait({serving, asyncio.create_task(self._stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         inference.places.closed = True
         await self._finish(data_plane)
+        watching.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # the library has no types here
         await serving
 

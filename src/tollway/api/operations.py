@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from tollway import __version__
-from tollway.telemetry import metrics
+from tollway.telemetry.metrics import Metrics
 
 Check = Callable[[], Awaitable[str]]
 """Returns an empty text if all is well, else what is wrong and what to do."""
@@ -28,10 +28,11 @@ class Readiness(BaseModel):
     checks: dict[str, str] = Field(description="Part → empty if well, else what is wrong.")
 
 
-def build_router(*, required: dict[str, Check], wanted: dict[str, Check]) -> APIRouter:
+def build_router(metrics: Metrics, *, required: dict[str, Check], wanted: dict[str, Check]) -> APIRouter:
     """The three pages.
 
     Args:
+        metrics: what `/metrics` shows.
         required: parts without which nothing is served: a fault makes `/readyz` answer 503.
         wanted: parts whose loss is survived for a while: a fault is told, with status 200.
     """

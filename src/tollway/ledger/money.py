@@ -24,8 +24,9 @@ def usd_from_pico(pico: int) -> Decimal:
 
 def usd_text(pico: int) -> str:
     """Exact decimal USD without an exponent and without trailing zeros: ``0``, ``0.00042``, ``12.5``."""
-    text = f"{usd_from_pico(pico):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    whole, fraction = divmod(abs(pico), PICO_PER_USD)
+    sign = "-" if pico < 0 else ""
+    return f"{sign}{whole}.{fraction:012d}".rstrip("0").rstrip(".") if fraction else f"{sign}{whole}"
 
 
 def charge(quantity: int, price_per_million: int) -> int:

@@ -1,6 +1,5 @@
 """The access log: one line for each request, written in batches so that no request pays for it."""
 
-import asyncio
 import sys
 import time
 
@@ -9,7 +8,6 @@ import msgspec
 from tollway.ledger.entry import LedgerEntry
 from tollway.ledger.money import usd_text
 
-_FLUSH_INTERVAL_S = 0.1
 _BUFFER_MAX_LINES = 1_000
 
 
@@ -41,7 +39,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AccessLog:
-    """Collects lines and writes them to standard error every tenth of a second.
+    """Collects lines; the worker has them written to standard error a few times a second.
 
     Written by a worker's event loop only. The ledger is the record, not this log: a killed worker loses its last lines.
     """
@@ -49,8 +47,8 @@ class AccessLog:
     def __init__(self, *, enabled: bool, pretty: bool) -> None:
         self._enabled = enabled
         self._pretty = pretty
+        self._clock = _Clock()
         self._lines: list[bytes] = []
-        self._timer: asyncio.TimerHandle | None = None
 
     def ended(self, entry: LedgerEntry) -> None:
         """Log an admitted request."""
@@ -58,7 +56,7 @@ class AccessLog:
             return
         self._add(
             _Line(
-                timestamp=_now(),
+                timestamp=self._clock.now(),
                 event="request",
                 request_id=entry.request_id,
                 surface=entry.surface,
@@ -85,13 +83,10 @@ class AccessLog:
         """Log a request that was refused before it was admitted."""
         if self._enabled:
             level = "info" if status < 500 else "error"  # noqa: PLR2004 -- HTTP's own boundary
-            self._add(_Line(_now(), "refused", request_id, surface, status, level=level, code=code))
+            self._add(_Line(self._clock.now(), "refused", request_id, surface, status, level=level, code=code))
 
     def flush(self) -> None:
         """Write what is collected."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._lines:
             lines, self._lines = self._lines, []
             sys.stderr.buffer.write(b"".join(lines))
@@ -101,13 +96,24 @@ class AccessLog:
         self._lines.append(_pretty(line) if self._pretty else _encode(line) + b"\n")
         if len(self._lines) >= _BUFFER_MAX_LINES:
             self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_FLUSH_INTERVAL_S, self.flush)
 
 
-def _now() -> str:
-    now = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1_000) % 1_000:03d}Z"
+class _Clock:
+    """The time as text. The part down to the second is made once a second."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def now(self) -> str:
+        milliseconds = time.time_ns() // 1_000_000
+        second = milliseconds // 1_000
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{milliseconds % 1_000:03d}Z"
 
 
 def _pretty(line: _Line) -> bytes:

@@ -1,99 +1,216 @@
-"""Metrics, in Prometheus' form. With ``PROMETHEUS_MULTIPROC_DIR`` set (the supervisor does), all workers are one."""
+"""Metrics in Prometheus' form, counted for all workers together.
+
+On the hot path a metric is an addition to a plain integer. Once a second a worker writes its sums to a file of its own;
+whichever worker is asked for ``/metrics`` adds up the files. The files of a worker that died stay until Tollway is
+started anew, so that no counter goes backwards.
+"""
 
 import os
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from tollway.ledger.entry import LedgerEntry
-from tollway.ledger.money import PICO_PER_USD
+from tollway.ledger.entry import LedgerEntry, UsageSource
+from tollway.ledger.money import usd_from_pico
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-REGISTRY = CollectorRegistry()
-
-REQUESTS = Counter(
-    "tollway_requests",
-    "Admitted requests that ended.",
-    ("surface", "provider", "outcome", "status"),
-    registry=REGISTRY,
+_BOUNDS_US = (
+    *(5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000),
+    *(1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000, 120_000_000),
 )
-REFUSALS = Counter("tollway_refusals", "Requests refused before admission.", ("surface", "code"), registry=REGISTRY)
-TOKENS = Counter("tollway_tokens", "Tokens metered.", ("provider", "direction"), registry=REGISTRY)
-CHARGE = Counter(
-    "tollway_charge_usd", "Charges in USD; the ledger is exact, this is a float.", ("provider",), registry=REGISTRY
-)
-UNPRICED = Counter("tollway_unpriced_requests", "Requests without a full price.", ("provider",), registry=REGISTRY)
-ESTIMATED = Counter(
-    "tollway_estimated_requests", "Requests whose usage we estimated.", ("provider",), registry=REGISTRY
-)
-DURATION = Histogram(
-    "tollway_request_duration_seconds", "From admission to the end.", ("surface",), buckets=_SECONDS, registry=REGISTRY
-)
-FIRST_BYTE = Histogram(
-    "tollway_first_byte_seconds",
-    "From admission to the first byte of a stream.",
-    ("surface",),
-    buckets=_SECONDS,
-    registry=REGISTRY,
-)
+_DIRECTORY = "metrics"
+_SUFFIX = ".metrics"
+_SERIES_MAX = 10_000
+"""Providers are few, outcomes and statuses bounded: reached only by mistake, and then new ones go uncounted."""
 
-METRICS = (REQUESTS, REFUSALS, TOKENS, CHARGE, UNPRICED, ESTIMATED, DURATION, FIRST_BYTE)
+METRICS: dict[str, str] = {
+    "tollway_requests_total": "Admitted requests that ended, by surface, provider, outcome and status.",
+    "tollway_refusals_total": "Requests refused before admission, by surface and error code.",
+    "tollway_tokens_total": "Tokens metered, by provider and direction.",
+    "tollway_charge_usd_total": "Charges in USD, by provider. A float: the ledger has the exact sum.",
+    "tollway_unpriced_requests_total": "Requests of which a part had no price, by provider.",
+    "tollway_estimated_requests_total": "Requests whose usage Tollway estimated, by provider.",
+    "tollway_request_duration_seconds": "From admission to the end, by surface.",
+    "tollway_first_byte_seconds": "From admission to the first byte of a stream, by surface.",
+}
+"""Name → what it counts."""
 
 
-class _Children:
-    """The metrics of one combination of labels, looked up once."""
+class _Times(msgspec.Struct, array_like=True):
+    """A histogram: counts by bucket (the last is above all bounds) and the sum in microseconds."""
 
-    __slots__ = ("charge", "duration", "estimated", "first_byte", "requests", "tokens_in", "tokens_out", "unpriced")
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(_BOUNDS_US) + 1))
+    sum_us: int = 0
 
-    def __init__(self, entry: LedgerEntry) -> None:
-        self.requests = REQUESTS.labels(entry.surface, entry.provider, entry.outcome, str(entry.status))
-        self.tokens_in = TOKENS.labels(entry.provider, "input")
-        self.tokens_out = TOKENS.labels(entry.provider, "output")
-        self.charge = CHARGE.labels(entry.provider)
-        self.unpriced = UNPRICED.labels(entry.provider)
-        self.estimated = ESTIMATED.labels(entry.provider)
-        self.duration = DURATION.labels(entry.surface)
-        self.first_byte = FIRST_BYTE.labels(entry.surface)
+    def add(self, duration_us: int) -> None:
+        self.counts[bisect_left(_BOUNDS_US, duration_us)] += 1
+        self.sum_us += duration_us
 
-
-_children: dict[tuple[str, str, str, int], _Children] = {}
-_CHILDREN_MAX = 10_000
-"""Combinations that are kept; providers are few and statuses bounded, so this is never reached in earnest."""
+    def merge(self, other: "_Times") -> None:
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum_us += other.sum_us
 
 
-def count(entry: LedgerEntry) -> None:
-    """Count one entry."""
-    key = (entry.surface, entry.provider, entry.outcome, entry.status)
-    found = _children.get(key)
-    if found is None:
-        if len(_children) >= _CHILDREN_MAX:
-            return
-        found = _children[key] = _Children(entry)
-    found.requests.inc()
-    found.duration.observe(entry.duration_us / 1e6)
-    if entry.stream and entry.first_byte_us is not None:
-        found.first_byte.observe(entry.first_byte_us / 1e6)
-    usage = entry.usage
-    if usage.requests:
-        found.tokens_in.inc(usage.input_total)
-        found.tokens_out.inc(usage.output_total)
-        found.charge.inc(entry.charge / PICO_PER_USD)
-        if not entry.priced:
-            found.unpriced.inc()
-        if entry.usage_source == "estimated":
-            found.estimated.inc()
+class _Series(msgspec.Struct, array_like=True):
+    """The sums of one combination of surface, provider, outcome and status."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    charge_pico: int = 0
+    unpriced: int = 0
+    estimated: int = 0
+    duration: _Times = msgspec.field(default_factory=_Times)
+    first_byte: _Times = msgspec.field(default_factory=_Times)
+
+    def merge(self, other: "_Series") -> None:
+        self.requests += other.requests
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.charge_pico += other.charge_pico
+        self.unpriced += other.unpriced
+        self.estimated += other.estimated
+        self.duration.merge(other.duration)
+        self.first_byte.merge(other.first_byte)
 
 
-def refused(surface: str, code: str) -> None:
-    """Count a request that was refused before admission."""
-    REFUSALS.labels(surface, code).inc()
+class _Sums(msgspec.Struct):
+    """All sums of one worker, as they are written to its file."""
+
+    series: list[tuple[tuple[str, str, str, int], _Series]]
+    refusals: list[tuple[tuple[str, str], int]]
 
 
-def render() -> bytes:
-    """All metrics in Prometheus' text format, of every worker where there are several."""
-    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if not directory:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]  # the library has no types here
-    return generate_latest(registry)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Sums).decode
+
+
+class Metrics:
+    """The sums of this worker, and the pages for all.
+
+    Args:
+        data_dir: the data directory, which all workers share.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._directory = data_dir / _DIRECTORY
+        self._prefix = f"{os.getppid()}-"  # all workers of one supervisor
+        self._path = self._directory / f"{self._prefix}{os.getpid()}{_SUFFIX}"
+        self._series: dict[tuple[str, str, str, int], _Series] = {}
+        self._refusals: dict[tuple[str, str], int] = {}
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in self._directory.glob(f"*{_SUFFIX}"):
+            if not path.name.startswith(self._prefix):
+                path.unlink(missing_ok=True)
+
+    def ended(self, entry: LedgerEntry) -> None:
+        """Count one entry."""
+        key = (entry.surface, entry.provider, entry.outcome, entry.status)
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) >= _SERIES_MAX:
+                return
+            series = self._series[key] = _Series()
+        series.requests += 1
+        series.duration.add(entry.duration_us)
+        if entry.stream and entry.first_byte_us is not None:
+            series.first_byte.add(entry.first_byte_us)
+        if entry.usage_source is not UsageSource.NONE:
+            series.tokens_in += entry.usage.input_total
+            series.tokens_out += entry.usage.output_total
+            series.charge_pico += entry.charge
+            series.unpriced += not entry.priced
+            series.estimated += entry.usage_source is UsageSource.ESTIMATED
+
+    def refused(self, surface: str, code: str) -> None:
+        """Count a request that was refused before admission."""
+        key = (surface, code)
+        self._refusals[key] = self._refusals.get(key, 0) + 1
+
+    def save(self) -> None:
+        """Write this worker's sums where the others find them."""
+        partial = self._path.with_suffix(".partial")
+        partial.write_bytes(_encode(_Sums(list(self._series.items()), list(self._refusals.items()))))
+        partial.replace(self._path)
+
+    def render(self) -> bytes:
+        """All metrics of all workers, in Prometheus' text format. Reads a file for each worker."""
+        self.save()
+        series: dict[tuple[str, str, str, int], _Series] = {}
+        refusals: dict[tuple[str, str], int] = {}
+        for path in self._directory.glob(f"{self._prefix}*{_SUFFIX}"):
+            sums = _decode(path.read_bytes())
+            for key, found in sums.series:
+                series.setdefault(key, _Series()).merge(found)
+            for reason, count in sums.refusals:
+                refusals[reason] = refusals.get(reason, 0) + count
+        registry = CollectorRegistry()
+        registry.register(_Page(series, refusals))
+        return generate_latest(registry)
+
+
+class _Page:
+    """Sums as Prometheus' metric families."""
+
+    def __init__(
+        self, series: dict[tuple[str, str, str, int], _Series], refusals: dict[tuple[str, str], int]
+    ) -> None:
+        self._series = series
+        self._refusals = refusals
+
+    def collect(self) -> Iterator[Metric]:
+        """One family a metric."""
+        requests = _counter("tollway_requests_total", "surface", "provider", "outcome", "status")
+        for (surface, provider, outcome, status), found in self._series.items():
+            requests.add_metric([surface, provider, outcome, str(status)], found.requests)
+        yield requests
+        refusals = _counter("tollway_refusals_total", "surface", "code")
+        for labels, count in self._refusals.items():
+            refusals.add_metric(list(labels), count)
+        yield refusals
+        yield from self._by_provider()
+        yield _histogram("tollway_request_duration_seconds", self._times(lambda found: found.duration))
+        yield _histogram("tollway_first_byte_seconds", self._times(lambda found: found.first_byte))
+
+    def _by_provider(self) -> Iterator[Metric]:
+        sums: dict[str, _Series] = {}
+        for (_, provider, _, _), found in self._series.items():
+            sums.setdefault(provider, _Series()).merge(found)
+        tokens = _counter("tollway_tokens_total", "provider", "direction")
+        charge = _counter("tollway_charge_usd_total", "provider")
+        unpriced = _counter("tollway_unpriced_requests_total", "provider")
+        estimated = _counter("tollway_estimated_requests_total", "provider")
+        for provider, total in sums.items():
+            tokens.add_metric([provider, "input"], total.tokens_in)
+            tokens.add_metric([provider, "output"], total.tokens_out)
+            charge.add_metric([provider], float(usd_from_pico(total.charge_pico)))
+            unpriced.add_metric([provider], total.unpriced)
+            estimated.add_metric([provider], total.estimated)
+        yield from (tokens, charge, unpriced, estimated)
+
+    def _times(self, pick: Callable[[_Series], _Times]) -> dict[str, _Times]:
+        sums: dict[str, _Times] = {}
+        for (surface, _, _, _), found in self._series.items():
+            sums.setdefault(surface, _Times()).merge(pick(found))
+        return sums
+
+
+def _counter(name: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(name, METRICS[name], labels=labels)
+
+
+def _histogram(name: str, sums: dict[str, _Times]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, METRICS[name], labels=["surface"])
+    for surface, times in sums.items():
+        family.add_metric([surface], list(_cumulative(times.counts)), sum_value=times.sum_us / 1e6)
+    return family
+
+
+def _cumulative(counts: Iterable[int]) -> Iterator[tuple[str, float]]:
+    total = 0
+    for bound, count in zip((*(str(us / 1e6) for us in _BOUNDS_US), "+Inf"), counts, strict=True):
+        total += count
+        yield bound, total

@@ -1,26 +1,41 @@
 """Told of every request: the metrics and the access log."""
 
+import asyncio
+
 from tollway.ledger.entry import LedgerEntry
-from tollway.telemetry import metrics
 from tollway.telemetry.access import AccessLog
+from tollway.telemetry.metrics import Metrics
+
+_FLUSH_INTERVAL_S = 0.1
+_FLUSHES_PER_SAVE = 10
 
 
 class Observer:
     """Passes each end on to both."""
 
-    def __init__(self, access_log: AccessLog) -> None:
+    def __init__(self, access_log: AccessLog, metrics: Metrics) -> None:
         self._access_log = access_log
+        self._metrics = metrics
 
     def ended(self, entry: LedgerEntry) -> None:
         """An admitted request ended."""
-        metrics.count(entry)
+        self._metrics.ended(entry)
         self._access_log.ended(entry)
 
     def refused(self, surface: str, request_id: str, status: int, code: str) -> None:
         """A request was refused before it was admitted."""
-        metrics.refused(surface, code)
+        self._metrics.refused(surface, code)
         self._access_log.refused(surface, request_id, status, code)
 
+    async def run(self) -> None:
+        """Write what is collected, again and again, until cancelled."""
+        while True:
+            for _ in range(_FLUSHES_PER_SAVE):
+                await asyncio.sleep(_FLUSH_INTERVAL_S)
+                self._access_log.flush()
+            self._metrics.save()
+
     def flush(self) -> None:
-        """Write what is collected."""
+        """Write what is collected: log lines, and the sums for the other workers."""
         self._access_log.flush()
+        self._metrics.save()

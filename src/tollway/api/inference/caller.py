@@ -1,6 +1,8 @@
 """The caller's side of a connection: its body within limits, its leaving, its replies."""
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 
 from starlette.types import Receive, Send
@@ -24,12 +26,13 @@ class HttpCaller:
     __slots__ = (
         "_body_timeout_s",
         "_content_length",
-        "_loop",
+        "_deadline_s",
         "_max_body_bytes",
         "_receive",
         "_send",
         "_task",
-        "_timer",
+        "_too_slow",
+        "_watch_from_s",
         "_watcher",
         "left",
         "started",
@@ -43,15 +46,16 @@ class HttpCaller:
         self._content_length = content_length
         self._max_body_bytes = max_body_bytes
         self._body_timeout_s = body_timeout_s
-        self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline_s = math.inf
+        self._watch_from_s = math.inf
         self._watcher: asyncio.Task[None] | None = None
+        self._too_slow = False
         self.left = False
         self.started = False
 
     async def read_body(self) -> bytes:
-        """The whole body. Then a caller who leaves cancels the request's task.
+        """The whole body. From then on a caller who leaves cancels the request's task.
 
         Raises:
             BodyTooLargeError, BodyTimeoutError, InvalidRequestError: as they say.
@@ -60,15 +64,30 @@ class HttpCaller:
         expected = self._expected_bytes()
         if expected is not None and expected > self._max_body_bytes:
             raise self._too_large()
+        self._deadline_s = time.monotonic() + self._body_timeout_s
         try:
-            async with asyncio.timeout(self._body_timeout_s):
-                body = await self._read(expected)
-        except TimeoutError:
+            body = await self._read(expected)
+        except asyncio.CancelledError:
+            if not self._too_slow or self._task is None:
+                raise
+            self._task.uncancel()
             raise BodyTimeoutError(
                 f"The body was not there within {self._body_timeout_s:g} s.", next_step="Send it at once."
             ) from None
-        self._timer = self._loop.call_later(DISCONNECT_WATCH_DELAY_S, self._watch)
+        self._deadline_s = math.inf
+        self._watch_from_s = time.monotonic() + DISCONNECT_WATCH_DELAY_S
         return body
+
+    def tick(self, now_s: float) -> None:
+        """Called often while the request runs, in place of timers of its own, which would cost every request."""
+        if now_s >= self._deadline_s:
+            self._deadline_s = math.inf
+            self._too_slow = True
+            if self._task is not None:
+                self._task.cancel()
+        elif now_s >= self._watch_from_s:
+            self._watch_from_s = math.inf
+            self._watcher = asyncio.create_task(self._cancel_when_left())
 
     async def _read(self, expected: int | None) -> bytes:
         message = await self._receive()
@@ -106,15 +125,10 @@ class HttpCaller:
 
     def unwatch(self) -> None:
         """Stop looking for the caller leaving."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._watch_from_s = math.inf
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
-
-    def _watch(self) -> None:
-        self._watcher = self._loop.create_task(self._cancel_when_left())
 
     async def _cancel_when_left(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -1,6 +1,7 @@
 """The data plane as one ASGI application: a table of surfaces, the one pipeline, and the models."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import structlog
@@ -11,6 +12,7 @@ from tollway.api.inference.caller import CallerLeftError, HttpCaller
 from tollway.api.inference.models import ModelList
 from tollway.api.inference.surfaces import SURFACES
 from tollway.config.limits import LimitSettings
+from tollway.constants import DISCONNECT_WATCH_DELAY_S
 from tollway.errors import (
     HeadersTooLargeError,
     InternalError,
@@ -41,17 +43,25 @@ class DataPlane:
         self._models = models
         self._observer = observer
         self._limits = limits
-        self._running: set[asyncio.Task[object]] = set()
+        self._running: dict[HttpCaller, asyncio.Task[object]] = {}
 
     async def idle(self, timeout_s: float) -> bool:
         """Wait for all requests to end; return whether they did in time."""
         if self._running:
-            await asyncio.wait(self._running, timeout=timeout_s)
+            await asyncio.wait(self._running.values(), timeout=timeout_s)
         return not self._running
+
+    async def watch(self) -> None:
+        """Look after the connections of running requests until cancelled."""
+        while True:
+            await asyncio.sleep(DISCONNECT_WATCH_DELAY_S)
+            now_s = time.monotonic()
+            for caller in list(self._running):
+                caller.tick(now_s)
 
     def cut(self) -> None:
         """End all requests now: each writes its entry as interrupted."""
-        for task in self._running:
+        for task in self._running.values():
             task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +79,7 @@ class DataPlane:
         )
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a coroutine always runs in a task
-        self._running.add(task)
+        self._running[caller] = task
         try:
             _check_headers(scope["headers"], self._limits.max_header_bytes)
             if surface is None or scope["method"] != "POST":
@@ -94,7 +104,7 @@ class DataPlane:
             await _refuse(caller, request_id, fault)
         finally:
             caller.unwatch()
-            self._running.discard(task)
+            del self._running[caller]
 
     async def _answer_other(
         self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
