@@ -28,6 +28,9 @@ from tollway.services.key_list import KeyList
 from tollway.services.key_lookup import KeyLookup
 from tollway.services.key_revoke import KeyRevoke
 from tollway.services.key_rotate import KeyRotate
+from tollway.services.ledger_audit import LedgerAudit
+from tollway.services.ledger_explain import LedgerExplain
+from tollway.services.ledger_query import LedgerQuery
 from tollway.services.ledger_store import LedgerStore
 from tollway.services.live_catalog import LiveCatalog
 from tollway.services.model_declare import ModelDeclare
@@ -51,6 +54,7 @@ from tollway.services.provider_list import ProviderList
 from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_remove import ProviderRemove
 from tollway.services.secret_keys import load_secret_keys
+from tollway.services.usage_query import UsageQuery
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,22 @@ class Factory:
         storage = self._context.settings.storage
         store = LedgerStore(self._context.database, quarantine=storage.data_dir / QUARANTINE_DIRECTORY)
         return Drain(store, storage.data_dir, batch_entries=storage.drain_batch_entries)
+
+    def ledger_query(self) -> LedgerQuery:
+        """Finds entries."""
+        return LedgerQuery(self._context.database)
+
+    def ledger_explain(self) -> LedgerExplain:
+        """Shows the arithmetic of a charge."""
+        return LedgerExplain(self.ledger_query())
+
+    def ledger_audit(self) -> LedgerAudit:
+        """Compares rollups and charges with the entries."""
+        return LedgerAudit(self._context.database)
+
+    def usage_query(self) -> UsageQuery:
+        """Sums usage."""
+        return UsageQuery(self._context.database)
 
     def inference(self, journal: Journal, observer: Observer) -> Inference:
         """What serves the data plane of one worker.
