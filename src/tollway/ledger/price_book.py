@@ -90,16 +90,6 @@ class PriceBook:
         """The models that the base book lists for a provider."""
         return self._base.model_ids(price_provider)
 
-    def sheets(
-        self, price_provider: str, *, organization_id: str, provider_name: str, at: float
-    ) -> tuple[PriceSheet, ...]:
-        """The prices of all models known for a provider, from the base book and from overrides, by model name."""
-        names = {*self._base.model_ids(price_provider)}
-        asked = _Asked(organization_id, provider_name, price_provider, "", "", "")
-        names |= {each.model for each in self._overrides if each.model != ANY and _is_for(each, asked)}
-        found = (self._find(asked._replace(model=name), at)[2] for name in sorted(names))
-        return tuple(sheet for sheet in found if sheet is not None)
-
     def _find(self, asked: _Asked, at: float) -> tuple[float, float, PriceSheet | None]:
         """The sheet, with the time from which and until before which it is the answer."""
         sheet = self._base_sheet(asked, at)

@@ -1,0 +1,181 @@
+"""The base book says what genai-prices says, without carrying it."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from genai_prices import data, types
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.prices import price_base
+from tollway.ledger.price import PriceSheet, Rate
+from tollway.ledger.price_base import BaseBook
+from tollway.services import price_base as loading
+from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, UNMAPPED, build
+
+PROVIDERS = {provider.id: provider for provider in data.providers}
+MODELS = [(provider.id, model.id) for provider in data.providers for model in provider.models]
+SUFFIXES = ["", "-2025-12-11", "-20251211", "-20251399", ":free", "-latest", "x"]
+
+
+def expected(price: Decimal | types.TieredPrices, factor: int) -> tuple[Decimal, tuple[tuple[int, Decimal], ...]]:
+    """USD per million units, to the pico-dollar: some prices of the source are floats' decimals (0.13999999999999999)."""
+    if isinstance(price, types.TieredPrices):
+        return rounded(price.base * factor), tuple((tier.start, rounded(tier.price * factor)) for tier in price.tiers)
+    return rounded(price * factor), ()
+
+
+def rounded(usd: Decimal) -> Decimal:
+    return usd.quantize(Decimal("1e-12"))
+
+
+def stated(rate: Rate) -> tuple[Decimal, tuple[tuple[int, Decimal], ...]]:
+    """USD per million units, exactly."""
+    return Decimal(rate.price).scaleb(-12), tuple((above, Decimal(price).scaleb(-12)) for above, price in rate.tiers)
+
+
+def assert_same(sheet: PriceSheet, prices: types.ModelPrice) -> None:
+    given_prices = {key: price for key, price in vars(prices).items() if price is not None}
+    mapped = {
+        DIMENSIONS[key][0]: expected(price, DIMENSIONS[key][1])
+        for key, price in given_prices.items()
+        if key in DIMENSIONS
+    }
+    assert {kind: stated(rate) for kind, rate in sheet.rates.items()} == mapped
+    assert set(sheet.unmapped) == given_prices.keys() - DIMENSIONS.keys()
+
+
+@given(
+    st.sampled_from(MODELS),
+    st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31)),  # noqa: DTZ001 - the zone is added below
+    st.sampled_from(["", "priority", "flex", "fast"]),
+)
+def test_every_price_is_that_of_genai_prices_at_every_time(row: tuple[str, str], moment: datetime, tier: str) -> None:
+    provider, model = row
+    moment = moment.replace(tzinfo=UTC)
+    found = PROVIDERS[provider].find_model(model, all_providers=data.providers)
+    sheet = price_base().sheet(provider, model, at=moment.timestamp(), service_tier=tier)
+    if found is None or sheet is None:
+        assert found is sheet is None
+        return
+    prices = found.get_prices(moment, {"service_tier": tier} if tier else None)
+    if not any(vars(prices).values()) and found.id.endswith(FREE_SUFFIX):
+        assert sheet.rates.keys() == {"input", "output"}
+        assert {rate.price for rate in sheet.rates.values()} == {0}
+    else:
+        assert_same(sheet, prices)
+    assert all(rate.ref.startswith("genai-prices@") for rate in sheet.rates.values())
+
+
+@given(
+    st.sampled_from(MODELS),
+    st.sampled_from(SUFFIXES),
+    st.sampled_from([str.upper, str]),
+    st.sampled_from(sorted(PROVIDERS)),
+)
+def test_every_name_finds_the_model_that_genai_prices_finds(
+    row: tuple[str, str], suffix: str, cased: Callable[[str], str], elsewhere: str
+) -> None:
+    name = cased(row[1] + suffix)
+    for provider in (row[0], elsewhere):
+        found = PROVIDERS[provider].find_model(name, all_providers=data.providers)
+        assert price_base().resolve(provider, name) == (found.id if found else None)
+
+
+def test_a_price_says_until_when_it_holds() -> None:
+    """DeepSeek's prices change with the time of day."""
+    base = price_base()
+    at = datetime(2026, 11, 20, 2, tzinfo=UTC)
+    peak = base.sheet("deepseek", "deepseek-v4-flash", at=at.timestamp())
+    assert peak is not None
+    assert peak.valid_until == (at + timedelta(hours=2)).timestamp()
+    after = base.sheet("deepseek", "deepseek-v4-flash", at=peak.valid_until)
+    assert after is not None
+    assert after.rates["input"].price < peak.rates["input"].price
+
+
+def test_every_dimension_of_the_source_is_either_mapped_or_listed_with_a_reason() -> None:
+    models = [model for provider in data.providers for model in provider.models]
+    prices = [each.prices for model in models if isinstance(model.prices, list) for each in model.prices]
+    prices += [model.prices for model in models if isinstance(model.prices, types.ModelPrice)]
+    prices += [variant.prices for model in models for variant in model.price_variants or ()]
+    keys = {key for each in prices for key, price in vars(each).items() if price is not None}
+    assert keys <= DIMENSIONS.keys() | UNMAPPED.keys()
+    assert all(UNMAPPED.values())
+
+
+def test_a_model_that_the_source_lists_without_a_price_is_not_free() -> None:
+    sheet = price_base().sheet("cerebras", "qwen-3-coder-480b", at=0)
+    assert sheet is not None
+    assert sheet.rates == {}
+
+
+def test_a_model_sold_in_units_we_do_not_count_has_no_rates_and_names_them() -> None:
+    sheet = price_base().sheet("groq", "whisper-large-v3", at=0)
+    assert sheet is not None
+    assert sheet.rates == {}
+    assert sheet.unmapped
+
+
+def test_building_the_book_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert build().providers
+
+
+def test_a_process_that_loads_the_book_does_not_import_genai_prices() -> None:
+    code = (
+        "import asyncio, sys; from tollway.services.price_base import load_price_base;"
+        "print(len(asyncio.run(load_price_base()).provider_ids()), 'genai_prices' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(data.providers)), "False"]
+
+
+def test_the_built_book_is_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = asyncio.run(loading.load_price_base(tmp_path))
+    (kept,) = tmp_path.iterdir()
+    monkeypatch.setattr(loading, "BUILDER", "tollway.no_such_module")
+    second = asyncio.run(loading.load_price_base(tmp_path))
+    assert first.version == second.version == price_base().version
+    assert msgspec.msgpack.decode(kept.read_bytes(), type=BaseBook) == build()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a book", msgspec.msgpack.encode({"version": 1})])
+def test_a_damaged_or_outdated_file_is_replaced(tmp_path: Path, content: bytes) -> None:
+    asyncio.run(loading.load_price_base(tmp_path))
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(content)
+    (tmp_path / "price-base-0000000000000000.msgpack").write_bytes(b"of another version")
+    assert asyncio.run(loading.load_price_base(tmp_path)).provider_ids()
+    assert list(tmp_path.iterdir()) == [kept]
+    assert len(kept.read_bytes()) > 100_000
+
+
+def test_a_book_that_cannot_be_kept_is_still_used(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("not a directory")
+    assert asyncio.run(loading.load_price_base(occupied)).provider_ids()
+
+
+def test_a_builder_that_fails_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "BUILDER", "tollway.no_such_module")
+    with pytest.raises(loading.PriceBaseUnavailableError, match="no_such_module"):
+        asyncio.run(loading.load_price_base())
+
+
+def test_a_builder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "BUILD_TIMEOUT_S", 0.01)
+    with pytest.raises(loading.PriceBaseUnavailableError, match="took longer"):
+        asyncio.run(loading.load_price_base())
