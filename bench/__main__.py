@@ -116,4 +116,7 @@ def _plain(figures: Figures) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; everything that was started has ended.")

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.ask import Shape
-from bench.processes import pinned
+from bench.processes import NotReadyError, pinned
 
 LOAD_CORE = 0
 WRK_SCRIPT = Path(__file__).with_name("chat.lua")
@@ -39,26 +40,20 @@ def closed_loop(shape: Shape, scratch: Path, *, connections: int, seconds: int, 
     """Wrk: every connection asks again as soon as it has its answer.
 
     Raises:
-        subprocess.CalledProcessError: wrk failed.
+        NotReadyError: wrk cannot reach the target.
     """
     body_file = scratch / "wrk_body.json"
     body_file.write_bytes(shape.body(stream=stream))
     headers = "\n".join(f"{name}: {value}" for name, value in shape.headers.items())
     options = ("-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={REPLY_TIMEOUT_S}s", "-s", str(WRK_SCRIPT))
-    done = subprocess.run(
-        pinned(LOAD_CORE, "wrk", *options, shape.url),
-        env=os.environ | {"BENCH_BODY_FILE": str(body_file), "BENCH_HEADERS": headers},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    told = json.loads(done.stdout.splitlines()[-1])
+    environment = {"BENCH_BODY_FILE": str(body_file), "BENCH_HEADERS": headers}
+    told = _run(["wrk", *options, shape.url], environment=environment)
     return Load(
-        requests=told["requests"],
+        requests=int(told["requests"]),
         per_s=told["requests"] / (told["duration_us"] / 1e6),
         p50_ms=told["p50_us"] / 1e3,
         p99_ms=told["p99_us"] / 1e3,
-        errors=told["refused"] + told["broken"],
+        errors=int(told["refused"] + told["broken"]),
     )
 
 
@@ -66,31 +61,32 @@ def open_loop(shape: Shape, *, rate_per_s: float, total: int) -> Load:
     """Our own generator: requests leave at a fixed rate, latency counts from when each was due.
 
     Raises:
-        subprocess.CalledProcessError: the generator failed.
+        NotReadyError: the generator cannot reach the target.
     """
     target = urllib.parse.urlsplit(shape.url)
     headers = [f"--header={name}: {value}" for name, value in shape.headers.items()]
     options = [f"--rate={rate_per_s}", f"--total={total}", *headers]
-    done = subprocess.run(
-        pinned(
-            LOAD_CORE,
-            sys.executable,
-            "-P",
-            str(OPEN_LOOP),
-            target.hostname or "",
-            str(target.port),
-            target.path,
-            *options,
-        ),
-        input=shape.body(stream=False),
-        check=True,
-        capture_output=True,
-    )
-    told = json.loads(done.stdout)
+    generator = [sys.executable, "-P", str(OPEN_LOOP), target.hostname or "", str(target.port), target.path]
+    told = _run([*generator, *options], body=shape.body(stream=False))
     return Load(
-        requests=told["requests"],
+        requests=int(told["requests"]),
         per_s=rate_per_s,
         p50_ms=told["p50_ms"],
         p99_ms=told["p99_ms"],
-        errors=told["errors"],
+        errors=int(told["errors"]),
     )
+
+
+def _run(command: list[str], *, body: bytes = b"", environment: Mapping[str, str] | None = None) -> dict[str, float]:
+    """The figures in the last line of a load program's output."""
+    done = subprocess.run(
+        pinned(LOAD_CORE, *command),
+        input=body,
+        env=os.environ | dict(environment or {}),
+        check=False,
+        capture_output=True,
+    )
+    if done.returncode:
+        raise NotReadyError((done.stdout + done.stderr).decode(errors="replace").strip().splitlines()[-1])
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ DRAIN_STALL_S = 10.0
 """A ledger that has not grown for so long will not grow any more."""
 DRAIN_POLL_S = 0.5
 MEMORY_STEPS = 10
+FIXED_RATE_MAX_PER_S = 8_000.0
+"""Beyond this the generator and the upstream, which share a core, become the queue that is measured."""
 
 
 def say(line: str) -> None:
@@ -56,19 +59,26 @@ class Session:
         """Everything; a target that cannot be had is in the result with the reason."""
         self._start_upstream()
         all_figures = [self._start(kind()) for kind in kinds]
-        for runner in self.runners:
-            self._round(runner, "warm-up", connections=self.plan.connections, seconds=self.plan.warm_up_s)
-        self._throughput()
-        self._single()
-        self._fixed_rate()
-        self._streams()
-        for runner in self.runners:
-            if self.plan.memory_requests and isinstance(runner.target, Tollway):
-                self._long_run(runner)
-            runner.figures.memory_after_mb = runner.target.memory_mb()
-            if isinstance(runner.target, Tollway):
-                self._whole_ledger(runner, runner.target)
+        self._go_round("warm-up", 1, self._warm_up)
+        self._go_round("throughput", self.plan.throughput_rounds, self._throughput)
+        self._go_round("one connection", self.plan.single_rounds, self._single)
+        self._go_round("fixed rate", 1, self._fixed_rate)
+        self._go_round("streams", self.plan.stream_rounds, self._streams)
+        if self.plan.memory_requests:
+            self._go_round("long run", 1, self._long_run)
+        self._go_round("memory and ledger", 1, self._finish)
         return all_figures
+
+    def _go_round(self, part: str, rounds: int, measure: Callable[[str, Runner], None]) -> None:
+        """Each target once, as many times as there are rounds; a target that breaks is left out from then on."""
+        for turn in range(rounds):
+            for runner in list(self.runners):
+                try:
+                    measure(f"{part} {turn + 1}/{rounds}" if rounds > 1 else part, runner)
+                except NotReadyError as error:
+                    runner.figures.absent = f"broke in {part}: {error}"
+                    say(f"{runner.target.name}: {runner.figures.absent}\n{self._last_words(runner.target)}")
+                    self.runners.remove(runner)
 
     def _start_upstream(self) -> None:
         script = str(Path(__file__).with_name("upstream.py"))
@@ -125,49 +135,43 @@ class Session:
         say(f"{part:<22}{runner.target.name:<9}{load.per_s:>9,.0f}/s  p50 {load.p50_ms:.3f} ms  errors {load.errors}")
         return load
 
-    def _throughput(self) -> None:
-        for turn in range(self.plan.throughput_rounds):
-            for runner in self.runners:
-                part = f"throughput {turn + 1}/{self.plan.throughput_rounds}"
-                load = self._round(runner, part, connections=self.plan.connections, seconds=self.plan.throughput_s)
-                runner.figures.throughput.append(load)
-                self._settle(runner)
+    def _warm_up(self, part: str, runner: Runner) -> None:
+        self._round(runner, part, connections=self.plan.connections, seconds=self.plan.warm_up_s)
+        self._settle(runner)
 
-    def _single(self) -> None:
-        for turn in range(self.plan.single_rounds):
-            for runner in self.runners:
-                part = f"one connection {turn + 1}/{self.plan.single_rounds}"
-                load = self._round(runner, part, connections=1, seconds=self.plan.single_s)
-                runner.figures.single.append(load)
-                self._settle(runner)
+    def _throughput(self, part: str, runner: Runner) -> None:
+        load = self._round(runner, part, connections=self.plan.connections, seconds=self.plan.throughput_s)
+        runner.figures.throughput.append(load)
+        self._settle(runner)
 
-    def _streams(self) -> None:
-        for turn in range(self.plan.stream_rounds):
-            for runner in self.runners:
-                if runner.figures.streams_absent:
-                    continue
-                part = f"streams {turn + 1}/{self.plan.stream_rounds}"
-                load = self._round(
-                    runner, part, connections=self.plan.stream_connections, seconds=self.plan.stream_s, stream=True
-                )
-                runner.figures.streams.append(load)
-                self._settle(runner)
+    def _single(self, part: str, runner: Runner) -> None:
+        runner.figures.single.append(self._round(runner, part, connections=1, seconds=self.plan.single_s))
+        self._settle(runner)
 
-    def _fixed_rate(self) -> None:
-        """Each target at half of its own maximum, and the upstream itself at the same rate just before."""
-        direct = next(runner for runner in self.runners if isinstance(runner.target, Direct))
-        for runner in (runner for runner in self.runners if runner is not direct):
-            rate = runner.figures.per_s / 2
-            total = max(1, int(rate * self.plan.fixed_rate_s))
-            runner.figures.fixed_direct = open_loop(direct.shape, rate_per_s=rate, total=total)
-            before, served_before = self._settle(runner), self._served()
-            load = open_loop(runner.shape, rate_per_s=rate, total=total)
-            runner.figures.fixed = load
-            runner.figures.served += self._served() - served_before
-            say(f"{f'fixed {rate:,.0f}/s':<22}{runner.target.name:<9}p50 {load.p50_ms:.3f} ms  errors {load.errors}")
-            if before is not None:
-                after = self._settle(runner) or before
-                runner.figures.ledger = _counted(before, after, self._served() - served_before)
+    def _streams(self, part: str, runner: Runner) -> None:
+        if runner.figures.streams_absent:
+            return
+        connections, seconds = self.plan.stream_connections, self.plan.stream_s
+        runner.figures.streams.append(self._round(runner, part, connections=connections, seconds=seconds, stream=True))
+        self._settle(runner)
+
+    def _fixed_rate(self, part: str, runner: Runner) -> None:
+        """A target at half of its own maximum, and the upstream itself at the same rate just before."""
+        if isinstance(runner.target, Direct):
+            self.direct_shape = runner.shape
+            return
+        rate = min(runner.figures.per_s / 2, FIXED_RATE_MAX_PER_S)
+        total = max(1, int(rate * self.plan.fixed_rate_s))
+        runner.figures.fixed_direct = open_loop(self.direct_shape, rate_per_s=rate, total=total)
+        before, served_before = self._settle(runner), self._served()
+        load = open_loop(runner.shape, rate_per_s=rate, total=total)
+        runner.figures.fixed = load
+        served = self._served() - served_before
+        runner.figures.served += served
+        say(f"{part:<22}{runner.target.name:<9}{rate:>9,.0f}/s  p50 {load.p50_ms:.3f} ms  errors {load.errors}")
+        after = self._settle(runner)
+        if before and after:
+            runner.figures.ledger = _counted(before, after, served)
 
     def _settle(self, runner: Runner) -> Ledger | None:
         """Wait until every request served is in the ledger, so that no round pays for the one before it."""
@@ -181,24 +185,28 @@ class Session:
                 last, changed_at = now, time.monotonic()
         return last
 
-    def _whole_ledger(self, runner: Runner, tollway: Tollway) -> None:
-        check = runner.figures.ledger or LedgerCheck()
+    def _long_run(self, part: str, runner: Runner) -> None:
+        """Many requests in a row through Tollway, its memory after each tenth."""
+        if not isinstance(runner.target, Tollway):
+            return
+        figures, done = runner.figures, 0
+        seconds = max(1, round(self.plan.memory_requests / MEMORY_STEPS / max(figures.per_s, 1.0)))
+        while done < self.plan.memory_requests:
+            done += self._round(runner, part, connections=self.plan.connections, seconds=seconds).requests
+            figures.memory_by_requests[done] = runner.target.memory_mb() or 0.0
+
+    def _finish(self, part: str, runner: Runner) -> None:  # noqa: ARG002 - it says nothing of its own
+        """The worker's memory after all load; and the whole run's ledger."""
+        runner.figures.memory_after_mb = runner.target.memory_mb()
+        if not isinstance(runner.target, Tollway):
+            return
         started = time.monotonic()
         self._settle(runner)
+        check = runner.figures.ledger or LedgerCheck()
         check.drain_wait_s = time.monotonic() - started
-        check.entries = tollway.ledger().entries
+        check.entries = runner.target.ledger().entries
         check.served = runner.figures.served
         runner.figures.ledger = check
-
-    def _long_run(self, runner: Runner) -> None:
-        """Many requests in a row, memory after each tenth."""
-        figures, step = runner.figures, self.plan.memory_requests // MEMORY_STEPS
-        done, seconds = 0, step / max(figures.per_s, 1.0)
-        while done < self.plan.memory_requests:
-            done += self._round(
-                runner, "long run", connections=self.plan.connections, seconds=max(1, round(seconds))
-            ).requests
-            figures.memory_by_requests[done] = runner.target.memory_mb() or 0.0
 
 
 def _counted(before: Ledger, after: Ledger, served: int) -> LedgerCheck:
