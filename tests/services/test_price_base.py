@@ -27,7 +27,7 @@ SUFFIXES = ["", "-2025-12-11", "-20251211", "-20251399", ":free", "-latest", "x"
 
 
 def expected(price: Decimal | types.TieredPrices, factor: int) -> tuple[Decimal, tuple[tuple[int, Decimal], ...]]:
-    """USD per million units, to the pico-dollar: some prices of the source are floats' decimals (0.13999999999999999)."""
+    """USD per million units, to the pico-dollar: some of the source were floats once (0.13999999999999999)."""
     if isinstance(price, types.TieredPrices):
         return rounded(price.base * factor), tuple((tier.start, rounded(tier.price * factor)) for tier in price.tiers)
     return rounded(price * factor), ()
