@@ -14,7 +14,7 @@ from tollway.config.limits import LimitSettings
 from tollway.errors import TollwayError
 from tollway.factory import Factory
 from tollway.providers.registry import REGISTRY
-from tollway.telemetry.metrics import METRICS
+from tollway.telemetry.metrics import METRICS, Metrics
 
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
@@ -111,21 +111,15 @@ def _variable(name: str) -> str:
 def metrics_table() -> str:
     """Every metric, under the names that Prometheus sees."""
     rows = (
-        (
-            f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
-            family.type,
-            ", ".join(f"`{label}`" for label in metric._labelnames),  # noqa: SLF001 -- the library tells no other way
-            family.documentation,
-        )
-        for metric in METRICS
-        for family in metric.describe()
+        (f"`{name}`", "counter" if name.endswith("_total") else "histogram", meaning)
+        for name, meaning in METRICS.items()
     )
-    return table(("metric", "type", "labels", "meaning"), rows)
+    return table(("metric", "type", "meaning"), rows)
 
 
 def paths_table() -> str:
     """Every path of the administration interface and of the pages for operators, from the OpenAPI document."""
-    app = create_control_plane(cast("Factory", None), LimitSettings(), required={}, wanted={})
+    app = create_control_plane(cast("Factory", None), LimitSettings(), cast("Metrics", None), required={}, wanted={})
     rows = (
         (f"`{method.upper()}`", f"`{path}`", _first_line(operation.get("description") or operation["summary"]))
         for path, operations in app.openapi()["paths"].items()
