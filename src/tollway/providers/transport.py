@@ -25,6 +25,8 @@ from tollway.errors import (
     UpstreamUnreachableError,
 )
 
+_CONNECT_CAUSE = "client error (Connect)"
+
 
 class Upstream:
     """One exchange with a provider. Enter it to send the request; leave it to give the connection back.
@@ -116,14 +118,25 @@ class Transport:
             .build()
         )
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, provider: str) -> Upstream:
+    def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, provider: str, read_ahead: bool = True
+    ) -> Upstream:
         """Prepare a POST; nothing is sent until the exchange is entered.
+
+        Args:
+            url: where to.
+            headers: of the request.
+            body: as it is sent.
+            provider: its name, for errors.
+            read_ahead: whether entering may wait for a short reply's end. For streams it must not: what came before a
+                break would be lost with it.
 
         Raises:
             UpstreamUnreachableError: the URL or a header cannot be used.
         """
         try:
-            request = self._client.post(url).headers(headers).body_bytes(body).build_streamed()
+            builder = self._client.post(url).headers(headers).body_bytes(body)
+            request = (builder if read_ahead else builder.streamed_read_buffer_limit(0)).build_streamed()
         except (BuilderError, ValueError) as error:
             raise UpstreamUnreachableError(
                 f"Provider {provider!r} is not configured soundly: its address or credential cannot be sent.",
@@ -137,12 +150,12 @@ class Transport:
 
 
 def _fault(error: Exception, provider: str) -> TollwayError:
-    if isinstance(error, (ConnectError, ConnectTimeoutError)):
+    if _never_connected(error):
         return UpstreamUnreachableError(
             f"Provider {provider!r} could not be reached: no connection.",
             next_step="Try again; if it lasts, the operator checks the address and network with `tollway doctor`.",
         )
-    if isinstance(error, (RequestTimeoutError, TimeoutError)):
+    if isinstance(error, (RequestTimeoutError, TimeoutError)):  # also when it was the headers that never came
         return UpstreamTimeoutError(
             f"Provider {provider!r} did not answer in time.",
             next_step="Try again, or ask for less; TOLLWAY_READ_TIMEOUT_S and TOLLWAY_TOTAL_TIMEOUT_S set the times.",
@@ -150,3 +163,14 @@ def _fault(error: Exception, provider: str) -> TollwayError:
     return UpstreamCutError(
         f"The connection to provider {provider!r} broke before its reply was whole.", next_step="Try again."
     )
+
+
+def _never_connected(error: Exception) -> bool:
+    """Whether there was no connection, so that the provider cannot have heard the request.
+
+    The library raises its connect errors for everything before the reply's headers, also for a provider that took the
+    request and then fell silent; only the chain of causes tells the two apart.
+    """
+    if not isinstance(error, (ConnectError, ConnectTimeoutError)):
+        return False
+    return any(cause["message"] == _CONNECT_CAUSE for cause in error.details["causes"] or ())

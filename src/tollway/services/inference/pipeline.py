@@ -87,7 +87,11 @@ class Pipeline:
             model=exchange.model_sent,
         )
         async with self._transport.post(
-            request.url, headers=request.headers, body=request.body, provider=exchange.deployment.name
+            request.url,
+            headers=request.headers,
+            body=request.body,
+            provider=exchange.deployment.name,
+            read_ahead=not exchange.call.stream,
         ) as upstream:
             exchange.status = upstream.status
             if upstream.status < _OK_BELOW and exchange.call.stream and is_event_stream(upstream):
