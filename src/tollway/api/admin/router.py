@@ -1,10 +1,11 @@
 """The control plane: every noun under ``/api/v1``."""
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 
 from tollway.api.admin import (
     aliases,
     keys,
+    ledger,
     me,
     models_declared,
     organizations,
@@ -12,23 +13,19 @@ from tollway.api.admin import (
     problems,
     projects,
     providers,
+    usage,
 )
-from tollway.api.admin.request_id import RequestId
 
 PREFIX = "/api/v1"
-_NOUNS = (me, organizations, projects, keys, providers, models_declared, aliases, prices)
+_NOUNS = (me, organizations, projects, keys, providers, models_declared, aliases, prices, ledger, usage)
 
 
 def build_router() -> APIRouter:
-    """All operations of the control plane. The app that includes it needs `install` and ``app.state.factory``."""
+    """All operations of the control plane.
+
+    The app that includes it needs ``app.state.factory``, `problems.install` and `RequestId`.
+    """
     router = APIRouter(prefix=PREFIX, responses=problems.COMMON)
     for noun in _NOUNS:
         router.include_router(noun.router)
     return router
-
-
-def install(app: FastAPI) -> None:
-    """Put the control plane into an app: its operations, its faults as RFC 9457 problems, its request ids."""
-    app.include_router(build_router())
-    problems.install(app)
-    app.add_middleware(RequestId)
