@@ -26,6 +26,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 def pages(root: Path = ROOT) -> Iterator[Path]:
     """Every page of the documentation."""
     yield from sorted(root.glob("*.md"))
+    yield from sorted((root / "bench").glob("*.md"))
     yield from sorted((root / "docs").rglob("*.md"))
 
 
