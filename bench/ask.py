@@ -1,5 +1,6 @@
 """One request, asked politely: to see whether a target answers, and whether the answer is the upstream's."""
 
+import http
 import http.client
 import json
 import urllib.parse
@@ -42,6 +43,26 @@ class Answer:
     def events(self) -> int:
         """Events of a stream that carry words."""
         return self.body.count(b'"content":') if b"data:" in self.body else 0
+
+
+def get(url: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """The body of a page.
+
+    Raises:
+        OSError: nobody answers.
+        http.client.HTTPException: it is not HTTP, or not a 200.
+    """
+    target = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", target.path, headers=dict(headers or {}))
+        reply = connection.getresponse()
+        body = reply.read()
+    finally:
+        connection.close()
+    if reply.status != http.HTTPStatus.OK:
+        raise http.client.HTTPException(f"GET {target.path}: status {reply.status}: {body[:200]!r}")
+    return body
 
 
 def ask(shape: Shape, *, stream: bool = False) -> Answer:

@@ -3,12 +3,11 @@
 import json
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.ask import Shape, ask
+from bench.ask import Shape, ask, get
 from bench.figures import Figures, LedgerCheck
 from bench.load import Load, closed_loop, open_loop
 from bench.plan import Plan
@@ -89,9 +88,8 @@ class Session:
         self.upstream_port = int(log.read_text())
 
     def _served(self) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.upstream_port}/count") as reply:
-            served: int = json.load(reply)["requests"]
-            return served
+        served: int = json.loads(get(f"http://127.0.0.1:{self.upstream_port}/count"))["requests"]
+        return served
 
     def _start(self, target: Target) -> Figures:
         """Install, start and try a target."""

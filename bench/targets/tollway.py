@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
-from bench.ask import Shape
+from bench.ask import Shape, get
 from bench.install import version_line
-from bench.processes import clean_environment, command_line, move_to_core, tree, wait_until
+from bench.processes import NotReadyError, clean_environment, command_line, move_to_core, tree, wait_until
 from bench.target import UPSTREAM_KEY, UPSTREAM_MODEL, Stage, Target, await_answer, free_port, shape
 
 PROVIDER = "stub"
@@ -46,10 +47,10 @@ class Tollway(Target):
         environment = {"TOLLWAY_LOCAL_MODEL": "false", "TOLLWAY_LOG_FORMAT": "json"}
         self.child = stage.children.start(self.name, stage.postgres_core, command, environment=environment)
         keys_file = data_dir / "first_keys.json"
-        wait_until(lambda: keys_file.exists() and bool(self.worker_pids()), timeout_s=START_TIMEOUT_S, child=self.child)
+        wait_until(keys_file.exists, timeout_s=START_TIMEOUT_S, child=self.child)
         self.admin_key = json.loads(keys_file.read_text())["admin_key"]
         self.url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: self._run("usage", "--json").returncode == 0, timeout_s=START_TIMEOUT_S, child=self.child)
+        wait_until(self._is_ready, timeout_s=START_TIMEOUT_S, child=self.child)
         for worker in self.worker_pids():
             move_to_core(worker, stage.core)
         asked = self._configure(stage, port)
@@ -59,17 +60,15 @@ class Tollway(Target):
     def _configure(self, stage: Stage, port: int) -> Shape:
         model = f"{PROVIDER}/{UPSTREAM_MODEL}"
         provider = ("--dialect", "openai", "--base-url", stage.upstream_url, "--api-key-env", "BENCH_UPSTREAM_KEY")
-        self._run("providers", "add", PROVIDER, *provider).check_returncode()
-        price = ("--input", INPUT_USD_PER_MILLION, "--output", OUTPUT_USD_PER_MILLION)
-        self._run("prices", "set", model, *price).check_returncode()
+        self._run("providers", "add", PROVIDER, *provider)
+        self._run("prices", "set", model, "--input", INPUT_USD_PER_MILLION, "--output", OUTPUT_USD_PER_MILLION)
         made = self._run("keys", "create", "--project", "default", "--name", "bench", "--json")
-        made.check_returncode()
-        return shape(port, key=json.loads(made.stdout)["key"], model=model)
+        return shape(port, key=json.loads(made)["key"], model=model)
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One command of the CLI, as an administrator would give it."""
+    def _run(self, *arguments: str) -> str:
+        """One command of the CLI, as an administrator would give it; returns what it prints."""
         client = {"TOLLWAY_URL": self.url, "TOLLWAY_API_KEY": self.admin_key, "BENCH_UPSTREAM_KEY": UPSTREAM_KEY}
-        return subprocess.run(
+        done = subprocess.run(
             [str(self.program), *arguments],
             env=clean_environment() | client,
             check=False,
@@ -77,6 +76,10 @@ class Tollway(Target):
             text=True,
             timeout=COMMAND_TIMEOUT_S,
         )
+        if done.returncode:
+            (last,) = (done.stderr or done.stdout).strip().splitlines()[-1:] or [""]
+            raise NotReadyError(f"tollway {' '.join(arguments[:2])}: {last}")
+        return done.stdout
 
     def worker_pids(self) -> list[int]:
         """The worker alone: PostgreSQL, the drain and the supervisor carry no request."""
@@ -85,12 +88,17 @@ class Tollway(Target):
         return [pid for pid in tree(self.child.pid) if "tollway.worker" in command_line(pid)]
 
     def ledger(self) -> Ledger:
-        """What has reached the ledger by now."""
-        told = self._run("usage", "--by", "model", "--json")
-        told.check_returncode()
-        rows = json.loads(told.stdout)["data"]
+        """What has reached the ledger by now, as its rollups tell."""
+        total = json.loads(self._get("/api/v1/usage"))["total"]
         return Ledger(
-            entries=sum(row["requests"] for row in rows),
-            input_tokens=sum(row["input_tokens"] for row in rows),
-            output_tokens=sum(row["output_tokens"] for row in rows),
+            entries=total["requests"], input_tokens=total["input_tokens"], output_tokens=total["output_tokens"]
         )
+
+    def _get(self, path: str) -> bytes:
+        return get(self.url + path, {"authorization": f"Bearer {self.admin_key}"})
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(self.worker_pids() and self._get("/readyz"))
+        except (OSError, HTTPException):
+            return False
