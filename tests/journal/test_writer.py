@@ -1,0 +1,203 @@
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from support.entries import a_writer, an_entry, opening
+from tollway.errors import JournalUnavailableError
+from tollway.ids import uuid7
+from tollway.journal.reader import Position, read_chunk
+from tollway.journal.record import Record
+from tollway.journal.segment import segment_numbers
+from tollway.journal.writer import JournalWriter
+from tollway.ledger.entry import LedgerEntry
+
+
+def the_directory(journal: Path) -> Path:
+    (directory,) = journal.iterdir()
+    return directory
+
+
+def fill(writer: JournalWriter, entry: LedgerEntry) -> None:
+    while True:
+        writer.open(opening(entry))
+
+
+def written(journal: Path) -> list[Record]:
+    directory, position, found = the_directory(journal), Position(), []
+    while True:
+        chunk = read_chunk(directory, position, dead=True, max_entries=10_000)
+        assert not chunk.damages
+        found += chunk.records
+        position = chunk.position
+        if not chunk.more:
+            return found
+
+
+async def test_what_was_written_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
+    writer, entry = a_writer(tmp_path), an_entry()
+    writer.open(opening(entry))
+    assert written(tmp_path) == [opening(entry)]
+    writer.close(entry)
+    assert written(tmp_path) == [opening(entry), entry]
+    await writer.aclose()
+
+
+async def test_segments_are_closed_at_their_size_and_lose_nothing(tmp_path: Path) -> None:
+    writer, entries = a_writer(tmp_path, segment_bytes=4_096), [an_entry() for _ in range(50)]
+    for entry in entries:
+        writer.close(entry)
+    await writer.aclose()
+    assert len(segment_numbers(the_directory(tmp_path))) > 3
+    assert all(path.stat().st_size <= 4_096 for path in the_directory(tmp_path).glob("*.seg"))
+    assert written(tmp_path) == entries
+
+
+async def test_durable_returns_once_everything_written_before_was_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    writer = a_writer(tmp_path)
+    writer.close(an_entry())
+    size = next(the_directory(tmp_path).glob("*.seg")).stat().st_size
+    await asyncio.gather(*(writer.durable() for _ in range(5)))
+    assert size in synced
+    await writer.durable()
+    await writer.aclose()
+
+
+async def test_a_disk_that_does_not_sync_is_told_to_those_who_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    writer = a_writer(tmp_path)
+    monkeypatch.setattr(os, "fsync", failing)
+    writer.close(an_entry())
+    with pytest.raises(JournalUnavailableError, match="durable"):
+        await writer.durable()
+    monkeypatch.setattr(os, "fsync", fsync)
+    writer.close(an_entry())
+    await writer.durable()
+    await writer.aclose()
+    assert len(written(tmp_path)) == 2
+    assert len(segment_numbers(the_directory(tmp_path))) == 2
+
+
+async def test_a_write_cut_short_by_the_disk_leaves_no_torn_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, first, second = a_writer(tmp_path), an_entry(), an_entry()
+    writer.open(opening(first))
+    write = os.write
+
+    def filling(descriptor: int, data: bytes) -> int:
+        if len(data) > 40:
+            return write(descriptor, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", filling)
+    with pytest.raises(JournalUnavailableError, match="No space"):
+        writer.open(opening(second))
+    monkeypatch.setattr(os, "write", write)
+    assert written(tmp_path) == [opening(first)]
+    writer.close(first)
+    assert written(tmp_path) == [opening(first), first]
+    await writer.aclose()
+
+
+def test_a_full_disk_admits_nobody_but_lets_the_admitted_end(tmp_path: Path) -> None:
+    """A real limit of the kernel stands for the full disk: the size that files of this process may have."""
+    script = textwrap.dedent("""
+        import asyncio, resource, sys
+        from pathlib import Path
+        from support.entries import a_writer, an_entry, opening
+        from tollway.errors import JournalUnavailableError
+
+        async def main():
+            writer = a_writer(Path(sys.argv[1]), segment_bytes=1 << 26)
+            entries = []
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_100_000, resource.RLIM_INFINITY))
+            try:
+                while True:
+                    entry = an_entry()
+                    writer.open(opening(entry))
+                    entries.append(entry)
+            except JournalUnavailableError as error:
+                print("refused", error.code)
+            try:
+                writer.close(entries[0])
+            except JournalUnavailableError:
+                pass
+            else:
+                raise SystemExit("the limit did not hold")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+            try:
+                writer.open(opening(an_entry()))
+            except JournalUnavailableError as error:
+                assert "full" in error.message, error.message
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            for entry in entries:
+                writer.close(entry)
+            print(len(entries))
+            await writer.aclose()
+
+        asyncio.run(main())
+    """)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    refused, count = done.stdout.splitlines()
+    assert refused == "refused journal_unavailable"
+    found = written(tmp_path)
+    assert len(found) == 2 * int(count)
+
+
+async def test_at_its_bound_the_journal_admits_nobody_until_it_was_drained(tmp_path: Path) -> None:
+    writer, entry = a_writer(tmp_path, segment_bytes=4_096, max_bytes=20_000), an_entry()
+    with pytest.raises(JournalUnavailableError, match="bound"):
+        fill(writer, entry)
+    writer.close(entry)
+    for number in segment_numbers(the_directory(tmp_path))[:-1]:
+        next(the_directory(tmp_path).glob(f"*{number}.seg")).unlink()
+    writer._measured_at_s = 0.0
+    writer.open(opening(entry))
+    assert writer.disk_bytes < 20_000
+    await writer.aclose()
+
+
+def test_two_processes_never_write_to_one_directory(tmp_path: Path) -> None:
+    worker_id = uuid7()
+    writer = a_writer(tmp_path, worker_id=worker_id)
+    from_elsewhere = textwrap.dedent(f"""
+        from pathlib import Path
+        from tollway.journal.lock import try_lock
+        print(try_lock(Path({str(tmp_path / worker_id)!r})))
+    """)
+    held = subprocess.run([sys.executable, "-c", from_elsewhere], capture_output=True, text=True, check=True)
+    assert held.stdout.strip() == "None"
+    asyncio.run(writer.aclose())
+    asyncio.run(a_writer(tmp_path, worker_id=worker_id).aclose())
+
+
+async def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("a file")
+    with pytest.raises(JournalUnavailableError, match="cannot be used"):
+        a_writer(tmp_path / "journal")
