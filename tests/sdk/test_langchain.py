@@ -9,7 +9,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel, SecretStr
 
-from support.gateway import Gateway
+from support.gateway import UNPRICED, Gateway
 from support.replies import WORDS
 
 TEXT = "".join(WORDS)
@@ -83,7 +83,7 @@ def test_embeddings_are_made(gateway: Gateway) -> None:
         ("nowhere/gpt", openai.NotFoundError),
         ("stub/rate-limited", openai.RateLimitError),
         ("stub/broken", openai.InternalServerError),
-        ("stub/never-priced", openai.UnprocessableEntityError),
+        (UNPRICED, openai.UnprocessableEntityError),
     ],
 )
 def test_errors_are_raised_as_the_sdks_own(gateway: Gateway, model: str, error: type[Exception]) -> None:

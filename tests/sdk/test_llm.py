@@ -31,7 +31,7 @@ def llm(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Llm:
             "supports_tools": True,
             "supports_schema": True,
         }
-        for name in ("gpt", "tools", "structured", "rate-limited")
+        for name in ("gpt", "tools", "structured", "bad-request")
     ]
     (home / "extra-openai-models.yaml").write_text(yaml.safe_dump(models))
     (home / "keys.json").write_text(json.dumps({"tollway": gateway.project_key}))
@@ -69,6 +69,6 @@ def test_structured_output_fits_the_schema(llm: Llm) -> None:
 
 
 def test_an_error_is_told_with_its_cause(llm: Llm) -> None:
-    done = llm("-m", "tollway-rate-limited", "Say something.")
+    done = llm("-m", "tollway-bad-request", "Say something.")
     assert done.returncode != 0
-    assert "rate_limit_exceeded" in done.stderr
+    assert "context_length_exceeded" in done.stderr

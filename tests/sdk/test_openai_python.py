@@ -10,7 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionToolParam
 from pydantic import BaseModel
 
-from support.gateway import Gateway, new_mark
+from support.gateway import UNPRICED, Gateway, new_mark
 from support.replies import WORDS
 
 TEXT = "".join(WORDS)
@@ -149,7 +149,7 @@ def test_many_asynchronous_requests_at_once_all_get_their_own_answer(gateway: Ga
     ("model", "error", "code"),
     [
         ("nowhere/gpt", openai.NotFoundError, "model_not_found"),
-        ("stub/never-priced", openai.UnprocessableEntityError, "model_not_priced"),
+        (UNPRICED, openai.UnprocessableEntityError, "model_not_priced"),
         ("stub/bad-request", openai.BadRequestError, "context_length_exceeded"),
         ("stub/wrong-key", openai.AuthenticationError, "invalid_api_key"),
         ("stub/forbidden", openai.PermissionDeniedError, "unsupported_country_region_territory"),

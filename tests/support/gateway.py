@@ -17,7 +17,6 @@ import psutil
 import psycopg
 from psycopg.rows import dict_row
 
-from support import replies
 from support.postgres import DatabaseUrls
 from support.standin import StandIn
 from support.waiting import wait_until
@@ -27,7 +26,9 @@ STOP_TIMEOUT_S = 30.0
 STUB_CREDENTIAL = "sk-stub-credential-that-must-stay-secret-7f3a"
 INPUT_USD, OUTPUT_USD = "2.5", "10"
 """Prices of every model of the stand-in, USD per million tokens."""
-PRICED_MODELS = ("plain", "gpt", "slow", "held", "alpha", "beta", "commented", *replies.scripts())
+UNPRICED = "unpriced/plain"
+"""A model of the stand-in under the name of a provider without prices."""
+COMMAND = (sys.executable, "-m", "tollway", "serve")
 
 _marks = itertools.count(1)
 
@@ -83,10 +84,9 @@ class Gateway:
         Raises:
             RuntimeError: it ended instead.
         """
-        command = [sys.executable, "-m", "tollway", "serve"]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                command, env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                COMMAND, env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         wait_until(self._ready, within_s=START_TIMEOUT_S, what=f"Tollway to be ready; its log: {self.log_path}")
         keys = json.loads((self.data_dir / "first_keys.json").read_text())
@@ -97,6 +97,10 @@ class Gateway:
         if self.process.poll() is not None:
             message = f"Tollway ended with {self.process.returncode}:\n{self.log_path.read_text()[-4_000:]}"
             raise RuntimeError(message)
+        return self.serves()
+
+    def serves(self) -> bool:
+        """Whether it says that it is ready."""
         try:
             return self.client.get("/readyz").status_code == httpx.codes.OK
         except httpx.TransportError:
@@ -166,23 +170,23 @@ class Gateway:
         return found[0]
 
     def add_stub(self, standin: StandIn) -> None:
-        """Register the stand-in as the provider `stub` and price its models."""
-        self.add_provider("stub", standin.base_url)
-        for model in dict.fromkeys(PRICED_MODELS):
-            self.set_price("stub", model)
+        """Register the stand-in as `stub`, with a price for every model, and as `unpriced`."""
+        self.add_provider("stub", standin.base_url, models=["plain", "gpt"])
+        self.set_price("stub", "*")
+        self.add_provider("unpriced", standin.base_url)
 
     def add_provider(self, name: str, base_url: str, **fields: object) -> None:
         body = {"name": name, "spec": "openai_compatible", "base_url": base_url, "credential": STUB_CREDENTIAL}
         self.admin("POST", "/providers", body | fields)
 
-    def new_key(self, project: str = "default", **fields: object) -> str:
-        """A new key of a project; scope `inference` unless told otherwise."""
+    def new_key(self, project: str | None = "default", **fields: object) -> str:
+        """A new key of a project, or with no project of the organization."""
         key: str = self.admin("POST", "/keys", {"name": new_mark(), "project": project} | fields)["key"]
         return key
 
     def set_price(self, provider: str, model: str, rates: Mapping[str, str] | None = None) -> None:
         rates = rates or {"input": INPUT_USD, "output": OUTPUT_USD}
-        self.admin("POST", "/prices", {"provider": provider, "model": model, "rates": rates})
+        self.admin("PUT", f"/prices/{provider}/{model}", {"rates": rates})
 
 
 def chat_body(model: str = "plain", **fields: object) -> dict[str, object]:

@@ -1,0 +1,154 @@
+"""P4: nothing is dropped on the way: fields and bytes pass both ways, but for the documented changes."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.gateway import Gateway, chat_body, new_mark
+from support.recordings import raw_fields
+from support.replies import SSE, recut
+from support.standin import Received, Reply, StandIn
+
+ODD_BODY = (
+    b'{ "a_field_of_tomorrow" : {"deep":[1.0, 1e2,\t-0, 12345678901234567890123,"\\u00e9\\/"]}, '
+    b'"temperature":1.50, "model" : "stub/plain",'
+    b'"messages":[ {"role":"user","content":"na\xc3\xafve \xf0\x9f\x9a\x8f"} ],'
+    b'"seed":0.10000000000000000001,"stop":null}'
+)
+FIELD_NAMES = st.text(max_size=12).filter(lambda name: name not in {"model", "messages", "stream", "user", "metadata"})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def heard(standin: StandIn, serial_after: int) -> Received:
+    (received,) = standin.received[serial_after:]
+    return received
+
+
+def test_every_value_keeps_its_place_and_its_text(gateway: Gateway, standin: StandIn) -> None:
+    before = len(standin.received)
+    assert gateway.post("/v1/chat/completions", ODD_BODY).is_success
+    expected = [(name, b'"plain"' if name == "model" else value) for name, value in raw_fields(ODD_BODY)]
+    assert raw_fields(heard(standin, before).body) == expected
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(extra=st.dictionaries(FIELD_NAMES, JSON, max_size=6), ascii_only=st.booleans(), indent=st.none() | st.just(1))
+def test_whatever_field_is_sent_arrives(
+    gateway: Gateway, standin: StandIn, *, extra: dict[str, Any], ascii_only: bool, indent: int | None
+) -> None:
+    fields = extra | {"model": "stub/plain", "messages": []}
+    try:
+        body = json.dumps(fields, ensure_ascii=ascii_only, indent=indent).encode()
+    except UnicodeEncodeError:
+        return  # a lone surrogate is no text
+    before = len(standin.received)
+    answer = gateway.post("/v1/chat/completions", body)
+    if answer.is_success:
+        expected = [(name, b'"plain"' if name == "model" else value) for name, value in raw_fields(body)]
+        assert raw_fields(heard(standin, before).body) == expected
+    else:
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"]
+
+
+def test_a_reply_passes_byte_for_byte(gateway: Gateway, standin: StandIn) -> None:
+    body = (
+        b'{\n  "id":"x" , "model":"m","choices":[ ],"n":1.50,'
+        b'"usage":{"prompt_tokens":1,"completion_tokens":0}, "\\u00e9":"\xf0\x9f\x9a\x8f"}\n'
+    )
+    standin.on("odd-reply", Reply([body]))
+    answer = gateway.chat("odd-reply")
+    assert answer.content == body
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_a_stream_passes_byte_for_byte_with_comments_and_multi_line_data(
+    gateway: Gateway, standin: StandIn, line_end: bytes
+) -> None:
+    lines = [
+        b": hello",
+        b"",
+        b"id: 7",
+        b"event: chunk",
+        b'data: {"model":"m","choices":[{"index":0,',
+        b'data: "delta":{"content":"na\xc3\xafve"}}]}',
+        b"",
+        b'data:{"choices":[{"index":0,"delta":{"content":"\xf0\x9f\x9a\x8f"}}],"usage":null}',
+        b"",
+        b"retry: 10",
+        b"",
+        b"unknown line",
+        b"",
+    ]
+    body = line_end.join([*lines, b""])
+    end = b"data: [DONE]" + line_end * 2
+    standin.on("odd-stream", lambda received: Reply(recut(body + end, received.serial), headers=SSE, framing="chunked"))
+    for _ in range(20):  # other cuts each time
+        answer = gateway.chat("odd-stream", stream=True).content
+        told = answer.index(b": x-tollway-cost")
+        assert answer[:told] == body
+        assert answer.endswith(end)
+
+
+def test_usage_is_asked_for_and_taken_out_again(gateway: Gateway, standin: StandIn) -> None:
+    mark = new_mark()
+    text = gateway.chat(user=mark, stream=True, stream_options={"include_obfuscation": False}).text
+    assert '"usage"' not in text
+    received = standin.marked(mark)[0]
+    assert received.json["stream_options"] == {"include_obfuscation": False, "include_usage": True}
+    assert gateway.entry(mark)["usage_source"] == "provider"
+
+
+def test_usage_that_was_asked_for_stays(gateway: Gateway) -> None:
+    assert '"usage"' in gateway.chat(stream=True, stream_options={"include_usage": True}).text
+
+
+def test_an_event_is_not_held_back_until_the_next_one(gateway: Gateway, standin: StandIn) -> None:
+    standin.hold()
+    body = chat_body("held", stream=True)
+    with gateway.client.stream("POST", "/v1/chat/completions", json=body, headers=gateway.headers()) as stream:
+        pieces = stream.iter_bytes()
+        seen = b""
+        while b"every" not in seen:  # the last event before the provider pauses
+            seen += next(pieces)
+        standin.release()
+        assert b"".join(pieces).endswith(b"data: [DONE]\n\n")
+
+
+def test_rate_limit_headers_of_the_provider_reach_the_caller(gateway: Gateway, standin: StandIn) -> None:
+    told = (("x-ratelimit-remaining-requests", "41"), ("x-ratelimit-reset-tokens", "6m0s"), ("openai-version", "2020"))
+    body = b'{"usage":{"prompt_tokens":1,"completion_tokens":1}}'
+    standin.on("limited", Reply([body], headers=(("content-type", "application/json"), *told)))
+    answer = gateway.chat("limited")
+    assert answer.headers["x-ratelimit-remaining-requests"] == "41"
+    assert answer.headers["x-ratelimit-reset-tokens"] == "6m0s"
+
+
+@pytest.mark.parametrize(
+    "model", ["rate-limited", "bad-request", "forbidden", "unprocessable", "missing", "broken", "overloaded"]
+)
+def test_an_error_of_the_provider_keeps_its_status_and_its_words(
+    gateway: Gateway, standin: StandIn, model: str
+) -> None:
+    direct = gateway.client.post(f"{standin.base_url}/chat/completions", json={"model": model})
+    answer = gateway.chat(model)
+    assert (answer.status_code, answer.content) == (direct.status_code, direct.content)
+    assert answer.headers["x-tollway-error-source"] == "upstream"
+
+
+def test_the_callers_key_and_headers_stay_here_and_the_credential_goes_up(gateway: Gateway, standin: StandIn) -> None:
+    mark = new_mark()
+    headers = {"cookie": "session=secret", "x-forwarded-for": "10.0.0.1", "x-api-key": "other-secret"}
+    gateway.post("/v1/chat/completions", chat_body(user=mark), headers=headers)
+    received = standin.marked(mark)[0]
+    assert (received.header("authorization") or "").startswith("Bearer sk-stub-credential")
+    sent = " ".join(value for _, value in received.headers)
+    assert gateway.project_key not in sent
+    assert "secret" not in sent.replace("must-stay-secret", "")

@@ -1,0 +1,101 @@
+"""P7: secrets stay secret: no key, credential or prompt in the database, the journal, the logs or an error."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.gateway import STUB_CREDENTIAL, Gateway, chat_body, new_mark
+from support.standin import Received, Reply, StandIn
+
+PROMPT = "the-prompt-that-nobody-else-may-read-91c2"
+REPLY = "the-answer-that-nobody-else-may-read-5be0"
+
+
+@pytest.fixture(scope="module")
+def secrets(gateway: Gateway, standin: StandIn) -> dict[str, str]:
+    """Every secret by what it is, after each was used in every way that could leave a trace."""
+    key = gateway.new_key()
+    wrong = "tw-wrong-key-that-is-still-a-secret-of-someone"
+    standin.on("confidential", confidential)
+    last = ""
+    for fields in ({}, {"stream": True}):
+        for model in ("confidential", "cut", "malformed-json", "bad-request", "hang-before-head"):
+            last = new_mark()
+            body = chat_body(model, user=last, **fields) | {"messages": [{"role": "user", "content": PROMPT}]}
+            gateway.post("/v1/chat/completions", body, key=key)
+    gateway.post("/v1/chat/completions", f'{{"model": "{PROMPT}'.encode(), key=key)
+    gateway.post("/v1/chat/completions", chat_body(), key=wrong)
+    gateway.post("/v1/chat/completions", chat_body(), headers={"x-api-key": wrong, "authorization": f"Basic {wrong}"})
+    gateway.client.get(f"/v1/{PROMPT}", headers=gateway.headers(key))
+    gateway.client.post("/api/v1/keys", json={"name": PROMPT * 10}, headers=gateway.headers(gateway.admin_key))
+    gateway.entry(last)
+    return {"prompt": PROMPT, "reply": REPLY, "key": key, "wrong key": wrong, "credential": STUB_CREDENTIAL}
+
+
+def confidential(received: Received) -> Reply:
+    choices = [{"index": 0, "message": {"role": "assistant", "content": REPLY}}]
+    usage = {"prompt_tokens": 3, "completion_tokens": 4}
+    return Reply([json.dumps({"model": received.model, "choices": choices, "usage": usage}).encode()])
+
+
+def leaks(found: str | bytes, secrets: dict[str, str]) -> list[str]:
+    text = found if isinstance(found, bytes) else found.encode()
+    return [what for what, secret in secrets.items() if secret.encode() in text]
+
+
+def test_no_table_holds_a_secret(gateway: Gateway, secrets: dict[str, str]) -> None:
+    tables = gateway.query(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace = 'public'::regnamespace"
+    )
+    assert len(tables) > 8
+    for table in tables:
+        name = table["relname"]
+        rows = gateway.query(f'SELECT t::text AS row FROM "{name}" t')  # noqa: S608 -- names come from the catalog
+        text = "\n".join(row["row"] for row in rows)
+        assert leaks(text, secrets) == [], name
+        hidden = [secret.encode().hex() for secret in secrets.values()]  # bytea shows as hex
+        assert not any(secret in text for secret in hidden), name
+
+
+def test_no_file_of_the_data_directory_holds_a_secret(gateway: Gateway, secrets: dict[str, str]) -> None:
+    files = [path for path in gateway.data_dir.rglob("*") if path.is_file()]
+    assert any("journal" in path.parts for path in files)
+    for path in files:
+        assert leaks(path.read_bytes(), secrets) == [], path
+
+
+def test_no_log_line_holds_a_secret(gateway: Gateway, secrets: dict[str, str]) -> None:
+    log = gateway.log_path.read_bytes()
+    assert log.count(b"\n") > 10
+    assert leaks(log, secrets) == []
+
+
+def test_first_keys_and_secrets_are_readable_by_their_owner_only(gateway: Gateway) -> None:
+    for name in ("first_keys.json", "secrets.json"):
+        assert (gateway.data_dir / name).stat().st_mode & 0o077 == 0, name
+    assert gateway.data_dir.stat().st_mode & 0o077 == 0
+
+
+def test_no_command_line_holds_a_secret(gateway: Gateway, secrets: dict[str, str]) -> None:
+    processes = [Path(f"/proc/{gateway.process.pid}/cmdline").read_bytes()]
+    processes += [Path(f"/proc/{child.pid}/cmdline").read_bytes() for child in gateway.children("-m")]
+    assert leaks(b"\n".join(processes), secrets | {"database": gateway.database.app}) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/providers", "/api/v1/providers/stub", "/api/v1/keys", "/metrics", "/openapi.json"]
+)
+def test_nothing_that_can_be_read_shows_a_secret(gateway: Gateway, secrets: dict[str, str], path: str) -> None:
+    answer = gateway.client.get(path, headers=gateway.headers(gateway.admin_key))
+    assert answer.is_success
+    assert leaks(answer.content, secrets) == []
+
+
+def test_an_error_does_not_repeat_what_was_sent(gateway: Gateway, secrets: dict[str, str]) -> None:
+    answers = [
+        gateway.post("/v1/chat/completions", chat_body(), key=secrets["wrong key"]),
+        gateway.post("/v1/chat/completions", chat_body("malformed-json") | {"messages": PROMPT}),
+        gateway.post("/v1/chat/completions", chat_body("hang-before-head") | {"messages": PROMPT}),
+    ]
+    assert [leaks(answer.content, secrets) for answer in answers] == [[], [], []]

@@ -1,0 +1,166 @@
+"""P9: one pipeline: every surface goes through every step, streaming or not.
+
+The cases are made from the product's own table of surfaces: a surface that is added and forgets a step fails here.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from support.gateway import UNPRICED, Gateway, new_mark
+from support.standin import StandIn
+from support.waiting import wait_until
+from tollway.api.inference.surfaces import SURFACES
+from tollway.routing.call import Surface
+
+REQUIRED: dict[str, Any] = {"messages": [{"role": "user", "content": "a"}], "prompt": "a", "input": "a"}
+"""A good value for each field that some surface requires."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One surface, asked in one way."""
+
+    surface: Surface
+    streaming: bool
+
+    @property
+    def path(self) -> str:
+        return self.surface.path
+
+    def body(self, model: str = "stub/plain", **fields: object) -> dict[str, Any]:
+        """A good request."""
+        required = {name: REQUIRED[name] for name in self.surface.required}
+        return {"model": model} | required | ({"stream": True} if self.streaming else {}) | fields
+
+
+CASES = [
+    Case(surface, streaming)
+    for surface in SURFACES.values()
+    for streaming in ([False, True] if surface.streams else [False])
+]
+each_surface = pytest.mark.parametrize(
+    "case", CASES, ids=[f"{case.surface.name}-{'stream' if case.streaming else 'plain'}" for case in CASES]
+)
+
+
+@each_surface
+def test_authentication(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    mark = new_mark()
+    asked = case.body(user=mark)
+    nobody = gateway.client.post(case.path, json=asked)
+    stranger = gateway.post(case.path, asked, key="tw-unknown")
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "missing_api_key")
+    assert (stranger.status_code, stranger.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert not standin.marked(mark)
+
+
+@each_surface
+def test_a_key_without_the_scope_is_refused(gateway: Gateway, case: Case) -> None:
+    reader = gateway.new_key(None, scopes=["read"])
+    answer = gateway.post(case.path, case.body(), key=reader)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "permission_denied")
+
+
+@each_surface
+def test_a_revoked_key_is_refused_within_a_moment(gateway: Gateway, case: Case) -> None:
+    made = gateway.admin("POST", "/keys", {"name": new_mark(), "project": "default"})
+    asked = case.body()
+    assert gateway.post(case.path, asked, key=made["key"]).is_success
+    gateway.admin("DELETE", f"/keys/{made['id']}")
+    refused = wait_until(lambda: gateway.post(case.path, asked, key=made["key"]).status_code == 401, within_s=5)
+    assert refused
+
+
+@each_surface
+def test_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    mark = new_mark()
+    large = case.body(user=mark, padding="x" * 1024 * 1024)
+    assert gateway.post(case.path, large).status_code == 413
+    asked = case.body(user=mark)
+    assert gateway.post(case.path, asked, headers={"x-padding": "x" * 70_000}).status_code == 431
+    assert not standin.marked(mark)
+
+
+@each_surface
+def test_required_fields(gateway: Gateway, case: Case) -> None:
+    for name in ("model", *case.surface.required):
+        asked = case.body()
+        del asked[name]
+        answer = gateway.post(case.path, asked)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, name)
+
+
+@each_surface
+def test_routing(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    unknown = gateway.post(case.path, case.body(model="nowhere/plain"))
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
+    narrow = gateway.new_key(allowed_models=["stub/alpha"])
+    refused = gateway.post(case.path, case.body(), key=narrow)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed")
+    gateway.admin("PUT", "/aliases/default/everyday", {"target": "stub/alpha"})
+    mark = new_mark()
+    asked = case.body(model="everyday", user=mark)
+    wait_until(lambda: gateway.post(case.path, asked).is_success, what="the alias to be known")
+    assert {received.model for received in standin.marked(mark)} == {"alpha"}
+    assert {received.path for received in standin.marked(mark)} == {f"/v1{case.surface.upstream_path}"}
+
+
+@each_surface
+def test_prices(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    mark = new_mark()
+    asked = case.body(model=UNPRICED, user=mark)
+    assert gateway.post(case.path, asked).json()["error"]["code"] == "model_not_priced"
+    assert not standin.marked(mark)
+
+
+@each_surface
+def test_metering(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    mark = new_mark()
+    asked = case.body(user=mark, metadata={"team": "search"})
+    answer = gateway.post(case.path, asked, headers={"x-tollway-tags": "env=prod"})
+    assert answer.is_success
+    entry = gateway.entry(mark)
+    assert (entry["surface"], entry["stream"], entry["status"]) == (case.surface.name, case.streaming, 200)
+    assert (entry["provider"], entry["model_asked"], entry["model_sent"]) == ("stub", "stub/plain", "plain")
+    assert (entry["usage_source"], entry["priced"]) == ("provider", True)
+    assert (entry["usage_input"], entry["usage_output"]) == standin.marked(mark)[0].tokens
+    assert entry["charge_pico"] > 0
+    assert entry["request_id"] == answer.headers["x-request-id"]
+    assert entry["tags"] == {"team": "search", "env": "prod"}
+    assert entry["request_bytes"] == len(answer.request.content)
+    assert entry["response_bytes"] > 0
+
+
+@each_surface
+def test_errors_of_the_provider_are_metered_too(gateway: Gateway, case: Case) -> None:
+    mark = new_mark()
+    asked = case.body(model="stub/rate-limited", user=mark)
+    assert gateway.post(case.path, asked).status_code == 429
+    entry = gateway.entry(mark)
+    assert (entry["status"], entry["outcome"], entry["charge_pico"]) == (429, "upstream_error", 0)
+
+
+@each_surface
+def test_logging(gateway: Gateway, case: Case) -> None:
+    request_id = gateway.post(case.path, case.body()).headers["x-request-id"]
+
+    def line() -> dict[str, Any] | None:
+        for text in gateway.log_path.read_text().splitlines():
+            if request_id in text and text.startswith("{"):
+                found: dict[str, Any] = json.loads(text)
+                return found
+        return None
+
+    logged = wait_until(line, what="the line of the access log")
+    assert (logged["surface"], logged["status"]) == (case.surface.name, 200)
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/stub/plain"])
+def test_the_list_of_models_is_authenticated_too(gateway: Gateway, path: str) -> None:
+    assert gateway.client.get(path).status_code == 401
+    assert gateway.client.get(path, headers=gateway.headers()).is_success
+    reader = gateway.new_key(None, scopes=["read"])
+    assert gateway.client.get(path, headers=gateway.headers(reader)).status_code == 403
