@@ -26,7 +26,7 @@ LINE_MAX_BYTES = 4 * 1024 * 1024
 PAGE_ROWS = 200
 _CHUNK_BYTES = 64 * 1024
 
-Query = Mapping[str, str | int | None]
+Query = Mapping[str, str | int | list[str] | None]
 
 
 class ApiClient:
@@ -110,7 +110,7 @@ class ApiClient:
             for name, value in {"organization": self._organization, **(query or {})}.items()
             if value is not None
         }
-        target = f"{self._prefix}{path}" + (f"?{urlencode(given)}" if given else "")
+        target = f"{self._prefix}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         answer: Answer | None = None
         try:
             answer = self._send(method, target, None if body is None else json.dumps(body).encode())

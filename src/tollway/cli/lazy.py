@@ -24,10 +24,10 @@ class LazyCommand(TyperCommand):
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)
-            app.command(self.name, help=self.help)(getattr(module, str(self.name)))
+            app.command(self.name)(getattr(module, str(self.name)))
         command = get_command(app)
         command.name = self.name
-        command.help = self.help
+        command.help = command.help or self.help
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

@@ -19,7 +19,7 @@ COLUMNS: tuple[Column, ...] = (
     ("OUTPUT>", "rates.output.usd_per_million"),
     ("CACHED>", "rates.cache_read.usd_per_million"),
     ("REASONING>", "rates.reasoning.usd_per_million"),
-    ("PER REQUEST>", "rates.requests.usd_per_million"),
+    ("1M REQUESTS>", "rates.requests.usd_per_million"),
     ("PRICE ROW", "rates.input.ref"),
 )
 OVERRIDES: tuple[Column, ...] = (

@@ -1,0 +1,99 @@
+"""The control plane over ASGI, on a real database, with two organizations whose keys have every scope apart."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2 as httpx
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from tollway.api.admin import problems
+from tollway.api.admin.request_id import RequestId
+from tollway.api.admin.router import PREFIX, build_router
+from tollway.config import load_settings
+from tollway.factory import Factory, ProcessContext
+from tollway.identity.principal import Scope
+
+T = TypeVar("T")
+CREDENTIAL = "sk-upstream-credential-that-must-stay-secret-4d2b"
+
+
+def build_app(factory: Factory | None = None) -> FastAPI:
+    """The control plane alone; without a factory its document can be read, nothing else."""
+    app = FastAPI(title="Tollway")
+    app.state.factory = factory
+    app.include_router(build_router())
+    problems.install(app)
+    app.add_middleware(RequestId)
+    return app
+
+
+class ControlPlane:
+    """Talks to the control plane as one of the keys in `keys`."""
+
+    def __init__(self, client: TestClient, factory: Factory) -> None:
+        self.client = client
+        self.factory = factory
+        self.keys: dict[str, str] = {}
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run something of the services on the loop of the app."""
+        portal = self.client.portal
+        assert portal is not None
+        return portal.call(work)
+
+    def __call__(self, method: str, path: str, *, as_: str | None = "acme-admin", **kwargs: Any) -> httpx.Response:
+        """Send a request to `/api/v1` as the key of this name, or as nobody."""
+        headers = {} if as_ is None else {"authorization": f"Bearer {self.keys.get(as_, as_)}"}
+        answer: Any = self.client.request(method, PREFIX + path, headers=headers, **kwargs)
+        return answer
+
+    def must(self, method: str, path: str, *, as_: str = "acme-admin", **kwargs: Any) -> dict[str, Any]:
+        """As a call, for what must succeed; the body of the answer."""
+        answer = self(method, path, as_=as_, **kwargs)
+        assert answer.is_success, answer.text
+        body: dict[str, Any] = answer.json() if answer.content else {}
+        return body
+
+
+async def _furnish(plane: ControlPlane, organization: str) -> None:
+    """An organization with a project, a provider, a model, an alias and keys ``<organization>-<scope>``."""
+    factory = plane.factory
+    created = await factory.organization_create().create(name=organization)
+    await factory.project_create().create(created.id, name="web")
+    for scope in Scope:
+        project = "web" if scope is Scope.INFERENCE else None
+        name = f"{organization}-{scope}"
+        issued = await factory.key_issue().issue(created.id, name=name, scopes=[scope], project=project)
+        plane.keys[name] = issued.key
+
+
+def open_factory(database_url: str, data_dir: Path) -> Factory:
+    """A factory of its own on a database: its connections belong to the loop that first uses it."""
+    return Factory(_open_context(database_url, data_dir))
+
+
+def _open_context(database_url: str, data_dir: Path) -> ProcessContext:
+    return ProcessContext.create(load_settings({"database_url": database_url, "data_dir": data_dir}))
+
+
+@contextmanager
+def control_plane(database_url: str, data_dir: Path) -> Iterator[ControlPlane]:
+    """A control plane with the organizations ``acme`` and ``rival``."""
+    context = _open_context(database_url, data_dir)
+    factory = Factory(context)
+    with TestClient(build_app(factory), raise_server_exceptions=False) as client:
+        plane = ControlPlane(client, factory)
+        for organization in ("acme", "rival"):
+            plane.run(lambda name=organization: _furnish(plane, name))  # type: ignore[misc]
+            plane.must(
+                "PUT",
+                "/providers/upstream",
+                as_=f"{organization}-platform",
+                json={"base_url": "http://127.0.0.1:9/v1", "credential": CREDENTIAL, "models": ["one"]},
+            )
+            plane.must("PUT", "/aliases/web/fast", as_=f"{organization}-admin", json={"target": "upstream/one"})
+        yield plane
+        plane.run(context.aclose)
