@@ -20,6 +20,7 @@ from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
 from tollway.services.database_check import DatabaseCheck
 from tollway.services.drain import Drain
+from tollway.services.first_start import FirstStart
 from tollway.services.inference.hold import Places
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.record import Journal, Observer, Recorder
@@ -33,6 +34,7 @@ from tollway.services.ledger_explain import LedgerExplain
 from tollway.services.ledger_query import LedgerQuery
 from tollway.services.ledger_store import LedgerStore
 from tollway.services.live_catalog import LiveCatalog
+from tollway.services.machine_providers import MachineProviders
 from tollway.services.model_declare import ModelDeclare
 from tollway.services.model_list import ModelList
 from tollway.services.model_remove import ModelRemove
@@ -264,6 +266,17 @@ class Factory:
     def project_list(self) -> ProjectList:
         """Finds projects."""
         return ProjectList(self._context.database)
+
+    def first_start(self) -> FirstStart:
+        """Fills an empty database."""
+        context = self._context
+        return FirstStart(
+            context.database, pepper=context.secret_keys.pepper, data_dir=context.settings.storage.data_dir
+        )
+
+    def machine_providers(self) -> MachineProviders:
+        """Registers the providers that this machine brings."""
+        return MachineProviders(self._context.database, self._context.vault)
 
     def provider_change(self) -> ProviderChange:
         """Changes providers."""

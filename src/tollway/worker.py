@@ -5,7 +5,6 @@ The supervisor starts it as ``python -m tollway.worker`` and tells it everything
 
 import asyncio
 import contextlib
-import os
 import signal
 import uuid
 
@@ -17,12 +16,13 @@ from granian.server.embed import Server
 from tollway.api.inference.data_plane import DataPlane
 from tollway.api.inference.models import ModelList
 from tollway.app import Tollway, create_control_plane
-from tollway.config import READY_FD_VARIABLE, Settings, load_settings
+from tollway.config import Settings, load_settings
 from tollway.errors import TollwayError
 from tollway.factory import Factory, Inference, ProcessContext
 from tollway.journal.segment import journal_directory
 from tollway.journal.writer import JournalWriter
-from tollway.providers.usage.estimate import preload
+from tollway.supervisor.gate import wait_for_start
+from tollway.supervisor.readiness import announce_ready
 from tollway.telemetry.access import AccessLog
 from tollway.telemetry.logs import configure_logs, is_pretty
 from tollway.telemetry.metrics import Metrics
@@ -71,7 +71,6 @@ class Worker:
             background = [
                 asyncio.create_task(inference.live.run()),
                 asyncio.create_task(observer.run()),
-                asyncio.create_task(asyncio.to_thread(preload)),
             ]
             await self._serve(factory, inference, observer, metrics)
             for task in background:
@@ -120,7 +119,7 @@ class Worker:
         while not server.wrks and not serving.done():  # noqa: ASYNC110 -- the server has no event for it
             await asyncio.sleep(0)
         watching = asyncio.create_task(data_plane.watch())
-        _announce_ready()
+        announce_ready()
         await asyncio.wait({serving, asyncio.create_task(self._stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         inference.places.closed = True
         await self._finish(data_plane)
@@ -136,14 +135,6 @@ class Worker:
             await data_plane.idle(_LAST_WORDS_S)
 
 
-def _announce_ready() -> None:
-    descriptor = os.environ.get(READY_FD_VARIABLE)
-    if descriptor:
-        with contextlib.suppress(OSError):  # nobody waits any more
-            os.write(int(descriptor), b"ready\n")
-            os.close(int(descriptor))
-
-
 async def _main(settings: Settings) -> None:
     worker = Worker(settings)
     loop = asyncio.get_running_loop()
@@ -154,6 +145,7 @@ async def _main(settings: Settings) -> None:
 
 def main() -> None:
     """Run a worker with the settings of the environment."""
+    wait_for_start()
     settings = load_settings()
     configure_logs(settings.logs)
     uvloop.run(_main(settings))

@@ -5,7 +5,8 @@ from pathlib import Path
 from tollway.data.session import Database
 from tollway.identity.key import digest
 from tollway.identity.principal import Scope
-from tollway.services.first_start import FILE_NAME, FirstStart
+from tollway.services.first_keys import FILE_NAME
+from tollway.services.first_start import FirstStart
 from tollway.services.key_lookup import KeyLookup
 
 PEPPER = b"p" * 32

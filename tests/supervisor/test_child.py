@@ -127,7 +127,7 @@ async def test_a_child_of_root_can_run_as_another_user() -> None:
     code = "import os\nprint(os.getuid(), os.getgid(), os.getgroups())\n"
     command = ("/usr/bin/python3", "-c", code)
     user = ProcessUser(65_534, 65_534, "nobody")
-    assert await Child(ChildSpec(name="id", command=command, user=user, on_line=lines.append)).run() == 0
+    assert await Child(ChildSpec(name="id", command=command, user=user, on_line=lines.append)).run() == (0, b"")
     assert lines == ["65534 65534 []"]
 
 

@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from tollway.cli.failure import CommandError
 from tollway.config import UnknownSettingError, load_settings
-from tollway.services.secret_keys import SecretKeysError
 from tollway.supervisor.errors import StartError
 from tollway.supervisor.serve import Announcement
 from tollway.supervisor.serve import serve as run
@@ -41,33 +40,34 @@ def serve(
     configure_logs(settings.logs)
     try:
         asyncio.run(run(settings, announce))
-    except (StartError, SecretKeysError) as error:
+    except StartError as error:
         raise CommandError(str(error), code="start") from error
 
 
 def announce(ready: Announcement, console: Console | None = None) -> None:
     """Tell the person at the terminal what runs and how to use it. Commands are printed so that they can be copied."""
     out = console or Console(soft_wrap=True, highlight=False)
+    prepared, keys = ready.prepared, ready.prepared.keys
     database = "embedded PostgreSQL" if ready.is_database_embedded else "external PostgreSQL"
     workers = f"{ready.workers} worker{'s' * (ready.workers != 1)}"
     out.print(f"\n[bold green]Tollway is ready[/] at [bold]{ready.url}[/] after {ready.start_s:.1f} s.")
     out.print(f"  API docs   {ready.url}/docs")
     out.print(f"  Data       {escape(str(ready.data_dir))} ({database}, {workers})")
-    models = ready.model or "no local model; install it with: pip install 'tollway[local]'"
+    models = prepared.model or "no local model; install it with: pip install 'tollway[local]'"
     out.print(f"  Models     {escape(models)}")
-    if ready.providers:
-        out.print(f"  Providers  {', '.join(ready.providers)} (from the environment)")
-    if ready.keys is None:
+    if prepared.providers:
+        out.print(f"  Providers  {', '.join(prepared.providers)} (from the environment)")
+    if keys is None:
         out.print(f"  Keys       in {escape(str(ready.keys_file))}, if this installation began here\n")
         return
     out.print(f"\n[bold]Keys[/] (shown once; kept in {escape(str(ready.keys_file))})")
-    out.print(f"  Administrator  {ready.keys.admin_key}")
-    out.print(f"  Project        {ready.keys.project_key}")
-    model = ready.model or "PROVIDER/MODEL"
+    out.print(f"  Administrator  {keys.admin_key}")
+    out.print(f"  Project        {keys.project_key}")
+    model = prepared.model or "PROVIDER/MODEL"
     out.print("\n[bold]Try it[/]")
-    out.print(curl(ready.url, ready.keys.project_key, model), markup=False)
+    out.print(curl(ready.url, keys.project_key, model), markup=False)
     out.print("\n[bold]Or in Python[/] (pip install openai)")
-    out.print(snippet(ready.url, ready.keys.project_key, model) + "\n", markup=False)
+    out.print(snippet(ready.url, keys.project_key, model) + "\n", markup=False)
 
 
 def curl(url: str, key: str, model: str) -> str:

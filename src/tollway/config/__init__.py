@@ -21,6 +21,9 @@ CLIENT_VARIABLES = frozenset({"TOLLWAY_URL", "TOLLWAY_API_KEY"})
 READY_FD_VARIABLE = "TOLLWAY_READY_FD"
 """Set by the supervisor for its children: the descriptor on which a child writes one line once it is ready."""
 
+START_FD_VARIABLE = "TOLLWAY_START_FD"
+"""Set by the supervisor for its children: the descriptor whose end tells a child that it may begin."""
+
 
 class UnknownSettingError(ValueError):
     """A ``TOLLWAY_`` variable that no setting reads: most often a typing error."""
@@ -63,7 +66,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         pydantic.ValidationError: a value cannot be used.
     """
     known = variables()
-    accepted = {*known, *CLIENT_VARIABLES, READY_FD_VARIABLE}
+    accepted = {*known, *CLIENT_VARIABLES, READY_FD_VARIABLE, START_FD_VARIABLE}
     for name in os.environ:
         if name.startswith("TOLLWAY_") and name not in accepted:
             close = difflib.get_close_matches(name, known, n=1)

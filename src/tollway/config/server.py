@@ -14,3 +14,9 @@ class ServerSettings(Section):
     graceful_timeout_s: float = Field(
         20.0, gt=0, le=3_600, description="Seconds that running requests get to finish when Tollway stops."
     )
+
+    @property
+    def url(self) -> str:
+        """The address as a client on this machine writes it."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 -- read, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

@@ -10,6 +10,7 @@ import signal
 
 from tollway.config import Settings, load_settings
 from tollway.factory import Factory, ProcessContext
+from tollway.supervisor.gate import wait_for_start
 from tollway.supervisor.readiness import announce_ready
 from tollway.telemetry.logs import configure_logs
 
@@ -34,6 +35,7 @@ async def _main(settings: Settings) -> None:
 
 def main() -> None:
     """Drain with the settings of the environment."""
+    wait_for_start()
     settings = load_settings()
     configure_logs(settings.logs)
     gc.set_threshold(_GC_ALLOCATIONS)

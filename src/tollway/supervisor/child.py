@@ -21,6 +21,8 @@ _log = structlog.get_logger(__name__)
 _READY_POLL_S = 0.005
 _LINES_KEPT = 20
 _LINE_MAX_BYTES = 64 * 1024
+_ANNOUNCEMENT_MAX_BYTES = 64 * 1024
+"""What a pipe holds on Linux, so that a child which writes at once never waits for us."""
 
 
 @dataclass(frozen=True)
@@ -107,18 +109,23 @@ class Child:
             raise ChildFailedError(f"{self.spec.name} did not start ({_fate(code)}).\n{words}".strip())
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
 
-    async def run(self) -> int:
+    async def run(self) -> tuple[int | None, bytes]:
         """Run it once, to its end.
 
         Returns:
-            Its exit code (negative: the signal that ended it).
+            Its exit code (negative: the signal that ended it), and what it announced.
         """
         await self._spawn()
-        assert self._process  # noqa: S101  # for the type checker: `_spawn` sets it
         try:
-            return await self._process.wait()
+            if self._process:
+                await self._process.wait()
+            return await self.stop(), b"" if self._ready_fd is None else os.read(
+                self._ready_fd, _ANNOUNCEMENT_MAX_BYTES
+            )
         finally:
             await self.stop()
+            if self._ready_fd is not None:
+                os.close(self._ready_fd)
 
     def begin_stop(self) -> None:
         """Ask it to stop, and do not start it again. Does not wait."""

@@ -228,7 +228,7 @@ class EmbeddedPostgres:
         )
         await asyncio.to_thread(shutil.rmtree, self._home / "new", ignore_errors=True)  # of a start that was cut short
         _own_dir(self._home / "new", user)
-        code = await initdb.run()
+        code, _ = await initdb.run()
         if code != 0:
             raise EmbeddedPostgresError("The database could not be created:\n" + "\n".join(lines[-10:]))
         (self._home / "new").rename(self._database_dir)

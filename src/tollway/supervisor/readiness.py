@@ -6,10 +6,15 @@ import os
 from tollway.config import READY_FD_VARIABLE
 
 
-def announce_ready() -> None:
-    """Say so, once."""
+def announce(words: bytes) -> None:
+    """Tell the supervisor, once."""
     descriptor = os.environ.get(READY_FD_VARIABLE)
     if descriptor:
         with contextlib.suppress(OSError):  # nobody waits any more
-            os.write(int(descriptor), b"ready\n")
+            os.write(int(descriptor), words)
             os.close(int(descriptor))
+
+
+def announce_ready() -> None:
+    """Say that this process can be used, once."""
+    announce(b"ready\n")

@@ -8,19 +8,29 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from tollway.config import Settings
 from tollway.supervisor.child import Child, ChildSpec
-from tollway.supervisor.errors import ChildFailedError
+from tollway.supervisor.errors import ChildFailedError, StartError
+from tollway.supervisor.gate import Gate
 from tollway.supervisor.local_model import LocalModel, prepare_local_model
 from tollway.supervisor.port import check_port
 from tollway.supervisor.postgres import EmbeddedPostgres
+from tollway.supervisor.prepared import (
+    LOCAL_BASE_URL_VARIABLE,
+    LOCAL_KEY_VARIABLE,
+    LOCAL_NAME_VARIABLE,
+    Prepared,
+    Report,
+)
 
 _DRAIN_STOP_TIMEOUT_S = 30.0
 """For the last drain; what it does not manage stays in the journal for the next start."""
 _WORKER_STOP_MARGIN_S = 5.0
 """A worker stops by itself within the graceful timeout; this much later it is killed."""
+_OWNER_URL_VARIABLE = "TOLLWAY_MIGRATION_DATABASE_URL"
 _log = structlog.get_logger(__name__)
 
 
@@ -38,64 +48,46 @@ class DatabaseUrls:
 class ProcessTree:
     """All processes of one installation.
 
+    Everything is started at once, and loads its code while the database starts; the gate opens when the database is
+    prepared.
+
     Attributes:
-        local_model: the demo model, once it answers.
+        local_model: the demo model, unless it is absent or did not start.
         workers: the worker processes.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
-        self._model_start: asyncio.Task[None] | None = None
+        self._database_gate = Gate()
+        self._workers_gate = Gate()
         self.local_model: LocalModel | None = None
         self.workers: tuple[Child, ...] = ()
 
-    async def start_database(self) -> DatabaseUrls:
-        """Start the database, and beside it what needs none.
+    async def start(self) -> Prepared:
+        """Start all, and wait until all are ready.
 
         Raises:
-            StartError: the address is taken, or the embedded database cannot be used.
+            StartError: something did not come up.
         """
-        await check_port(self._settings.server.host, self._settings.server.port)
-        model = prepare_local_model(self._settings.local_model)
-        if model:
-            self.local_model = model
-            self._stack.push_async_callback(model.child.stop)
-            self._model_start = asyncio.create_task(self._start_model(model))
-        storage = self._settings.storage
-        if storage.database_url:
-            app_url = storage.database_url.get_secret_value()
-            owner = storage.migration_database_url
-            return DatabaseUrls(owner.get_secret_value() if owner else app_url, app_url)
-        postgres = EmbeddedPostgres(storage.data_dir)
-        self._stack.push_async_callback(postgres.stop)
-        await postgres.start()
-        return DatabaseUrls(postgres.owner_url, postgres.app_url)
-
-    async def start_workers(self, urls: DatabaseUrls) -> None:
-        """Start the drain and the workers, and wait until all of them, and the demo model, are ready.
-
-        Raises:
-            ChildFailedError: one of them did not come up.
-        """
-        environment = self._environment(urls)
-        # The drain makes tables (partitions), so it knows the owner; the workers do not.
-        as_owner = environment | {"TOLLWAY_MIGRATION_DATABASE_URL": urls.owner}
-        drain = Child(_module("drain", "tollway.jobs.drain", as_owner, stop_timeout_s=_DRAIN_STOP_TIMEOUT_S))
-        self._stack.push_async_callback(drain.stop)
         server = self._settings.server
-        stop_timeout_s = server.graceful_timeout_s + _WORKER_STOP_MARGIN_S
-        self.workers = tuple(
-            Child(_module(f"worker {number}", "tollway.worker", environment, stop_timeout_s=stop_timeout_s))
-            for number in range(1, (server.workers or os.cpu_count() or 1) + 1)
-        )
+        for gate in (self._database_gate, self._workers_gate):
+            self._stack.callback(gate.close)
+        await check_port(server.host, server.port)
+        self.local_model = prepare_local_model(self._settings.local_model)
+        postgres, urls = self._database()
+        drain = self._drain(urls)
+        self.workers = self._make_workers(urls)
+        self._stack.push_async_callback(drain.stop)
         self._stack.push_async_callback(self._stop_workers)
-        await asyncio.gather(drain.start(), *(worker.start() for worker in self.workers))
-        if self._model_start:
-            await self._model_start
+        children = (child.start() for child in (drain, *self.workers))
+        prepared, _, _ = await asyncio.gather(
+            self._prepare(postgres, urls), self._start_model(), asyncio.gather(*children)
+        )
+        return prepared if self.local_model else msgspec.structs.replace(prepared, model=None)
 
     async def stop(self) -> None:
-        """Stop what was started, in reverse order: workers, drain, database, demo model."""
+        """Stop what was started, in reverse order: workers, drain, demo model, database."""
         started_at = time.monotonic()
         await self._stack.aclose()
         _log.info("stopped", seconds=round(time.monotonic() - started_at, 2))
@@ -103,18 +95,77 @@ class ProcessTree:
     async def _stop_workers(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))
 
-    async def _start_model(self, model: LocalModel) -> None:
+    def _database(self) -> tuple[EmbeddedPostgres | None, DatabaseUrls]:
+        """The embedded database, if none is given, and how to reach the database."""
+        storage = self._settings.storage
+        if storage.database_url:
+            app_url = storage.database_url.get_secret_value()
+            owner = storage.migration_database_url
+            return None, DatabaseUrls(owner.get_secret_value() if owner else app_url, app_url)
+        postgres = EmbeddedPostgres(storage.data_dir)
+        self._stack.push_async_callback(postgres.stop)
+        return postgres, DatabaseUrls(postgres.owner_url, postgres.app_url)
+
+    async def _prepare(self, postgres: EmbeddedPostgres | None, urls: DatabaseUrls) -> Prepared:
+        """Start the database, have it prepared, then let drain and workers go.
+
+        Raises:
+            StartError: the database cannot be used; the message says why.
+        """
+        environment = self._environment(urls) | {_OWNER_URL_VARIABLE: urls.owner}
+        if self.local_model:
+            environment[LOCAL_BASE_URL_VARIABLE] = self.local_model.base_url
+            environment[LOCAL_KEY_VARIABLE] = self.local_model.api_key
+            environment[LOCAL_NAME_VARIABLE] = self.local_model.name
+        job = Child(_module("prepare", "tollway.jobs.prepare", environment, self._database_gate))
+        self._stack.push_async_callback(job.stop)
+        running = asyncio.create_task(job.run())
+        if postgres:
+            await postgres.start()
+        self._database_gate.open()
+        code, words = await running
+        if not words:
+            raise StartError(f"The database could not be prepared (exit code {code}). The log tells why.")
+        report = msgspec.json.decode(words, type=Report)
+        if report.prepared is None:
+            raise StartError(report.failure)
+        self._workers_gate.open()
+        return report.prepared
+
+    async def _start_model(self) -> None:
         """Start the demo model; its failure never keeps Tollway from starting."""
+        if self.local_model is None:
+            return
+        self._stack.push_async_callback(self.local_model.child.stop)
         try:
-            await model.child.start()
+            await self.local_model.child.start()
         except ChildFailedError as error:
             _log.warning("the local model does not run", cause=str(error))
             self.local_model = None
 
+    def _drain(self, urls: DatabaseUrls) -> Child:
+        # It makes tables (partitions), so it knows the owner; the workers do not.
+        environment = self._environment(urls) | {_OWNER_URL_VARIABLE: urls.owner}
+        gate = self._workers_gate
+        return Child(_module("drain", "tollway.jobs.drain", environment, gate, stop_timeout_s=_DRAIN_STOP_TIMEOUT_S))
+
+    def _make_workers(self, urls: DatabaseUrls) -> tuple[Child, ...]:
+        server = self._settings.server
+        environment = self._environment(urls)
+        stop_timeout_s = server.graceful_timeout_s + _WORKER_STOP_MARGIN_S
+        return tuple(
+            Child(
+                _module(
+                    f"worker {number}", "tollway.worker", environment, self._workers_gate, stop_timeout_s=stop_timeout_s
+                )
+            )
+            for number in range(1, (server.workers or os.cpu_count() or 1) + 1)
+        )
+
     def _environment(self, urls: DatabaseUrls) -> dict[str, str]:
         """The children's environment: ours, with what was given on the command line or found out here."""
         server, storage = self._settings.server, self._settings.storage
-        inherited = {name: value for name, value in os.environ.items() if name != "TOLLWAY_MIGRATION_DATABASE_URL"}
+        inherited = {name: value for name, value in os.environ.items() if name != _OWNER_URL_VARIABLE}
         return inherited | {
             "TOLLWAY_DATABASE_URL": urls.app,
             "TOLLWAY_DATA_DIR": str(storage.data_dir.absolute()),
@@ -124,12 +175,16 @@ class ProcessTree:
         }
 
 
-def _module(name: str, module: str, environment: dict[str, str], *, stop_timeout_s: float) -> ChildSpec:
+def _module(
+    name: str, module: str, environment: dict[str, str], gate: Gate, *, stop_timeout_s: float = 10.0
+) -> ChildSpec:
     return ChildSpec(
         name=name,
-        command=(sys.executable, "-m", module),
-        environment=environment,
+        command=(sys.executable, "-P", "-m", module),  # -P: the present directory is no place to import from
+        environment=environment | gate.environment,
+        inherited_fds=(gate.read_fd,),
         announces_ready=True,
+        ready_timeout_s=150.0,  # the gate may open late: the database recovers first
         stop_timeout_s=stop_timeout_s,
         # Should the supervisor be killed, its successor needs the port and the journal at once. What the requests
         # in flight had used is in the journal.
