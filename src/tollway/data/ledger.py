@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, or_, select, tuple_
+from sqlalchemy import Row, Select, literal, or_, select, tuple_
 
 from tollway.data.schema.key import ApiKey
 from tollway.data.schema.ledger_entry import LEDGER_ENTRY, usage_column
@@ -89,7 +89,7 @@ async def entries(
     statement = _filtered(wanted)
     order = tuple_(column.admitted_at, column.entry_id)
     if after is not None:
-        place = tuple_(_EPOCH + after.admitted_at_us * _MICROSECOND, after.entry_id)
+        place = tuple_(_EPOCH + after.admitted_at_us * _MICROSECOND, literal(after.entry_id, column.entry_id.type))
         statement = statement.where(order < place if newest_first else order > place)
     ordering = (column.admitted_at, column.entry_id)
     statement = statement.order_by(*(part.desc() if newest_first else part for part in ordering)).limit(limit)
