@@ -1,7 +1,7 @@
 """Draw the picture of the README: ``python scripts/terminal_picture.py docs/images/terminal.svg``.
 
-Tollway starts on a fresh data directory, a request is sent to the demo model, and the usage is shown. What stands in
-the picture is what was printed.
+Tollway starts on a fresh data directory, the demo model gets a price, a request is sent to it, and the usage is shown.
+What stands in the picture is what was printed.
 """
 
 import json
@@ -44,11 +44,11 @@ def draw(target: Path) -> None:
         try:
             keys = _wait_ready(printed, server, data_dir)
             _show(picture, "make run", printed.read_text(encoding="utf-8"))
-            request = _request(keys["url"])
-            _show(picture, request, _run(request, environment | {"OPENAI_API_KEY": keys["project_key"]}))
-            time.sleep(1)  # the drain brings the entry to the ledger
-            for command in ("tollway usage --by model", "tollway ledger list --limit 1"):
+            environment["OPENAI_API_KEY"] = keys["project_key"]
+            for command in ("tollway prices set local/smollm2 --input 0.05 --output 0.20", _request(keys["url"])):
                 _show(picture, command, _run(command, environment))
+                time.sleep(1)  # for the price to reach the worker, and the entry the ledger
+            _show(picture, "tollway usage --by model", _run("tollway usage --by model", environment))
         finally:
             server.terminate()
             server.wait()
