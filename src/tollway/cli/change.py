@@ -44,8 +44,10 @@ class Change:
 
 
 def differences(present: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The wanted fields that are not so. ``None`` means: as it is."""
+    """The wanted fields that are not so. ``None`` means: as it is; nothing and an empty value are the same."""
     have = present or {}
     return {
-        name: (have.get(name), value) for name, value in wanted.items() if value is not None and have.get(name) != value
+        name: (have.get(name), value)
+        for name, value in wanted.items()
+        if value is not None and have.get(name) != value and (have.get(name) or value)
     }

@@ -143,12 +143,9 @@ class ApiClient:
                 reused = False
 
     def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
         try:
-            connection.connect()
-        except (OSError, ssl.SSLError) as error:
+            connection = _open(self.url)
+        except OSError as error:
             raise no_server(self.url, connect_failure(error)) from error
         connection.sock.settimeout(READ_TIMEOUT_S)
         return connection
@@ -203,6 +200,43 @@ def broken(url: str, error: Exception) -> CommandError:
         code="broken_answer",
         next_step="See the server's log, then try again.",
     )
+
+
+def _open(url: str) -> http.client.HTTPConnection:
+    """A connection to the host of a URL."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
+    connection.connect()
+    return connection
+
+
+def probe(url: str) -> int:
+    """The status of a GET without any credential: whether the way to a URL is open.
+
+    Raises:
+        CommandError: no connection, or no HTTP on it.
+    """
+    parts = urlsplit(url)
+    try:
+        connection = _open(url)
+    except OSError as error:
+        raise CommandError(
+            connect_failure(error),
+            code="unreachable",
+            next_step="Check its base URL, name resolution and the firewall.",
+        ) from error
+    try:
+        connection.request("GET", parts.path, headers={"user-agent": f"tollway/{__version__}"})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise CommandError(
+            f"it does not speak HTTP ({str(error) or type(error).__name__})",
+            code="unreachable",
+            next_step="Check its base URL.",
+        ) from error
+    finally:
+        connection.close()
 
 
 def connect_failure(error: OSError) -> str:

@@ -19,6 +19,7 @@ from tollway.cli.declaration import (
 )
 from tollway.cli.desk import given, path
 from tollway.cli.providers import credential
+from tollway.providers.registry import LOCAL
 
 Row = Mapping[str, Any]
 _KEPT_BY_PUT = ("spec", "dialect", "base_url", "price_provider", "declared_only")
@@ -44,8 +45,7 @@ def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> l
             (removed if change.action is Action.REMOVE else made).append(change)
     if not prune:
         return made
-    # What points to another thing goes before it: aliases and keys before providers and projects.
-    order = ("alias", "key", "price", "provider", "project")
+    order = ("alias", "key", "price", "project", "provider")  # what points to another thing goes before it
     return made + sorted(removed, key=lambda change: order.index(change.noun))
 
 
@@ -55,8 +55,9 @@ def _providers(api: ApiClient, wanted: Declaration, folder: Path) -> Iterator[Ch
     present = {row["name"]: row for row in api.pages(path("providers"))}
     for declared in wanted.providers:
         yield from _provider(declared, present.get(declared.name), folder)
-    for name in present.keys() - {declared.name for declared in wanted.providers}:
-        yield Change(Action.REMOVE, "provider", name, partial(ApiClient.delete, path=path("providers", name)))
+    for name in sorted(present.keys() - {declared.name for declared in wanted.providers}):
+        if present[name]["spec"] != LOCAL.name:  # comes with the server, again at every start
+            yield Change(Action.REMOVE, "provider", name, partial(ApiClient.delete, path=path("providers", name)))
 
 
 def _provider(declared: DeclaredProvider, present: Row | None, folder: Path) -> Iterator[Change]:
@@ -163,7 +164,7 @@ def _projects(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
             yield Change(Action.CHANGE if row else Action.CREATE, "project", declared.name, make, shown)
         yield from _aliases(api, declared, is_new=row is None)
         yield from _keys(api, declared, is_new=row is None)
-    for name in present.keys() - {declared.name for declared in wanted.projects}:
+    for name in sorted(present.keys() - {declared.name for declared in wanted.projects}):
         yield Change(Action.REMOVE, "project", name, partial(ApiClient.delete, path=path("projects", name)))
 
 
