@@ -64,6 +64,18 @@ def _tiers(texts: list[str]) -> dict[str, list[dict[str, Any]]]:
     return tiers
 
 
+def _rates(options: dict[str, str | None], per_request: str | None, texts: list[str]) -> dict[str, str]:
+    rates = {kind: f"{_decimal(usd, f'--{kind}'):f}" for kind, usd in options.items() if usd is not None}
+    if per_request is not None:
+        rates["requests"] = f"{(_decimal(per_request, '--per-request') * _MILLION).normalize():f}"
+    for text in texts:
+        kind, usd = _pair(text, "--rate", "KIND=USD")
+        rates[kind] = f"{_decimal(usd, '--rate'):f}"
+    if not rates:
+        raise usage_error("No price was given.", "Give at least one, for instance --input 0.15 --output 0.60.")
+    return rates
+
+
 @connected(app, "set")
 def set_price(
     desk: Desk,
@@ -121,16 +133,8 @@ def set_price(
         "cache_write_1h": cache_write_1h,
         "reasoning": reasoning,
     }
-    rates = {kind: f"{_decimal(usd, f'--{kind}'):f}" for kind, usd in options.items() if usd is not None}
-    if per_request is not None:
-        rates["requests"] = f"{(_decimal(per_request, '--per-request') * _MILLION).normalize():f}"
-    for text in rate or ():
-        kind, usd = _pair(text, "--rate", "KIND=USD")
-        rates[kind] = f"{_decimal(usd, '--rate'):f}"
-    if not rates:
-        raise usage_error("No price was given.", "Give at least one, for instance --input 0.15 --output 0.60.")
     body = given(
-        rates=rates,
+        rates=_rates(options, per_request, rate or []),
         tiers=_tiers(tier or []) or None,
         valid_from=valid_from,
         valid_to=valid_to,
