@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from tollway.cli.failure import CommandError
 from tollway.config import UnknownSettingError, load_settings
+from tollway.services.first_keys import FirstKeys
 from tollway.supervisor.errors import StartError
 from tollway.supervisor.serve import Announcement
 from tollway.supervisor.serve import serve as run
@@ -46,28 +47,36 @@ def serve(
 
 def announce(ready: Announcement, console: Console | None = None) -> None:
     """Tell the person at the terminal what runs and how to use it. Commands are printed so that they can be copied."""
-    out = console or Console(soft_wrap=True, highlight=False)
     prepared, keys = ready.prepared, ready.prepared.keys
     database = "embedded PostgreSQL" if ready.is_database_embedded else "external PostgreSQL"
     workers = f"{ready.workers} worker{'s' * (ready.workers != 1)}"
-    out.print(f"\n[bold green]Tollway is ready[/] at [bold]{ready.url}[/] after {ready.start_s:.1f} s.")
-    out.print(f"  API docs   {ready.url}/docs")
-    out.print(f"  Data       {escape(str(ready.data_dir))} ({database}, {workers})")
-    models = prepared.model or "no local model; install it with: pip install 'tollway[local]'"
-    out.print(f"  Models     {escape(models)}")
+    model = prepared.model or "no local model; install it with: pip install 'tollway[local]'"
+    lines = [
+        f"\n[bold green]Tollway is ready[/] at [bold]{ready.url}[/] after {ready.start_s:.1f} s.",
+        f"  API docs   {ready.url}/docs",
+        f"  Data       {escape(str(ready.data_dir))} ({database}, {workers})",
+        f"  Model      {escape(model)}",
+    ]
     if prepared.providers:
-        out.print(f"  Providers  {', '.join(prepared.providers)} (from the environment)")
-    if keys is None:
-        out.print(f"  Keys       in {escape(str(ready.keys_file))}, if this installation began here\n")
-        return
-    out.print(f"\n[bold]Keys[/] (shown once; kept in {escape(str(ready.keys_file))})")
-    out.print(f"  Administrator  {keys.admin_key}")
-    out.print(f"  Project        {keys.project_key}")
-    model = prepared.model or "PROVIDER/MODEL"
-    out.print("\n[bold]Try it[/]")
-    out.print(curl(ready.url, keys.project_key, model), markup=False)
-    out.print("\n[bold]Or in Python[/] (pip install openai)")
-    out.print(snippet(ready.url, keys.project_key, model) + "\n", markup=False)
+        lines.append(f"  Providers  {', '.join(prepared.providers)} (from the environment)")
+    if keys:
+        lines += _first_steps(ready, keys)
+    else:
+        lines.append(f"  Keys       in {escape(str(ready.keys_file))}, if this installation began here")
+    (console or Console(soft_wrap=True, highlight=False)).print("\n".join(lines) + "\n")
+
+
+def _first_steps(ready: Announcement, keys: FirstKeys) -> list[str]:
+    model = ready.prepared.model or "PROVIDER/MODEL"
+    return [
+        f"\n[bold]Keys[/] (shown once; kept in {escape(str(ready.keys_file))})",
+        f"  Administrator  {keys.admin_key}",
+        f"  Project        {keys.project_key}",
+        "\n[bold]Try it[/]",
+        escape(curl(ready.url, keys.project_key, model)),
+        "\n[bold]Or in Python[/] (pip install openai)",
+        escape(snippet(ready.url, keys.project_key, model)),
+    ]
 
 
 def curl(url: str, key: str, model: str) -> str:
