@@ -13,12 +13,10 @@ NAME_PATTERN = "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
 
 def uuid7() -> str:
     """A new UUIDv7 in its canonical lower-case form: 48 bits of Unix milliseconds, then 74 random bits."""
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 80
-    value |= 0x7 << 76 | (random >> 68 & 0xFFF) << 64  # version, then 12 random bits
-    value |= 0x2 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF  # variant, then 62 random bits
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = os.urandom(10).hex()
+    moment = f"{time.time_ns() // 1_000_000:012x}"
+    variant = "89ab"[int(text[0], 16) & 3]
+    return f"{moment[:8]}-{moment[8:]}-7{text[1:4]}-{variant}{text[4:7]}-{text[8:]}"
 
 
 def is_uuid7(text: str) -> bool:

@@ -86,20 +86,20 @@ class Upstream:
             UpstreamTooLargeError: it exceeds `max_bytes`; reading stops there.
             UpstreamTimeoutError, UpstreamCutError: as for `read`.
         """
-        body = await self.read()
-        if body is None:
-            return b""
-        chunks = [body]
-        total = len(body)
+        announced = next((value for name, value in self.headers if name == "content-length"), "")
+        chunks: list[bytes] = []
+        total = 0
         while (chunk := await self.read()) is not None:
             chunks.append(chunk)
             total += len(chunk)
+            if announced and announced == str(total):
+                break  # whole: waiting for the end as well would cost another turn of the event loop
             if total > max_bytes:
                 raise UpstreamTooLargeError(
                     f"The reply of provider {self._provider!r} exceeds {max_bytes} bytes.",
                     next_step="Ask for less, or have the operator raise TOLLWAY_MAX_REPLY_BYTES.",
                 )
-        return body if len(chunks) == 1 else b"".join(chunks)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class Transport:

@@ -1,8 +1,10 @@
-"""Who is it? The key's digest is looked up in memory; only a key never seen before asks the database."""
+"""Who is it? A key is looked up in memory; only one never seen before asks the database."""
 
+import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from hashlib import blake2b
+from typing import NamedTuple, TypeVar
 
 from tollway.constants import KEY_CACHE_ENTRIES, UNKNOWN_KEY_CACHE_ENTRIES, UNKNOWN_KEY_TTL_S
 from tollway.errors import (
@@ -16,23 +18,34 @@ from tollway.identity.key import digest
 from tollway.identity.principal import Principal, Scope
 
 KEY_MAX_BYTES = 256
+_SECRET_BYTES = 32
 _HOW_TO_SEND = "Send it as `Authorization: Bearer tw-…`."
 
 _V = TypeVar("_V")
 FindKey = Callable[[bytes], Awaitable[Principal | None]]
 
 
-class Authenticator:
-    """Checks keys against a bounded cache of digests in front of the database.
+class _Known(NamedTuple):
+    """A key that was found in the database: its stored digest, and what it stands for."""
 
-    The key itself is never kept. A digest that is equal is equal in all 256 bits, and without the pepper nobody can
-    choose digests, so that the time of the dictionary look-up tells an attacker nothing about a key.
+    digest: bytes
+    principal: Principal
+
+
+class Authenticator:
+    """Checks keys against a bounded cache in front of the database.
+
+    The database knows a key by its HMAC-SHA256 under the installation's pepper. The cache, which every request reads,
+    knows it by its keyed BLAKE2b under a secret that this process made for itself: as strong, and four times as fast
+    as OpenSSL's HMAC on input this short. The key itself is kept in neither. Digests are compared whole, by equality
+    of the dictionary's keys; as nobody outside can choose or see them, the time that takes tells nothing about a key.
     """
 
     def __init__(self, pepper: bytes, find: FindKey) -> None:
         self._pepper = pepper
         self._find = find
-        self._known: dict[bytes, Principal] = {}
+        self._secret = os.urandom(_SECRET_BYTES)
+        self._known: dict[bytes, _Known] = {}
         self._unknown: dict[bytes, float] = {}
         self._generation = 0
 
@@ -42,8 +55,11 @@ class Authenticator:
         Raises:
             ExpiredKeyError, RevokedKeyError: the key was valid once.
         """
-        principal = self._known.get(digest(self._pepper, key))
-        if principal is not None and (principal.expires_at is not None or principal.revoked_at is not None):
+        known = self._known.get(self._mark(key))
+        if known is None:
+            return None
+        principal = known.principal
+        if principal.expires_at is not None or principal.revoked_at is not None:
             _require_alive(principal)
         return principal
 
@@ -61,25 +77,26 @@ class Authenticator:
         principal = self.cached(key)
         if principal is not None:
             return principal
-        fingerprint = digest(self._pepper, key)
-        if self._unknown.get(fingerprint, 0.0) > time.monotonic():
+        mark = self._mark(key)
+        if self._unknown.get(mark, 0.0) > time.monotonic():
             raise _unknown_key()
         generation = self._generation
-        principal = await self._find(fingerprint)
+        stored = digest(self._pepper, key)
+        principal = await self._find(stored)
         if principal is None:
-            _put(self._unknown, fingerprint, time.monotonic() + UNKNOWN_KEY_TTL_S, UNKNOWN_KEY_CACHE_ENTRIES)
+            _put(self._unknown, mark, time.monotonic() + UNKNOWN_KEY_TTL_S, UNKNOWN_KEY_CACHE_ENTRIES)
             raise _unknown_key()
         _require_alive(principal)
         if generation == self._generation:  # else a change was announced while we read: this answer may be old
-            _put(self._known, fingerprint, principal, KEY_CACHE_ENTRIES)
+            _put(self._known, mark, _Known(stored, principal), KEY_CACHE_ENTRIES)
         return principal
 
     def forget_key(self, key_id: str) -> None:
         """Drop one key, so that its next use reads the database; also forget which keys were unknown."""
         self._generation += 1
         self._unknown.clear()
-        for fingerprint in [found for found, principal in self._known.items() if principal.key_id == key_id]:
-            del self._known[fingerprint]
+        for mark in [found for found, known in self._known.items() if known.principal.key_id == key_id]:
+            del self._known[mark]
 
     async def refresh(self) -> None:
         """Read every cached key again, in case an announcement was lost. Keys stay usable meanwhile.
@@ -88,12 +105,16 @@ class Authenticator:
             DatabaseUnavailableError: the database is away; what was not read yet stays as it is.
         """
         self._unknown.clear()
-        for fingerprint in list(self._known):
-            principal = await self._find(fingerprint)
+        for mark, known in list(self._known.items()):
+            generation = self._generation
+            principal = await self._find(known.digest)
             if principal is None:
-                self._known.pop(fingerprint, None)
-            elif fingerprint in self._known:
-                self._known[fingerprint] = principal
+                self._known.pop(mark, None)
+            elif mark in self._known and generation == self._generation:
+                self._known[mark] = _Known(known.digest, principal)
+
+    def _mark(self, key: bytes) -> bytes:
+        return blake2b(key, key=self._secret, digest_size=_SECRET_BYTES).digest()
 
 
 def key_from_headers(authorization: bytes, api_key: bytes) -> bytes:

@@ -54,30 +54,31 @@ class AccessLog:
         """Log an admitted request."""
         if not self._enabled:
             return
-        self._add(
-            _Line(
-                timestamp=self._clock.now(),
-                event="request",
-                request_id=entry.request_id,
-                surface=entry.surface,
-                status=entry.status,
-                code=entry.error,
-                organization_id=entry.organization_id,
-                project_id=entry.project_id,
-                key_id=entry.key_id,
-                provider=entry.provider,
-                model=entry.model_sent,
-                outcome=entry.outcome.value,
-                stream=entry.stream,
-                input_tokens=entry.usage.input_total,
-                output_tokens=entry.usage.output_total,
-                usage=entry.usage_source.value,
-                charge_usd=usd_text(entry.charge),
-                duration_ms=entry.duration_us / 1_000,
-                request_bytes=entry.request_bytes,
-                response_bytes=entry.response_bytes,
-            )
+        usage = entry.usage
+        line = _Line(
+            self._clock.now(),
+            "request",
+            entry.request_id,
+            entry.surface,
+            entry.status,
+            "info",
+            entry.error,
+            entry.organization_id,
+            entry.project_id,
+            entry.key_id,
+            entry.provider,
+            entry.model_sent,
+            entry.outcome,
+            entry.stream,
+            usage.input_total,
+            usage.output_total,
+            entry.usage_source,
+            usd_text(entry.charge),
+            entry.duration_us / 1_000,
+            entry.request_bytes,
+            entry.response_bytes,
         )
+        self._add(line)
 
     def refused(self, surface: str, request_id: str, status: int, code: str) -> None:
         """Log a request that was refused before it was admitted."""

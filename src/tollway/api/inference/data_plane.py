@@ -131,7 +131,8 @@ class DataPlane:
 
 def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> Inbound:
     tags = headers.get(b"x-tollway-tags", b"").decode("utf-8", "replace")
-    return Inbound(surface, request_id, _key(headers), _parser(surface, tags), openai.error_event)
+    own_id = "" if b"x-request-id" in headers else request_id
+    return Inbound(surface, request_id, own_id, _key(headers), _parser(surface, tags), openai.error_event)
 
 
 def _parser(surface: Surface, tags: str) -> Callable[[bytes], Call]:

@@ -46,6 +46,8 @@ class Inbound(msgspec.Struct, frozen=True):
     Attributes:
         surface: where it came in.
         request_id: the id the caller sees.
+        own_id: the same, if we made it up: then it names the entry as well. Empty if the caller chose it, because a
+            caller may choose the same twice.
         key: the key as it was sent.
         parse: the dialect's parser: body → `Call`.
         render_event: the dialect's form of an error inside a stream.
@@ -53,6 +55,7 @@ class Inbound(msgspec.Struct, frozen=True):
 
     surface: Surface
     request_id: str
+    own_id: str
     key: bytes
     parse: Callable[[bytes], Call]
     render_event: Callable[[TollwayError], bytes]
@@ -98,7 +101,7 @@ class Exchange:
         self.spec = spec
         self.model_sent = model_sent
         self.sheet = sheet
-        self.entry_id = uuid7()
+        self.entry_id = inbound.own_id or uuid7()
         self.admitted_at_us = time.time_ns() // 1_000
         self.started_ns = self.attempt_started_ns = time.perf_counter_ns()
         self.attempts: tuple[Attempt, ...] = ()
