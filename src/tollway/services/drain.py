@@ -58,6 +58,7 @@ class Drain:
         self._backlogs: dict[Path, Backlog] = {}
         self._lock: int | None = None
         self._partitions_due_s = 0.0
+        self._batches = 0
 
     async def pass_over(self) -> DrainReport:
         """Give every worker's journal a turn. Does nothing while another process drains this data directory.
@@ -75,8 +76,14 @@ class Drain:
         directories = worker_directories(self._data_dir)
         for gone in self._backlogs.keys() - set(directories):
             self._backlogs.pop(gone).release()
+        fault: OSError | None = None
         for directory in directories:
-            await self._turn(directory, report)
+            try:
+                await self._turn(directory, report)
+            except OSError as error:
+                fault = error  # the other workers' journals can be drained all the same
+        if fault is not None:
+            raise fault
         return report
 
     async def run(self, stop: asyncio.Event, *, interval_s: float) -> None:
@@ -85,13 +92,14 @@ class Drain:
         while True:
             last = stop.is_set()
             more = False
+            before = self._batches
             try:
                 report = await self.pass_over()
                 failures, more = 0, report.more
                 if report.read:
                     _log.debug("drained", **msgspec.structs.asdict(report))
             except (DatabaseUnavailableError, OSError) as error:
-                failures += 1
+                failures = failures + 1 if self._batches == before else 1
                 _log.warning("drain_waits", reason=str(error), failures=failures)
             except Exception:  # noqa: BLE001 -- entries wait on disk: whatever the fault, trying again beats dying
                 failures += 1
@@ -128,6 +136,7 @@ class Drain:
                 batch = backlog.take(max_entries=self._batch_entries)
                 await self._store_batch(directory, batch, report)
                 backlog.settle(batch)
+                self._batches += 1
                 if not batch.more:
                     break
             else:
