@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from tollway.api.admin.request_id import HEADER, request_id
 from tollway.errors import (
@@ -99,10 +100,20 @@ async def _tollway_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     known = cast("HTTPException", error)
     fault = _BY_STATUS.get(known.status_code, InternalError)
-    headers = tuple((name.lower(), value) for name, value in (known.headers or {}).items())
     if fault is InternalError:
         return await _unexpected(request, error)
+    headers = (("allow", ", ".join(_allowed_methods(request))),) if fault is MethodNotAllowedError else ()
     return _render(request, fault(f"{HTTPStatus(known.status_code).phrase}.", headers=headers))
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """What the path takes (RFC 9110, 15.5.6). Each method of a path is a route of its own, which knows only itself."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -1,6 +1,6 @@
 """The control plane: every noun under ``/api/v1``."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from tollway.api.admin import (
     aliases,
@@ -15,6 +15,7 @@ from tollway.api.admin import (
     providers,
     usage,
 )
+from tollway.api.admin.unknown_query import refuse_unknown_query
 
 PREFIX = "/api/v1"
 _NOUNS = (me, organizations, projects, keys, providers, models_declared, aliases, prices, ledger, usage)
@@ -25,7 +26,7 @@ def build_router() -> APIRouter:
 
     The app that includes it needs ``app.state.factory``, `problems.install` and `RequestId`.
     """
-    router = APIRouter(prefix=PREFIX, responses=problems.COMMON)
+    router = APIRouter(prefix=PREFIX, responses=problems.COMMON, dependencies=[Depends(refuse_unknown_query)])
     for noun in _NOUNS:
         router.include_router(noun.router)
     return router

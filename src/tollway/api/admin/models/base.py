@@ -1,14 +1,16 @@
 """What all models of the control plane share: the base classes and the kinds of text."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from tollway.ids import NAME_PATTERN, is_uuid
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}", re.ASCII)
 
 
 class Given(BaseModel):
@@ -28,6 +30,14 @@ def _no_id(name: str) -> str:
         message = "A name must not have the form of an id."
         raise ValueError(message)
     return name
+
+
+def _as_text(instant: object) -> object:
+    """Numbers, and text of numbers, would be read as seconds since 1970: the document promises RFC 3339 only."""
+    if not (isinstance(instant, str) and _RFC_3339.match(instant)):
+        message = "Give a time as in RFC 3339, for instance 2027-01-01T00:00:00Z."
+        raise ValueError(message)
+    return instant
 
 
 def _storable(instant: datetime) -> datetime:
@@ -67,6 +77,7 @@ FreeText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_
 """One line of text."""
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_as_text),
     AfterValidator(_storable),
     Field(description="RFC 3339, with a time zone.", examples=["2027-01-01T00:00:00Z"]),
 ]

@@ -1,0 +1,47 @@
+"""The document and the control plane agree: generated requests find no 500 and no answer that was not declared."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis import Case
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from support.control_plane import build_app, control_plane, open_factory
+from support.postgres import PostgresServer
+
+EXAMPLES = 8
+"""Requests for each operation: the whole document in less than a minute."""
+
+app = build_app()
+document = schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.fixture(scope="module")
+def platform_key(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Puts a database behind the app; a key that may do everything in it."""
+    urls = postgres_server.create()
+    data_dir = tmp_path_factory.mktemp("schemathesis")
+    with control_plane(urls.app, data_dir) as plane:
+        key = plane.keys["acme-platform"]
+    app.state.factory = open_factory(urls.app, data_dir)  # its connections belong to the loop of schemathesis
+    yield key
+    postgres_server.drop(urls)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@document.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_generated_request_finds_a_500_or_an_undeclared_answer(case: Case, platform_key: str) -> None:
+    # Left out: that whatever fits the schema is accepted. A time zone that does not exist, or a time that has passed,
+    # is not.
+    headers = {"Authorization": f"Bearer {platform_key}"}
+    case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
