@@ -1,7 +1,7 @@
 """The commands in the documentation work: every block marked ``run`` is executed against a running gateway.
 
-The blocks of a page run in one shell, in their order, as a reader would who follows the quick start first: the address
-and the project key stand in the variables of the OpenAI SDKs, and the command line finds the administrator's key.
+The blocks of a page run in one shell, in their order, as by a reader who sits at the server and follows the quick start
+first: the address and the project key stand in the variables of the OpenAI SDKs.
 """
 
 import os
@@ -49,7 +49,9 @@ def test_the_commands_of_a_page_work(page: str, gateway: Gateway, tmp_path: Path
         "OPENAI_BASE_URL": f"{gateway.url}/v1",
         "OPENAI_API_KEY": gateway.project_key,
         "TOLLWAY_URL": gateway.url,
-        "TOLLWAY_API_KEY": gateway.admin_key,
+        "TOLLWAY_DATA_DIR": str(gateway.data_dir),
+        "TOLLWAY_DATABASE_URL": gateway.database.app,
+        "TOLLWAY_MIGRATION_DATABASE_URL": gateway.database.owner,
     }
     done = subprocess.run(
         ["bash"], input=_script(ROOT / page), env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
