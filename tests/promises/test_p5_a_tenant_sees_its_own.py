@@ -120,10 +120,10 @@ def test_the_ledger_and_the_reports_show_the_own_organization_only(gateway: Gate
     assert theirs not in listed
     for name in (foreign["request_id"], foreign["entry_id"]):
         assert gateway.client.get(f"/api/v1/ledger/entries/{name}", headers=headers).status_code == 404
-    usage = gateway.client.get("/api/v1/usage", params={"by": "provider"}, headers=headers).text
+    usage = gateway.client.get("/api/v1/usage", params={"group_by": "provider"}, headers=headers).text
     assert "secretive" not in usage
     rival = gateway.client.get(
-        "/api/v1/usage", params={"by": "provider"}, headers=gateway.headers(other.admin_key)
+        "/api/v1/usage", params={"group_by": "provider"}, headers=gateway.headers(other.admin_key)
     ).text
     assert "secretive" in rival
     assert "stub" not in rival

@@ -16,7 +16,7 @@ UPSTREAM_FAULTS = {
     "empty": (502, "upstream_malformed_reply"),
     "json-array": (502, "upstream_malformed_reply"),
     "invalid-utf8": (502, "upstream_malformed_reply"),
-    "short-body": (504, "upstream_timeout"),  # the rest of the body never comes
+    "short-body": (502, "upstream_connection_lost"),
     "close-before-head": (502, "upstream_connection_lost"),
     "reset-before-head": (502, "upstream_connection_lost"),
     "reset-in-body": (502, "upstream_connection_lost"),

@@ -35,12 +35,20 @@ class PostgresServer:
         self._has_template = False
 
     def __enter__(self) -> Self:
-        self._run(self._server.start())
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(self._server.stop())
+        self.stop()
         self._runner.close()
+
+    def start(self) -> None:
+        """Start, also after `stop`."""
+        self._run(self._server.start())
+
+    def stop(self) -> None:
+        """Stop, as in an outage; the data stays."""
+        self._run(self._server.stop())
 
     def create(self, *, migrated: bool = True) -> DatabaseUrls:
         """A fresh database: a copy of the migrated template, or an empty one."""
