@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from support.prices import price_base
 from tollway.ledger.price import PriceSheet, Rate
-from tollway.ledger.price_base import BaseBook, BaseModel, BaseProvider, Match, PriceBase, When, Window
+from tollway.ledger.price_base import (
+    MODEL_NAME_MAX_CHARS,
+    BaseBook,
+    BaseModel,
+    BaseProvider,
+    Match,
+    PriceBase,
+    When,
+    Window,
+)
 from tollway.ledger.price_book import CACHE_ENTRIES, PriceBook, PriceOverride
 from tollway.ledger.rating import rate
 from tollway.ledger.usage import Usage
@@ -99,6 +108,13 @@ def test_the_most_specific_override_wins_whatever_the_order(particular: dict[str
     special = override(2, **particular)
     assert input_ref(ask(general, special)) == "override:2"
     assert input_ref(ask(special, general)) == "override:2"
+
+
+def test_among_equally_specific_overrides_the_latest_to_begin_wins_and_specificity_goes_first() -> None:
+    older, newer = override(1, valid_from=NOW - 20), override(2, valid_from=NOW - 10)
+    own = override(3, organization_id="acme", valid_from=NOW - 30)
+    assert input_ref(ask(newer, older)) == "override:2"
+    assert input_ref(ask(own, newer, older)) == "override:3"
 
 
 def test_an_override_of_another_organization_or_provider_does_not_hold() -> None:
@@ -197,6 +213,23 @@ def test_the_last_window_that_holds_is_the_price(windows: list[When], at: int) -
     holding = [index for index, when in enumerate(windows) if when.holds_at(at)]
     assert sheet is not None
     assert sheet.rates["input"].price == (holding[-1] if holding else 0)
+
+
+def test_a_daily_price_is_found_again_on_the_next_day() -> None:
+    book = _timed_book([When(), When(daily=(3_600, 7_200))])
+    prices = []
+    for at in (5_400, 9_000, DAY + 5_400, DAY + 9_000, DAY - 1, 0):
+        sheet = book.sheet("p", "m", organization_id="o", provider_name="p", at=float(at))
+        assert sheet is not None
+        prices.append(sheet.rates["input"].price)
+    assert prices == [1, 0, 1, 0, 0, 0]
+
+
+def test_a_name_too_long_for_a_model_is_not_matched_against_the_rules() -> None:
+    model = BaseModel("m", Match("contains", "m"), (Window(When(), {"input": Rate(1)}),))
+    base = PriceBase(BaseBook("b@1", (BaseProvider("p", None, (model,)),)))
+    assert base.resolve("p", "m" * MODEL_NAME_MAX_CHARS) == "m"
+    assert base.resolve("p", "m" * (MODEL_NAME_MAX_CHARS + 1)) is None
 
 
 def test_a_window_across_midnight_holds_on_both_sides() -> None:
