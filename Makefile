@@ -6,7 +6,7 @@ PYTEST_WORKERS := 2
 # Set up the locked environment: every dependency from a wheel with a known hash, then the project itself, which is the
 # only thing that is built. uv takes a Python of this machine and never downloads one.
 SYNC = uv=$$(scripts/bootstrap-uv) && export UV_PYTHON_DOWNLOADS=never && \
-	"$$uv" sync --quiet --locked --no-build --no-install-project --inexact --extra local $(1) && \
+	"$$uv" sync --quiet --locked --no-build --no-install-project --inexact --extra local $(filter-out --inexact,$(1)) && \
 	"$$uv" sync --quiet --locked --extra local $(1)
 PYTHON := .venv/bin/python
 

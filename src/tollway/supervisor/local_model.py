@@ -79,7 +79,7 @@ def _spec(settings: LocalModelSettings, model: Path, name: str, port: int, api_k
     }
     return ChildSpec(
         name="local model",
-        command=(sys.executable, "-m", "tollway.supervisor.local_model_server"),
+        command=(sys.executable, "-P", "-m", "tollway.supervisor.local_model_server"),
         environment=environment,
         announces_ready=True,
         on_line=lambda line: _log.debug("local model", line=line),
