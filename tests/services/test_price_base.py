@@ -12,12 +12,16 @@ from pathlib import Path
 import msgspec
 import pytest
 from genai_prices import data, types
-from hypothesis import given
+from genai_prices.data_units import unit_data
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.prices import price_base
+from tollway.ledger.money import usd_text
 from tollway.ledger.price import PriceSheet, Rate
 from tollway.ledger.price_base import BaseBook
+from tollway.ledger.rating import rate
+from tollway.ledger.usage import KINDS, Usage
 from tollway.services import price_base as loading
 from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, UNMAPPED, build
 
@@ -88,6 +92,66 @@ def test_every_name_finds_the_model_that_genai_prices_finds(
     for provider in (row[0], elsewhere):
         found = PROVIDERS[provider].find_model(name, all_providers=data.providers)
         assert price_base().resolve(provider, name) == (found.id if found else None)
+
+
+def overlapping(usage: Usage) -> types.Usage:
+    """Our disjoint counts as genai-prices counts: parts inside their wholes, and every part stated."""
+    stated_counts = dict.fromkeys((key for key in unit_data if "tokens" in key), 0) | {
+        "input_tokens": usage.input_total,
+        "cache_read_tokens": usage.cache_read + usage.audio_cache_read,
+        "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+        "cache_write_1h_tokens": usage.cache_write_1h,
+        "input_audio_tokens": usage.audio_input + usage.audio_cache_read,
+        "cache_audio_read_tokens": usage.audio_cache_read,
+        "input_image_tokens": usage.image_input,
+        "output_tokens": usage.output_total,
+        "output_reasoning_tokens": usage.reasoning,
+        "output_audio_tokens": usage.audio_output,
+        "output_image_tokens": usage.image_output,
+        "output_citation_tokens": usage.citation,
+        "web_searches": usage.web_searches,
+    }
+    return types.Usage(**stated_counts)
+
+
+counts = st.sampled_from([0, 0, 1, 3, 1_000, 150_000, 300_000])
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(MODELS),
+    st.builds(Usage, **{kind: counts for kind in KINDS if kind not in {"images", "requests"}}),
+    st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)),  # noqa: DTZ001 - the zone is added below
+)
+def test_a_charge_is_what_genai_prices_calculates(row: tuple[str, str], usage: Usage, moment: datetime) -> None:
+    provider, name = row
+    moment = moment.replace(tzinfo=UTC)
+    model = PROVIDERS[provider].find_model(name, all_providers=data.providers)
+    sheet = price_base().sheet(provider, name, at=moment.timestamp())
+    if model is None or sheet is None:
+        return
+    charge = rate(usage, sheet)
+    if charge.priced:
+        theirs = model.calc_price(overlapping(usage), PROVIDERS[provider], genai_request_timestamp=moment)
+        assert abs(charge.total - theirs.total_price * 10**12) <= len(charge.lines)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "usd"),
+    [
+        ("anthropic", "claude-sonnet-4-5", Usage(cache_write_5m=10**6), "7.5"),
+        ("anthropic", "claude-sonnet-4-5", Usage(cache_write_5m=10**5), "0.375"),
+        ("anthropic", "claude-sonnet-4-5", Usage(cache_write_1h=10**5), "0.6"),
+        ("anthropic", "claude-sonnet-4-5", Usage(web_searches=1), "0.01"),
+        ("perplexity", "sonar", Usage(input=10**6), "1.012"),
+        ("openai", "gpt-audio", Usage(audio_input=10**6), "32"),
+    ],
+)
+def test_a_published_price_is_charged(provider: str, model: str, usage: Usage, usd: str) -> None:
+    sheet = price_base().sheet(provider, model, at=datetime(2026, 11, 20, tzinfo=UTC).timestamp())
+    assert sheet is not None
+    charge = rate(usage, sheet)
+    assert (usd_text(charge.total), charge.priced) == (usd, True)
 
 
 def test_a_price_says_until_when_it_holds() -> None:

@@ -40,3 +40,8 @@ def test_beyond_the_bound_the_rest_is_taken_to_be_as_dense(text: str) -> None:
 def test_texts_together_have_the_tokens_of_each(texts: list[str]) -> None:
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
     assert estimate_all(texts) == sum(estimate_tokens(text) for text in texts)
+
+
+def test_no_more_than_the_bound_is_ever_counted() -> None:
+    head, tail = "word " * (COUNTED_MAX_CHARS // 5) + " " * (COUNTED_MAX_CHARS % 5), "字" * COUNTED_MAX_CHARS
+    assert estimate_tokens(head + tail) == 2 * estimate_tokens(head)
