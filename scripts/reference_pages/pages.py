@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reference_pages import tables
+from reference_pages.commands import commands_reference
 
 ROOT = Path(__file__).parents[2]
 _PART = re.compile(r"(?P<begin><!-- begin: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end: (?P=name) -->)", re.DOTALL)
@@ -17,6 +18,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "errors": tables.errors_table,
     "metrics": tables.metrics_table,
     "paths": tables.paths_table,
+    "commands": commands_reference,
     "providers": tables.providers_table,
     "decisions": lambda: tables.decisions_table(ROOT / "docs" / "adr"),
 }

@@ -25,7 +25,7 @@ def init(
     example: Annotated[
         Path | None,
         typer.Option(
-            "--example", help="Also write a commented file for `tollway apply` there, if it is not there yet."
+            "--example", help="Also write a commented file for `tollway apply` there; an existing file is left alone."
         ),
     ] = None,
     database_url: DatabaseUrl = None,

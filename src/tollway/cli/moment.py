@@ -24,11 +24,11 @@ def instant(text: str | None, *, now: datetime | None = None) -> str | None:
     """
     if text is None:
         return None
-    if match := _AGO.fullmatch(text):
-        moment = (now or datetime.now(UTC)) - int(match["count"]) * _UNITS[match["unit"]]
-    else:
-        try:
+    try:
+        if match := _AGO.fullmatch(text):
+            moment = (now or datetime.now(UTC)) - int(match["count"]) * _UNITS[match["unit"]]
+        else:
             moment = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise usage_error(f"{text!r} is not a time.", f"Write for instance {_FORMS}.") from error
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError) as error:
+        raise usage_error(f"{text!r} is not a time.", f"Write for instance {_FORMS}.") from error

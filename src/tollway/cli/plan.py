@@ -40,7 +40,7 @@ def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> l
     """
     made: list[Change] = []
     removed: list[Change] = []
-    for section in (_providers(api, wanted, folder), _prices(api, wanted), _projects(api, wanted)):
+    for section in (_providers(api, wanted, folder), _prices(api, wanted), _projects(api, wanted, prune=prune)):
         for change in section:
             (removed if change.action is Action.REMOVE else made).append(change)
     if not prune:
@@ -151,7 +151,7 @@ def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _projects(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
+def _projects(api: ApiClient, wanted: Declaration, *, prune: bool) -> Iterator[Change]:
     if wanted.projects is None:
         return
     present = {row["name"]: row for row in api.pages(path("projects"))}
@@ -164,7 +164,8 @@ def _projects(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
             yield Change(Action.CHANGE if row else Action.CREATE, "project", declared.name, make, shown)
         yield from _aliases(api, declared, is_new=row is None)
         yield from _keys(api, declared, is_new=row is None)
-    for name in sorted(present.keys() - {declared.name for declared in wanted.projects}):
+    for name in sorted(present.keys() - {declared.name for declared in wanted.projects}) if prune else ():
+        yield from _aliases(api, DeclaredProject(name=name, aliases={}), is_new=False)
         yield Change(Action.REMOVE, "project", name, partial(ApiClient.delete, path=path("projects", name)))
 
 
