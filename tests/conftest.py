@@ -4,11 +4,16 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from support.postgres import DatabaseUrls, PostgresServer
 from tollway.data.session import Database, create_engine
 
 pytest_plugins = ["support.fixtures"]
+
+# A property holds or does not; how long an example takes on a busy machine says nothing about it.
+settings.register_profile("tollway", deadline=None)
+settings.load_profile("tollway")
 
 
 @pytest.fixture(scope="session")

@@ -237,3 +237,8 @@ def test_a_window_across_midnight_holds_on_both_sides() -> None:
     assert [night.holds_at(hour * 3_600) for hour in (21, 22, 23, 0, 5, 6, 12)] == [
         False, True, True, True, True, False, False,
     ]  # fmt: skip
+
+
+def test_a_rule_of_an_unknown_kind_is_an_error_and_not_a_miss() -> None:
+    with pytest.raises(ValueError, match="sounds_like"):
+        Match("sounds_like", "m").matches("m")

@@ -27,7 +27,7 @@ from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, UNMAPPED,
 
 PROVIDERS = {provider.id: provider for provider in data.providers}
 MODELS = [(provider.id, model.id) for provider in data.providers for model in provider.models]
-SUFFIXES = ["", "-2025-12-11", "-20251211", "-20251399", ":free", "-latest", "x"]
+SUFFIXES = ["", "-2025-12-11", "-20251211", "-20250230", ":free", "-latest", "x"]
 
 
 def expected(price: Decimal | types.TieredPrices, factor: int) -> tuple[Decimal, tuple[tuple[int, Decimal], ...]]:
