@@ -129,28 +129,29 @@ def is_usage_chunk(event: bytes) -> bool:
     return bool(value.get("usage")) and value.get("choices") == []
 
 
+def replies(recording: Recording) -> list[dict[str, Any]]:
+    """The objects of the reply: one, or those of the stream's events in order; none if it is not JSON."""
+    if recording.stream:
+        return [event_json(event) for event in events(recording.body)]
+    try:
+        found = json.loads(recording.body)
+    except ValueError:
+        return []
+    return [found] if isinstance(found, dict) else []
+
+
 def told_usage(recording: Recording) -> dict[str, Any] | None:
     """The usage object of the reply, or of the stream's last event that has one."""
-    if recording.stream:
-        replies = [event_json(event) for event in events(recording.body)]
-    else:
-        try:
-            replies = [json.loads(recording.body)]
-        except ValueError:
-            return None
-    for reply in reversed(replies):
-        if isinstance(reply, dict):
-            usage = reply.get("usage") or (reply.get("x_groq") or {}).get("usage")
-            if usage:
-                return dict(usage)
+    for reply in reversed(replies(recording)):
+        usage = reply.get("usage") or (reply.get("x_groq") or {}).get("usage")
+        if usage:
+            return dict(usage)
     return None
 
 
-def answered_model(recording: Recording) -> str:
-    """The model that the reply names."""
-    first = events(recording.body)[0] if recording.stream else recording.body
-    reply = event_json(first) if recording.stream else json.loads(first)
-    return str(reply.get("model") or recording.request["model"])
+def told(recording: Recording, field: str) -> str:
+    """A text field of the reply, or of the stream's first event that has it; empty if none has."""
+    return next((reply[field] for reply in replies(recording) if reply.get(field)), "")
 
 
 def raw_fields(body: bytes) -> list[tuple[str, bytes]]:
