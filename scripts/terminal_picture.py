@@ -57,7 +57,8 @@ def draw(target: Path) -> None:
 
 
 def _request(url: str) -> str:
-    body = {"model": "local/smollm2", "messages": [{"role": "user", "content": "What is a toll road?"}]}
+    messages = [{"role": "user", "content": "What is a toll road?"}]
+    body = {"model": "local/smollm2", "max_tokens": 24, "messages": messages}
     return (
         f'curl -s -D - {url}/v1/chat/completions -H "Authorization: Bearer $OPENAI_API_KEY" \\\n'
         f"    -d '{json.dumps(body)}'"
@@ -67,7 +68,7 @@ def _request(url: str) -> str:
 def _wait_ready(printed: Path, server: subprocess.Popen[bytes], data_dir: Path) -> dict[str, str]:
     """The first keys, once Tollway has said that it is ready."""
     give_up_at = time.monotonic() + READY_TIMEOUT_S
-    while "What is a toll road?" not in printed.read_text(encoding="utf-8"):
+    while "print(reply" not in printed.read_text(encoding="utf-8"):
         if server.poll() is not None or time.monotonic() > give_up_at:
             message = f"Tollway did not start:\n{printed.read_text(encoding='utf-8')}"
             raise RuntimeError(message)
