@@ -112,12 +112,13 @@ async def test_an_initdb_that_was_cut_short_is_begun_again(tmp_path: Path) -> No
     assert not remains.exists()
 
 
-@pytest.mark.slow
 def test_a_server_left_by_a_killed_supervisor_does_not_block_the_next(tmp_path: Path) -> None:
     code = """
 import asyncio, sys
 from pathlib import Path
+from tollway.supervisor import orphans
 from tollway.supervisor.postgres import EmbeddedPostgres
+orphans._STEPS = tuple((number, min(patience_s, 0.3)) for number, patience_s in orphans._STEPS[:2]) + orphans._STEPS[2:]
 async def main():
     async with EmbeddedPostgres(Path(sys.argv[1]), volatile=True) as server:
         print(server.process_id, server.app_url, flush=True)
