@@ -6,6 +6,7 @@ What stands in the picture is what was printed.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -53,7 +54,10 @@ def draw(target: Path) -> None:
             server.terminate()
             server.wait()
     target.parent.mkdir(parents=True, exist_ok=True)
-    picture.save_svg(str(target), title="Tollway")
+    drawn = picture.export_svg(title="Tollway")
+    target.write_text(
+        re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8"
+    )  # they are fetched
 
 
 def _request(url: str) -> str:
