@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from tollway.data.ledger_row import COLUMNS, HEADER, TRAILER
-from tollway.data.rollup_sql import rollup_ctes
+from tollway.data.rollup_sql import ENTRY_COLUMNS, rollup_ctes
 from tollway.data.session import WriteSession
 from tollway.errors import DatabaseUnavailableError
 
@@ -18,7 +18,7 @@ _COPY = f"COPY ledger_staging ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
 _INSERT = text(f"""
     WITH inserted AS (
         INSERT INTO ledger_entry SELECT * FROM ledger_staging ORDER BY admitted_at, entry_id
-        ON CONFLICT DO NOTHING RETURNING *
+        ON CONFLICT DO NOTHING RETURNING {", ".join(ENTRY_COLUMNS)}
     ), {rollup_ctes("inserted")}
     SELECT count(*) FROM inserted
 """)  # noqa: S608 - made of the names of our own columns

@@ -72,18 +72,16 @@ class _LineObject(msgspec.Struct):
     ref: str
 
 
-@lru_cache(maxsize=_REPEATED_MAX)
-def _known_id_bytes(text: str) -> bytes:
-    """As `_id_bytes`, for ids that stand in many rows."""
-    return _id_bytes(text)
-
-
 def _id_bytes(text: str) -> bytes:
     value = bytes.fromhex(text.replace("-", ""))
     if len(value) != 16:  # noqa: PLR2004 - bytes of a UUID
         message = f"not a UUID: {text!r}"
         raise ValueError(message)
     return value
+
+
+_known_id_bytes = lru_cache(maxsize=_REPEATED_MAX)(_id_bytes)
+"""As `_id_bytes`, for ids that stand in many rows."""
 
 
 def _without_nul(text: str) -> str:
@@ -137,10 +135,13 @@ def _nullable(value: int | None) -> bytes:
     return _NULL if value is None else _bigint.pack(8, value)
 
 
-@lru_cache(maxsize=_REPEATED_MAX)
 def _text_field(text: str) -> bytes:
     data = text.encode()
     return _length.pack(len(data)) + data
+
+
+_known_text_field = lru_cache(maxsize=_REPEATED_MAX)(_text_field)
+"""As `_text_field`, for texts that stand in many rows."""
 
 
 def row(entry: LedgerEntry) -> bytes:
@@ -151,11 +152,12 @@ def row(entry: LedgerEntry) -> bytes:
         struct.error: a number is out of its column's range.
     """
     texts, jsons = _texts(entry), _jsons(entry)
-    if "\0" in "".join(texts) or any(_JSON_NUL in json for json in jsons):
+    if "\0" in "".join(texts) or _JSON_NUL in b"".join(jsons):
         entry = _cleaned(entry)
         texts, jsons = _texts(entry), _jsons(entry)
     parts = [_fixed_part(entry), _nullable(entry.provider_cost), _nullable(entry.first_byte_us)]
-    parts += map(_text_field, texts)
+    parts.append(_text_field(entry.request_id))
+    parts += map(_known_text_field, texts[1:])
     for json in jsons:
         parts += (_length.pack(1 + len(json)), _JSONB_VERSION, json)
     return b"".join(parts)

@@ -1,7 +1,7 @@
 """The SQL that turns ledger entries into rollups: one text for the drain, which adds, and the audit, which compares."""
 
 from tollway.data.schema.ledger_entry import usage_column
-from tollway.data.schema.ledger_rollup import COUNTS, DIMENSIONS, MEASURES, TAG_DIMENSIONS, key
+from tollway.data.schema.ledger_rollup import COUNTS, MEASURES, key
 from tollway.ledger.usage import KINDS
 
 ROLLUPS = {
@@ -12,6 +12,22 @@ ROLLUPS = {
 }
 """Table → its bucket, and whether it tells tags apart."""
 
+ENTRY_COLUMNS = (
+    "admitted_at",
+    "organization_id",
+    "project_id",
+    "key_id",
+    "provider",
+    "model_sent",
+    "tags",
+    "outcome",
+    "priced",
+    "usage_source",
+    *(usage_column(kind) for kind in KINDS),
+    "charge_pico",
+    "provider_cost_pico",
+)
+"""What the sums read of an entry: the drain hands on no more than that."""
 _ENTRY_MEASURES = {
     "requests": "count(*)",
     "errors": "count(*) FILTER (WHERE outcome NOT IN ('ok', 'client_left'))",
@@ -75,6 +91,3 @@ def rollup_ctes(entries: str) -> str:
             f"{infix}days AS ({_addition(f'usage_{infix}daily', daily, tagged=tagged)})",
         )
     return ", ".join(parts)
-
-
-__all__ = ["DIMENSIONS", "ROLLUPS", "TAG_DIMENSIONS", "rollup_ctes", "sums_of_entries"]
