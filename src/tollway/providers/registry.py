@@ -76,7 +76,7 @@ OLLAMA = ProviderSpec(
     base_url="http://127.0.0.1:11434/v1",
     usage=convention_for("ollama"),
     url_variable="OLLAMA_HOST",
-    price_provider="ollama",
+    price_provider="local",  # it runs on one's own machine: no price per token
     stream_usage_option=True,
 )
 

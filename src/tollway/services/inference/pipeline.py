@@ -91,7 +91,6 @@ class Pipeline:
             headers=request.headers,
             body=request.body,
             provider=exchange.deployment.name,
-            read_ahead=not exchange.call.stream,
         ) as upstream:
             exchange.status = upstream.status
             if upstream.status < _OK_BELOW and exchange.call.stream and is_event_stream(upstream):

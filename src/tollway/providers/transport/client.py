@@ -1,0 +1,78 @@
+"""The client that all requests to providers go through."""
+
+import re
+from collections.abc import Mapping
+
+from tollway.config.limits import LimitSettings
+from tollway.errors import UpstreamUnreachableError
+from tollway.providers.transport.pool import Pool, Target, parse_url
+from tollway.providers.transport.upstream import Upstream
+
+_TARGETS_MAX = 4_096
+_UNSENDABLE = re.compile(r"[^\x20-\x7e\x80-\xff\t]")
+"""What a header's value cannot hold: above all line ends, with which a value could add headers of its own."""
+
+
+class Transport:
+    """A pooled HTTP/1.1 client. Follows no redirect: one could carry the credential elsewhere."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self._pool = Pool(connect_timeout_s=limits.connect_timeout_s)
+        self._read_timeout_s = limits.read_timeout_s
+        self._total_timeout_s = limits.total_timeout_s
+        self._targets: dict[str, Target] = {}
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, provider: str) -> Upstream:
+        """Prepare a POST; nothing is sent until the exchange is entered.
+
+        Args:
+            url: where to.
+            headers: of the request.
+            body: as it is sent.
+            provider: its name, for errors.
+
+        Raises:
+            UpstreamUnreachableError: the URL or a header cannot be used.
+        """
+        try:
+            target = self._target(url)
+            head = _head(target, headers, len(body))
+        except ValueError as error:
+            raise UpstreamUnreachableError(
+                f"Provider {provider!r} is not configured soundly: its address or credential cannot be sent.",
+                next_step="An administrator can correct it with `tollway providers`.",
+            ) from error
+        return Upstream(
+            self._pool,
+            target,
+            head,
+            body,
+            provider=provider,
+            read_timeout_s=self._read_timeout_s,
+            total_timeout_s=self._total_timeout_s,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+    def _target(self, url: str) -> Target:
+        target = self._targets.get(url)
+        if target is None:
+            if len(self._targets) >= _TARGETS_MAX:
+                self._targets.clear()
+            target = self._targets[url] = parse_url(url)
+        return target
+
+
+def _head(target: Target, headers: Mapping[str, str], length: int) -> bytes:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if _UNSENDABLE.search(lines.replace("\r\n", "", len(headers))):
+        message = "a header holds characters that cannot be sent"
+        raise ValueError(message)
+    return b"POST %b HTTP/1.1\r\nhost: %b\r\nuser-agent: tollway\r\ncontent-length: %d\r\n%b\r\n" % (
+        target.path,
+        target.host_header,
+        length,
+        lines.encode("latin-1"),
+    )
