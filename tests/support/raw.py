@@ -108,3 +108,8 @@ async def exchange_async(url: str, sent: bytes, *, leave_after_s: float | None =
         if writer is not None:
             writer.transport.abort()
     return parse(bytes(received))
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    """Read to the end of the connection."""
+    return parse(_read_all(connection))

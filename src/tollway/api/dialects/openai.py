@@ -13,7 +13,6 @@ from tollway.routing.call import Call
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
-_decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 _MODEL_MAX_CHARS = 512
@@ -58,6 +57,8 @@ def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: st
         raise _absent("model")
     if len(model) > _MODEL_MAX_CHARS:
         raise InvalidRequestError(f"`model` is longer than {_MODEL_MAX_CHARS} characters.", param="model")
+    if not model.isprintable():
+        raise InvalidRequestError("`model` holds characters that cannot be printed.", param="model")
     stream = _flag(fields, "stream")
     return Call(
         surface=surface,
@@ -116,24 +117,35 @@ def _flag(fields: dict[str, msgspec.Raw], name: str) -> bool:
 
 
 def _wants_usage(fields: dict[str, msgspec.Raw]) -> bool:
-    raw = fields.get("stream_options")
-    options = _decode_any(raw) if raw is not None else None
-    return isinstance(options, dict) and options.get("include_usage") is True
+    return bytes(_members(fields, "stream_options").get("include_usage", b"")) == b"true"
 
 
 def _user_tag(fields: dict[str, msgspec.Raw]) -> str:
-    raw = fields.get("safety_identifier") or fields.get("user")
-    value = _decode_any(raw) if raw is not None else None
-    return value[:TAG_VALUE_MAX_CHARS] if isinstance(value, str) else ""
+    given = (fields.get(name) for name in ("safety_identifier", "user"))
+    texts = (_text_or_none(raw) for raw in given if raw is not None)
+    return next((text.replace("\x00", "")[:TAG_VALUE_MAX_CHARS] for text in texts if text), "")
+
+
+def _members(fields: dict[str, msgspec.Raw], name: str) -> dict[str, msgspec.Raw]:
+    """The members of an object, values raw; none if it is something else, which the provider may judge."""
+    raw = fields.get(name)
+    try:
+        return _decode_object(raw) if raw is not None else {}
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+
+
+def _text_or_none(raw: msgspec.Raw) -> str | None:
+    try:
+        return _decode_text(raw)
+    except msgspec.DecodeError:
+        return None
 
 
 def _tags(fields: dict[str, msgspec.Raw], header: str) -> tuple[tuple[str, str], ...]:
     """Tags from ``metadata`` (only its text values) and from the header ``name=value, name=value``."""
-    raw = fields.get("metadata")
-    metadata = _decode_any(raw) if raw is not None else None
-    tags: dict[str, str] = {}
-    if isinstance(metadata, dict):
-        tags.update({name: value for name, value in metadata.items() if isinstance(value, str)})
+    values = {name: _text_or_none(raw) for name, raw in _members(fields, "metadata").items()}
+    tags = {name: value for name, value in values.items() if value is not None}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
