@@ -1,7 +1,6 @@
 """The catalog and the prices in this worker's memory, kept true by announcements and by a periodic sweep."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
@@ -74,16 +73,21 @@ class LiveCatalog:
 
     async def _follow(self) -> None:
         async for change in self._listen():
-            with contextlib.suppress(DatabaseUnavailableError):  # the sweep, or the feed's own return, repairs it
-                await self._apply(change)
+            await self._try(change)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(CATALOG_SWEEP_INTERVAL_S)
-            try:
-                await self.refresh()
-            except DatabaseUnavailableError:
-                _log.warning("catalog_not_refreshed", reason="the database is away; serving from memory")
+            await self._try(Change(ALL))
+
+    async def _try(self, change: Change) -> None:
+        """Apply a change. What cannot be read stays as it was, until the next sweep."""
+        try:
+            await self._apply(change)
+        except DatabaseUnavailableError:
+            _log.warning("catalog_not_refreshed", reason="the database is away; serving from memory")
+        except Exception:  # whatever it was: a worker that stops listening would go on serving revoked keys
+            _log.exception("catalog_not_refreshed", noun=change.noun)
 
     async def _apply(self, change: Change) -> None:
         if change.noun == "key" and change.id != ALL:

@@ -1,0 +1,65 @@
+"""A worker's memory follows the changes of the control plane, whatever goes wrong on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.waiting import eventually
+from tollway.data.changes import Change
+from tollway.errors import DatabaseUnavailableError
+from tollway.ledger.price_base import BaseBook, PriceBase
+from tollway.ledger.price_book import PriceBook
+from tollway.routing.catalog import Catalog
+from tollway.services.authenticate import Authenticator
+from tollway.services.live_catalog import LiveCatalog
+
+
+class Source:
+    """Stands for the database: catalogs with rising versions, or the fault that is set."""
+
+    def __init__(self) -> None:
+        self.fault: Exception | None = None
+        self.asked = 0
+        self.announced: asyncio.Queue[Change] = asyncio.Queue()
+
+    async def load_catalog(self) -> Catalog:
+        self.asked += 1
+        if self.fault:
+            raise self.fault
+        return Catalog(version=self.asked)
+
+    async def load_price_book(self) -> PriceBook:
+        return PriceBook(PriceBase(BaseBook("empty", ())))
+
+    async def find_key(self, digest: bytes) -> None:
+        assert digest
+
+    async def listen(self) -> AsyncIterator[Change]:
+        while True:
+            yield await self.announced.get()
+
+
+@pytest.mark.parametrize("fault", [DatabaseUnavailableError("away"), ValueError("a row nobody expected")])
+async def test_a_change_that_cannot_be_read_leaves_the_memory_as_it_was_and_the_next_one_is_heard(
+    fault: Exception,
+) -> None:
+    source = Source()
+    live = LiveCatalog(
+        load_catalog=source.load_catalog,
+        load_price_book=source.load_price_book,
+        listen=source.listen,
+        authenticator=Authenticator(b"p" * 32, source.find_key),
+    )
+    await live.refresh()
+    following = asyncio.create_task(live.run())
+    source.fault = fault
+    source.announced.put_nowait(Change("catalog"))
+    await eventually(lambda: source.asked == 2)
+    assert live.catalog.version == 1
+
+    source.fault = None
+    source.announced.put_nowait(Change("catalog"))
+    await eventually(lambda: live.catalog.version == 3 or following.done(), within_s=5)
+    assert live.catalog.version == 3
+    following.cancel()
