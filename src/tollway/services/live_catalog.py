@@ -86,7 +86,7 @@ class LiveCatalog:
             await self._apply(change)
         except DatabaseUnavailableError:
             _log.warning("catalog_not_refreshed", reason="the database is away; serving from memory")
-        except Exception:  # whatever it was: a worker that stops listening would go on serving revoked keys
+        except Exception:  # noqa: BLE001 -- a worker that stops listening would go on serving revoked keys
             _log.exception("catalog_not_refreshed", noun=change.noun)
 
     async def _apply(self, change: Change) -> None:
