@@ -2,12 +2,6 @@
 
 COVERAGE_PERCENT := 90
 PYTEST_WORKERS := 2
-
-# Set up the locked environment: every dependency from a wheel with a known hash, then the project itself, which is the
-# only thing that is built. uv takes a Python of this machine and never downloads one.
-SYNC = uv=$$(scripts/bootstrap-uv) && export UV_PYTHON_DOWNLOADS=never && \
-	"$$uv" sync --quiet --locked --no-build --no-install-project --inexact --extra local $(filter-out --inexact,$(1)) && \
-	"$$uv" sync --quiet --locked --extra local $(1)
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -18,11 +12,11 @@ help: ## Show this list
 
 run: ## Start Tollway on http://127.0.0.1:8080; settings by TOLLWAY_… variables, or ARGS="--port 9000"
 	@if [ ! -x .venv/bin/tollway ]; then echo "Setting up (once, about 250 MB) …"; fi
-	@$(call SYNC,--no-dev --inexact)
+	@scripts/setup run
 	@exec .venv/bin/tollway serve $(ARGS)
 
 setup: ## Set up the environment for work on Tollway
-	@$(call SYNC,)
+	@scripts/setup
 
 test: setup ## Check the style, the types and the layers, then run the whole test suite
 	@$(MAKE) --no-print-directory lint

@@ -42,7 +42,7 @@ class Announcement:
 
 
 async def serve(settings: Settings, announce: Callable[[Announcement], None]) -> None:
-    """Run Tollway until SIGTERM or SIGINT, then stop all of it in order.
+    """Run Tollway until SIGTERM, SIGINT or SIGHUP, then stop all of it in order.
 
     Args:
         settings: of this installation.
@@ -52,8 +52,9 @@ async def serve(settings: Settings, announce: Callable[[Announcement], None]) ->
         StartError: it cannot start; the message is for the operator.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # ignored: nohup wants it so
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with DataDirLock(settings.storage.data_dir):
         tree = ProcessTree(settings)
         starting = asyncio.create_task(_start(settings, tree))
