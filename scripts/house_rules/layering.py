@@ -33,7 +33,7 @@ _HOT_PATH = (
     "api/dialects/",
     "api/inference/",
     "journal/writer.py",
-    "providers/transport.py",
+    "providers/transport/",
     "services/authenticate.py",
     "services/inference.py",
     "services/inference/",
@@ -47,6 +47,7 @@ _SQL_TEXT = re.compile(
 _SESSION_CALLS = re.compile(
     r"(.*[._])?(session|connection|conn)\.(execute|executemany|scalar|scalars|stream|stream_scalars|add|add_all|flush|merge)"
 )
+_LOOP_SOCKETS = re.compile(r".*loop.*\.(create_connection|create_unix_connection|create_server|sock_connect)")
 _TRANSACTION_CALLS = re.compile(r".*\.(begin|begin_nested|commit|rollback)")
 
 
@@ -105,14 +106,14 @@ def web_framework_place(module: Module) -> Iterator[Finding]:
 
 
 def socket_place(module: Module) -> Iterator[Finding]:
-    """Sockets are opened in `providers/transport.py` only: one place for timeouts, limits and TLS."""
-    if not module.place or module.is_in("providers/transport.py", "providers/transport/"):
+    """Sockets are opened in `providers/transport` only: one place for timeouts, limits and TLS."""
+    if not module.place or module.is_in("providers/transport/"):
         return
     for item in module.imports:
         if package := item.is_of(_SOCKETS):
             yield finding(socket_place, module, item.line, f"imports {package}")
     for node, called in module.calls:
-        if called in _SOCKETS:
+        if called in _SOCKETS or _LOOP_SOCKETS.fullmatch(called):
             yield finding(socket_place, module, node.lineno, f"calls {called}()")
 
 
