@@ -40,7 +40,7 @@ def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> l
     """
     made: list[Change] = []
     removed: list[Change] = []
-    for section in (_providers(api, wanted, folder), _prices(api, wanted), _projects(api, wanted, prune=prune)):
+    for section in (_providers(api, wanted, folder), _prices(api, wanted), _projects(api, wanted, folder, prune=prune)):
         for change in section:
             (removed if change.action is Action.REMOVE else made).append(change)
     if not prune:
@@ -151,7 +151,7 @@ def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _projects(api: ApiClient, wanted: Declaration, *, prune: bool) -> Iterator[Change]:
+def _projects(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> Iterator[Change]:
     if wanted.projects is None:
         return
     present = {row["name"]: row for row in api.pages(path("projects"))}
@@ -163,7 +163,7 @@ def _projects(api: ApiClient, wanted: Declaration, *, prune: bool) -> Iterator[C
             make = partial(ApiClient.put, path=path("projects", declared.name), body=body)
             yield Change(Action.CHANGE if row else Action.CREATE, "project", declared.name, make, shown)
         yield from _aliases(api, declared, is_new=row is None)
-        yield from _keys(api, declared, is_new=row is None)
+        yield from _keys(api, declared, folder, is_new=row is None)
     for name in sorted(present.keys() - {declared.name for declared in wanted.projects}) if prune else ():
         yield from _aliases(api, DeclaredProject(name=name, aliases={}), is_new=False)
         yield Change(Action.REMOVE, "project", name, partial(ApiClient.delete, path=path("projects", name)))
@@ -184,23 +184,24 @@ def _aliases(api: ApiClient, project: DeclaredProject, *, is_new: bool) -> Itera
         yield Change(Action.REMOVE, "alias", f"{project.name}/{name}", make_gone)
 
 
-def _keys(api: ApiClient, project: DeclaredProject, *, is_new: bool) -> Iterator[Change]:
+def _keys(api: ApiClient, project: DeclaredProject, folder: Path, *, is_new: bool) -> Iterator[Change]:
     if project.keys is None:
         return
     rows = () if is_new else api.pages(path("keys"), {"project": project.name})
     present = {row["name"]: row for row in rows}
     for declared in project.keys:
         if present.pop(declared.name, None) is None:
-            yield _key(project.name, declared)
+            yield _key(project.name, declared, folder)
     for row in present.values():
         make = partial(ApiClient.post, path=path("keys", row["id"], "revoke"))
         yield Change(Action.REMOVE, "key", f"{project.name}/{row['name']}", make)
 
 
-def _key(project: str, declared: DeclaredKey) -> Change:
+def _key(project: str, declared: DeclaredKey, folder: Path) -> Change:
+    file = folder / declared.file if declared.file else None
     body = declared.model_dump(mode="json", exclude={"file"}, exclude_none=True) | {"project": project}
     shown = differences(None, {name: value for name, value in body.items() if name not in {"name", "project"}})
-    return Change(Action.CREATE, "key", f"{project}/{declared.name}", partial(_make_key, body, declared.file), shown)
+    return Change(Action.CREATE, "key", f"{project}/{declared.name}", partial(_make_key, body, file), shown)
 
 
 def _make_key(body: dict[str, Any], file: Path | None, api: ApiClient) -> Any:
