@@ -17,9 +17,5 @@ TAGS_MAX = 32
 TAG_NAME_MAX_CHARS = 64
 TAG_VALUE_MAX_CHARS = 512
 """OpenAI's limits for `metadata`."""
-REQUEST_ID_MAX_CHARS = 36
-JSON_MAX_DEPTH = 1_000
-"""Nesting beyond this is refused before anything recursive reads the body; msgspec itself stops at the interpreter's
-recursion limit."""
 NOTIFY_CHANNEL = "tollway_changes"
 """PostgreSQL channel on which every change of the control plane is announced: ``<noun>:<id>``."""

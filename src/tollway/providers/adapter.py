@@ -11,10 +11,6 @@ from tollway.providers.usage.openai import parse_usage
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 
-ACCEPTED_HEADERS = ("openai-beta", "http-referer", "x-title")
-"""Headers of the caller that go to the provider: all that are known to change an answer and hold no secret."""
-
-
 _DEFAULT_TIERS = frozenset({"", "default", "auto", "standard"})
 
 
