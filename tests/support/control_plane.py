@@ -13,8 +13,10 @@ from tollway.api.admin import problems
 from tollway.api.admin.request_id import RequestId
 from tollway.api.admin.router import PREFIX, build_router
 from tollway.config import load_settings
+from tollway.data.session import Database, create_engine
 from tollway.factory import Factory, ProcessContext
 from tollway.identity.principal import Scope
+from tollway.identity.vault import SecretKeys, Vault
 
 T = TypeVar("T")
 CREDENTIAL = "sk-upstream-credential-that-must-stay-secret-4d2b"
@@ -73,6 +75,14 @@ async def _furnish(plane: ControlPlane, organization: str) -> None:
 def open_factory(database_url: str, data_dir: Path) -> Factory:
     """A factory of its own on a database: its connections belong to the loop that first uses it."""
     return Factory(_open_context(database_url, data_dir))
+
+
+def factory_with_keys(database_url: str, master: bytes = b"m" * 32) -> Factory:
+    """A factory on a database with fixed secret keys and no data directory."""
+    keys = SecretKeys(master=master, pepper=b"p" * 32)
+    database = Database(create_engine(database_url, pool_size=2, timeout_s=10.0))
+    settings = load_settings({"database_url": database_url})
+    return Factory(ProcessContext(settings=settings, database=database, secret_keys=keys, vault=Vault(master)))
 
 
 def _open_context(database_url: str, data_dir: Path) -> ProcessContext:
