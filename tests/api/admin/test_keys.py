@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from support.control_plane import CREDENTIAL, ControlPlane
 from support.postgres import DatabaseUrls
@@ -128,7 +129,8 @@ def test_neither_keys_nor_credentials_are_stored_in_clear_or_logged(
     with psycopg.connect(database_urls.owner) as connection, dump.open("wb") as file:
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (name,) in names:
-            with connection.cursor().copy(f'COPY (SELECT * FROM "{name}") TO STDOUT') as copy:  # type: ignore[arg-type]
+            statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(name))
+            with connection.cursor().copy(statement) as copy:
                 for block in copy:
                     file.write(block)
     stored = dump.read_bytes()
