@@ -144,9 +144,7 @@ class ProcessTree:
             self.local_model = None
 
     def _drain(self, urls: DatabaseUrls) -> Child:
-        # It makes tables (partitions), so it knows the owner; the workers do not.
-        environment = self._environment(urls) | {_OWNER_URL_VARIABLE: urls.owner}
-        gate = self._workers_gate
+        environment, gate = self._environment(urls), self._workers_gate
         return Child(_module("drain", "tollway.jobs.drain", environment, gate, stop_timeout_s=_DRAIN_STOP_TIMEOUT_S))
 
     def _make_workers(self, urls: DatabaseUrls) -> tuple[Child, ...]:
