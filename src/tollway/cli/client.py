@@ -92,6 +92,8 @@ class ApiClient:
         while left is None or left > 0:
             rows = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
             page = self.get(path, {**(query or {}), "limit": rows, "cursor": cursor})
+            if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+                raise not_tollway(self.url)
             yield from page["data"]
             cursor = page.get("next_cursor")
             left = None if left is None else left - len(page["data"])
@@ -166,8 +168,8 @@ class Answer:
         return self._response.isclosed()
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it comes."""
-        while chunk := self._guarded(lambda: self._response.read1(_CHUNK_BYTES)):
+        """The body in pieces of a bounded size."""
+        while chunk := self._guarded(lambda: self._response.read(_CHUNK_BYTES)):
             yield chunk
 
     def lines(self) -> Iterator[bytes]:
@@ -203,11 +205,18 @@ def broken(url: str, error: Exception) -> CommandError:
 
 
 def _open(url: str) -> http.client.HTTPConnection:
-    """A connection to the host of a URL."""
+    """A connection to the host of a URL.
+
+    Raises:
+        OSError: it cannot be made.
+    """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
-    connection.connect()
+    try:
+        connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
+        connection.connect()
+    except ValueError as error:  # a port out of range, or a host that is no name
+        raise OSError(f"not an address: {error}") from error
     return connection
 
 

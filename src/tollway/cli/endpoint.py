@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from tollway.config.storage import default_data_dir
 DEFAULT_URL = "http://127.0.0.1:8080"
 FIRST_KEYS_FILE = "first_keys.json"
 _FILE_MAX_BYTES = 64 * 1024
+_URL = re.compile(r"[!-~]+")
 
 SERVER_PANEL = "Server"
 """Heading in help under which the options stand that say which server is meant."""
@@ -74,11 +76,40 @@ def find_endpoint(url: str | None, api_key: str | None, data_dir: Path | None, k
     if url is None or api_key is None:
         first = _first_keys(data_dir or default_data_dir())
     target = (url or first.get("url") or DEFAULT_URL).rstrip("/")
-    parts = urlsplit(target)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise usage_error(f"{target} is not an http or https address.", "Give --url like http://127.0.0.1:8080.")
-    trusted = target == str(first.get("url", "")).rstrip("/") or is_loopback(parts.hostname)
-    return Endpoint(target, api_key or (first.get(kind) if trusted else None))
+    host = _host(target)
+    trusted = target == str(first.get("url", "")).rstrip("/") or is_loopback(host)
+    return Endpoint(target, _clean(api_key or (first.get(kind) if trusted else None)))
+
+
+def _host(url: str) -> str:
+    """The host of an address that can be called.
+
+    Raises:
+        CommandError: it is no such address. It is not shown if it may hold a password.
+    """
+    advice = "Give --url or TOLLWAY_URL like http://127.0.0.1:8080."
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.port != 0 and _URL.fullmatch(url)
+    except ValueError:  # a port out of range, or half a bracket
+        usable, parts = None, urlsplit("")
+    if parts.username or parts.password:
+        raise usage_error("The address holds a user or a password.", f"Keys go to --api-key. {advice}")
+    if not usable or not parts.hostname:
+        raise usage_error(f"{url!r} is not an http or https address.", advice)
+    return parts.hostname
+
+
+def _clean(key: str | None) -> str | None:
+    """The key as a header takes it.
+
+    Raises:
+        CommandError: no key looks like that.
+    """
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise usage_error("The key has characters that no key has.", "Correct --api-key or TOLLWAY_API_KEY.")
+    return key or None
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ import typer
 from tollway.cli.database import DatabaseUrl, ServerDataDir, run, running_database, settings_of
 from tollway.cli.failure import CommandError
 from tollway.cli.output import AsJson, print_json
+from tollway.cli.table import busy
 from tollway.config import Settings
 from tollway.data.session import Database, create_engine
 from tollway.services.first_keys import FILE_NAME, FirstKeys
@@ -39,7 +40,8 @@ def init(
     settings = settings_of(database_url=database_url, data_dir=data_dir)
     if example:
         _write_example(example)
-    keys = run(_prepare(settings))
+    with busy("Preparing …"):
+        keys = run(_prepare(settings))
     folder = settings.storage.data_dir.absolute()
     if as_json:
         first = {"admin_key": keys.admin_key, "project_key": keys.project_key} if keys else None

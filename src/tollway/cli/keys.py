@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tollway.cli.desk import DEFAULT_PROJECT, AnyProject, Desk, Project, Yes, connected, given, path
+from tollway.cli.moment import instant
 from tollway.cli.output import print_json, remark
 from tollway.identity.principal import Scope
 
@@ -63,7 +64,7 @@ def create(
         project=None if of_organization else project,
         scopes=scope or None,
         allowed_models=model or None,
-        expires_at=expires_at,
+        expires_at=instant(expires_at),
     )
     _show_new(desk, desk.api.post(path("keys"), body))
 

@@ -8,6 +8,7 @@ import typer
 from tollway.cli.database import DatabaseUrl, ServerDataDir, run, running_database, settings_of
 from tollway.cli.failure import CommandError
 from tollway.cli.output import AsJson, print_json
+from tollway.cli.table import busy
 from tollway.config import Settings
 from tollway.services import migrate as migrations
 
@@ -23,7 +24,8 @@ def migrate(
 ) -> None:
     """Bring the database to the schema of this version. `tollway serve` does it too, at every start."""
     settings = settings_of(database_url=database_url, data_dir=data_dir)
-    version = run(_migrate(settings, check=check))
+    with busy("Looking …" if check else "Migrating …"):
+        version = run(_migrate(settings, check=check))
     up_to_date = version.up_to_date or not check
     if as_json:
         print_json({"before": version.current, "head": version.head, "up_to_date": up_to_date})

@@ -8,6 +8,7 @@ import typer
 from tollway.cli.desk import Desk, Yes, connected, given, path
 from tollway.cli.failure import usage_error
 from tollway.cli.models import split
+from tollway.cli.moment import instant
 from tollway.cli.output import print_json
 from tollway.cli.table import Column, print_table
 
@@ -136,8 +137,8 @@ def set_price(
     body = given(
         rates=_rates(options, per_request, rate or []),
         tiers=_tiers(tier or []) or None,
-        valid_from=valid_from,
-        valid_to=valid_to,
+        valid_from=instant(valid_from),
+        valid_to=instant(valid_to),
         source=source,
         note=note,
         all_organizations=all_organizations or None,

@@ -1,7 +1,8 @@
 """Tables and records for people."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,14 @@ Column = tuple[str, str]
 def terminal() -> Console:
     """Rich on stdout; wide where stdout is not a terminal."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+
+
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """Show on a terminal's stderr that something is going on."""
+    console = Console(stderr=True)
+    with console.status(text) if console.is_terminal else nullcontext():
+        yield
 
 
 def cell(value: Any) -> str:
