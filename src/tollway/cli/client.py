@@ -171,6 +171,8 @@ class Answer:
         """The body in pieces of a bounded size."""
         while chunk := self._guarded(lambda: self._response.read(_CHUNK_BYTES)):
             yield chunk
+        if self._response.length:  # fewer bytes came than were announced, which `read` lets pass
+            raise broken(self._url, http.client.IncompleteRead(b"", self._response.length))
 
     def lines(self) -> Iterator[bytes]:
         """The body line by line, without the line ends."""
