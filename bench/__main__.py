@@ -110,7 +110,7 @@ def _write(folder: Path, machine: Machine, plan: Plan, postgres_core: int, targe
 
 
 def _plain(figures: Figures) -> dict[str, object]:
-    medians = {"per_s": figures.per_s, "events_per_s": figures.events_per_s}
+    medians = {"per_s": figures.per_s, "events_per_s": figures.events_per_s, "cpu_us": figures.cpu_us}
     single = {"single_p50_ms": figures.single_p50_ms, "single_p99_ms": figures.single_p99_ms}
     return dataclasses.asdict(figures) | medians | single
 

@@ -48,6 +48,7 @@ class Figures:
     Attributes:
         absent, streams_absent: why it was not measured, empty if it was.
         throughput, single, streams: the rounds.
+        cpu_us_per_request: of the throughput rounds: microseconds of a core that the gateway's processes used.
         fixed: at half of its own maximum, and the upstream itself at that same rate.
         served: requests that the upstream read from it.
         memory_before_mb, memory_after_mb: its worker before and after all load; ``None`` without a process.
@@ -60,6 +61,7 @@ class Figures:
     absent: str = ""
     streams_absent: str = ""
     throughput: list[Load] = field(default_factory=list)
+    cpu_us_per_request: list[float] = field(default_factory=list)
     single: list[Load] = field(default_factory=list)
     streams: list[Load] = field(default_factory=list)
     stream_events: int = 0
@@ -75,6 +77,11 @@ class Figures:
     def per_s(self) -> float:
         """Requests a second: the median of the rounds, 0 if there were none."""
         return median(load.per_s for load in self.throughput) if self.throughput else 0.0
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of a core for a request: the median of the rounds, 0 if there were none."""
+        return median(self.cpu_us_per_request) if self.cpu_us_per_request else 0.0
 
     @property
     def single_p50_ms(self) -> float:

@@ -111,6 +111,17 @@ def move_to_core(pid: int, core: int) -> None:
         os.sched_setaffinity(int(thread.name), {core})
 
 
+def cpu_s(pids: Iterable[int]) -> float:
+    """Seconds of a core that the processes have used so far, in user and system mode, all threads."""
+    return sum(_cpu_ticks(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = fields[11:13]
+    return int(user) + int(system)
+
+
 def memory_mb(pids: Iterable[int]) -> float:
     """Proportional set size: memory that is shared by n processes counts a n-th for each. Megabytes (1e6 bytes)."""
     return sum(_pss_kib(pid) for pid in pids) * 1024 / 1e6

@@ -17,6 +17,7 @@ HEADINGS = (
     "version",
     "requests/s, 64 connections",
     "Tollway is",
+    "CPU µs a request",
     "added p50 / p99 ms, 1 connection",
     "added p50 / p99 ms at a fixed rate",
     "streamed events/s",
@@ -112,6 +113,7 @@ def _row(figures: Figures, by_name: dict[str, Figures]) -> tuple[str, ...]:
         figures.version,
         f"{figures.per_s:,.0f}",
         ratio,
+        "-" if is_direct else f"{figures.cpu_us:.0f}",
         f"({figures.single_p50_ms:.3f} / {figures.single_p99_ms:.3f})" if is_direct else single,
         _fixed(figures),
         figures.streams_absent or f"{figures.events_per_s:,.0f}",
@@ -144,8 +146,8 @@ def _ledger_sentence(check: LedgerCheck) -> str:
         f"{check.counted_entries:,} entries with {check.counted_input_tokens:,} + {check.counted_output_tokens:,} "
         f"tokens; the upstream told {check.expected_input_tokens:,} + {check.expected_output_tokens:,}. Over the whole "
         f"run the upstream read {check.served:,} requests, and {check.entries:,} entries came "
-        f"({check.entries - check.served:+,}: callers that wrk cut off at the end of a round before their request went "
-        f"upstream). The last entry arrived {check.drain_wait_s:.1f} s after the last request."
+        f"({check.entries - check.served:+,}; wrk hangs up on its last requests, and a caller may leave before its "
+        f"request went upstream). The last entry arrived {check.drain_wait_s:.1f} s after the last request."
     )
 
 

@@ -11,7 +11,7 @@ from bench.ask import Shape, ask, get
 from bench.figures import Figures, LedgerCheck
 from bench.load import Load, closed_loop, open_loop
 from bench.plan import Plan
-from bench.processes import Children, NotReadyError, wait_until
+from bench.processes import Children, NotReadyError, cpu_s, wait_until
 from bench.target import NotInstalledError, Stage, Target
 from bench.targets.direct import Direct
 from bench.targets.tollway import Ledger, Tollway
@@ -138,8 +138,11 @@ class Session:
         self._settle(runner)
 
     def _throughput(self, part: str, runner: Runner) -> None:
+        cpu_before_s = cpu_s(runner.target.worker_pids())
         load = self._round(runner, part, connections=self.plan.connections, seconds=self.plan.throughput_s)
         runner.figures.throughput.append(load)
+        used_s = cpu_s(runner.target.worker_pids()) - cpu_before_s
+        runner.figures.cpu_us_per_request.append(used_s * 1e6 / max(load.requests, 1))
         self._settle(runner)
 
     def _single(self, part: str, runner: Runner) -> None:
