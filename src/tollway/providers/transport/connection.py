@@ -5,12 +5,13 @@ import math
 import time
 from typing import cast
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-_HEADERS_MAX_BYTES = 64 * 1024
+_FRAMING_MAX_BYTES = 64 * 1024
+"""Bytes without one of the body among them: headers, interim replies, extensions of chunks, trailers."""
 _BUFFER_MAX_BYTES = 256 * 1024
 """Reply bytes that are held for a slow reader before the provider is made to wait."""
-_FIRST_FINAL_STATUS = 200
+_FIRST_STATUS, _FIRST_FINAL_STATUS, _LAST_STATUS = 100, 200, 599
 _JOIN_MAX_BYTES = 64 * 1024
 """Up to this size head and body go out in one piece: copying is cheaper than a second system call."""
 
@@ -36,7 +37,7 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_ends_by_close",
         "_error",
-        "_header_bytes",
+        "_framing_bytes",
         "_interim",
         "_parser",
         "_paused",
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._buffered = 0
         self._paused = False
         self._error: Exception | None = None
-        self._header_bytes = 0
+        self._framing_bytes = 0
         self._interim = False
         self._ends_by_close = False
         self._read_timeout_s = self._total_deadline_s = math.inf
@@ -78,7 +79,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers = []
         self.done = False
-        self._header_bytes = 0
+        self._framing_bytes = 0
         self._ends_by_close = True
         self._read_timeout_s = read_timeout_s
         self._total_deadline_s = total_deadline_s
@@ -121,11 +122,19 @@ class Connection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """Whether another request can go over this connection."""
-        return self.done and not self.closed and self._error is None and not self._ends_by_close and not self._chunks
+        return (
+            self.done
+            and not self.closed
+            and self._error is None
+            and not self._ends_by_close
+            and not self._chunks
+            and not self._transport.get_write_buffer_size()  # answered before it had read the whole request
+        )
 
     def tick(self, now_s: float) -> None:
         """Called a few times a second: give up when nothing came for too long. No exchange has a timer of its own."""
-        if now_s >= self.deadline_s and not self._paused:
+        deadline_s = self._total_deadline_s if self._paused else self.deadline_s  # paused: the reader is the slow one
+        if now_s >= deadline_s and not self.done:
             self._fail(TimeoutError("the provider was silent for too long"))
 
     def abort(self) -> None:
@@ -155,7 +164,7 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        if self._error is None:
+        if self._error is None and not self.done:  # a reply that is whole stays so, whatever follows it
             self._error = error
         self.abort()
         self._wake()
@@ -175,23 +184,26 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._extend()
+        self._framing_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(ConnectionBrokenError(f"the reply is not HTTP/1.1: {error}"))
-            return
-        if self._header_bytes > _HEADERS_MAX_BYTES:
+        if self._framing_bytes > _FRAMING_MAX_BYTES:
             self._fail(ConnectionBrokenError("the headers of the reply are too large"))
 
     def eof_received(self) -> bool:
         """Close our side too."""
+        if self.done:
+            self.closed = True  # now, so that the pool cannot hand it out before `connection_lost`
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the reply, if this is how its end is told; else it is broken."""
+        ended_by_provider = exc is None and not self.closed  # and not by `abort`
         self.closed = True
         if not self.done:
-            if self.status and self._ends_by_close and exc is None:
+            if self.status and self._ends_by_close and ended_by_provider:
                 self.done = True
             elif self._error is None:
                 self._error = ConnectionBrokenError("the connection was lost before the reply was whole")
@@ -201,19 +213,32 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A reply begins: the real one, or an interim one."""
+        if self.done:
+            message = "a second reply to one request"
+            raise ConnectionBrokenError(message)
         self._interim = False
+        self._ends_by_close = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header, or a trailer: those are not merged (RFC 9110 section 6.5.1)."""
+        if self.status:
+            return
         lower = name.decode("latin-1").lower()
-        self._header_bytes += len(name) + len(value)
         self.headers.append((lower, value.decode("latin-1")))
-        if lower in {"content-length", "transfer-encoding"}:
+        if lower == "content-length":
             self._ends_by_close = False
+        elif lower == "transfer-encoding":
+            self._ends_by_close = False
+            if value.strip().lower() != b"chunked":  # the only one a client takes that asks for none
+                message = "an unknown transfer coding"
+                raise ConnectionBrokenError(message)
 
     def on_headers_complete(self) -> None:
         """The headers are there."""
         status = self._parser.get_status_code()
+        if not _FIRST_STATUS <= status <= _LAST_STATUS:
+            message = f"status {status}"
+            raise ConnectionBrokenError(message)
         if status < _FIRST_FINAL_STATUS:  # 100 Continue, 103 Early Hints: the reply is still to come
             self._interim = True
             self.headers = []
@@ -223,6 +248,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
+        self._framing_bytes = 0
         self._chunks.append(body)
         self._buffered += len(body)
         if self._buffered > _BUFFER_MAX_BYTES and not self._paused:

@@ -6,13 +6,18 @@ import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import structlog
+
 from tollway.providers.transport.connection import Connection
+from tollway.providers.transport.dial import dial
 from tollway.providers.transport.proxy import open_tunnel, proxy_for
 
-_IDLE_MAX_S = 60.0
+_IDLE_MAX_S = 30.0
+"""Half of the 60 s after which common load balancers hang up: a request must not meet a connection on its way down."""
 _IDLE_MAX_PER_ORIGIN = 1_024
 _TICK_S = 0.25
 """How exactly timeouts are kept: providers are waited for in seconds."""
+_log = structlog.get_logger(__name__)
 
 
 class Origin(NamedTuple):
@@ -43,7 +48,7 @@ def parse_url(url: str) -> Target:
         raise ValueError(message)
     tls = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if " " in path:
+    if " " in url:
         message = "a URL cannot hold a blank"
         raise ValueError(message)
     host = parts.netloc.rpartition("@")[2]
@@ -102,31 +107,35 @@ class Pool:
         tls = self._tls if origin.tls else None
         name = origin.host if origin.tls else None
         proxy = proxy_for(origin.host, origin.port, tls=origin.tls)
-        if proxy is None:
-            _, connection = await loop.create_connection(
-                Connection, origin.host, origin.port, ssl=tls, server_hostname=name
-            )
-            return connection
-        tunnel = await open_tunnel(proxy, origin.host, origin.port)
-        _, connection = await loop.create_connection(Connection, sock=tunnel, ssl=tls, server_hostname=name)
+        way = dial(origin.host, origin.port) if proxy is None else open_tunnel(proxy, origin.host, origin.port)
+        _, connection = await loop.create_connection(Connection, sock=await way, ssl=tls, server_hostname=name)
+        if connection.closed:
+            message = "the connection was closed as soon as it was made"
+            raise ConnectionResetError(message)
         return connection
 
     async def _watch_over(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            now_s = time.monotonic()
-            for connection in list(self._busy):
-                connection.tick(now_s)
-            for origin, idle in list(self._idle.items()):
-                kept = []
-                for connection in idle:
-                    if connection.closed:
-                        continue
-                    if now_s - connection.idle_since_s > _IDLE_MAX_S:
-                        connection.abort()
-                    else:
-                        kept.append(connection)
-                if kept:
-                    self._idle[origin] = kept
+            try:
+                self._tick(time.monotonic())
+            except Exception:  # noqa: BLE001 -- without this task no timeout would be kept any more
+                _log.exception("connections_not_watched")
+
+    def _tick(self, now_s: float) -> None:
+        """Give up on what takes too long, and close what was idle for too long."""
+        for connection in list(self._busy):
+            connection.tick(now_s)
+        for origin, idle in list(self._idle.items()):
+            kept = []
+            for connection in idle:
+                if connection.closed:
+                    continue
+                if now_s - connection.idle_since_s > _IDLE_MAX_S:
+                    connection.abort()
                 else:
-                    del self._idle[origin]
+                    kept.append(connection)
+            if kept:
+                self._idle[origin] = kept
+            else:
+                del self._idle[origin]

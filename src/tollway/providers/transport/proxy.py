@@ -2,12 +2,16 @@
 
 import asyncio
 import base64
+import re
 import socket
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from tollway.providers.transport.dial import dial
+
 _REPLY_MAX_BYTES = 16 * 1024
+_CONNECTED = re.compile(rb"HTTP/1\.[01] 2\d\d[ \r]")
 
 
 class Proxy(NamedTuple):
@@ -43,15 +47,12 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
         OSError: the proxy cannot be reached, or refused.
     """
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = addresses[0]
-    tunnel = socket.socket(family, kind, protocol)
-    tunnel.setblocking(False)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    tunnel = await dial(proxy.host, proxy.port)
     try:
-        await loop.sock_connect(tunnel, address)
         extra = f"proxy-authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
         await loop.sock_sendall(
-            tunnel, f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n{extra}\r\n".encode("latin-1")
+            tunnel, f"CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{extra}\r\n".encode("latin-1")
         )
         reply = b""
         while b"\r\n\r\n" not in reply and len(reply) < _REPLY_MAX_BYTES:
@@ -67,6 +68,6 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
 
 
 def _require_ok(reply: bytes) -> None:
-    if reply.split(b" ", 2)[1:2] != [b"200"]:
+    if not _CONNECTED.match(reply):
         message = f"the proxy refused: {reply[:80].decode('latin-1').splitlines()[:1]}"
         raise ConnectionRefusedError(message)

@@ -89,7 +89,7 @@ class Upstream:
             raise
         self.status = connection.status
         self.headers = connection.headers
-        if any(name == "content-encoding" and value != "identity" for name, value in self.headers):
+        if any(name == "content-encoding" and value.lower() not in {"", "identity"} for name, value in self.headers):
             self._pool.give_back(self._target.origin, connection)
             raise UpstreamMalformedError(
                 f"Provider {self._provider!r} compressed its reply, though it was asked not to.", next_step=_TRY_AGAIN

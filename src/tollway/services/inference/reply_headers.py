@@ -24,7 +24,8 @@ _encode = msgspec.json.Encoder().encode
 
 def is_event_stream(upstream: Upstream) -> bool:
     """Whether the reply is a stream of server-sent events."""
-    return any(name == "content-type" and value.startswith("text/event-stream") for name, value in upstream.headers)
+    types = [value.lower() for name, value in upstream.headers if name == "content-type"]
+    return any(each.startswith("text/event-stream") for each in types)
 
 
 def reply_headers(
