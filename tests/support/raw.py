@@ -59,8 +59,12 @@ def exchange(url: str, sent: bytes, *, timeout_s: float = 15.0) -> Answer:
 def _read_all(connection: socket.socket) -> bytes:
     received = b""
     with contextlib.suppress(ConnectionError):
-        while data := connection.recv(READ_BYTES):
-            received += data
+        try:
+            while data := connection.recv(READ_BYTES):
+                received += data
+        except TimeoutError:
+            message = f"The connection stayed open after {received!r}"
+            raise AssertionError(message) from None
     return received
 
 
