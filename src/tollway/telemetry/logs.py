@@ -47,8 +47,11 @@ def configure_logs(settings: LogSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     pretty = is_pretty(settings)
+    # Plain tracebacks: the default one prints local variables, and among them the headers with the key.
     renderer: Any = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(serializer=_serialise)
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if pretty
+        else structlog.processors.JSONRenderer(serializer=_serialise)
     )
     tail = [redact, renderer] if pretty else [structlog.processors.format_exc_info, redact, renderer]
     structlog.configure(
