@@ -6,7 +6,6 @@ The supervisor starts it as ``python -m tollway.worker`` and tells it everything
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 import uuid
 
@@ -63,7 +62,7 @@ class Worker:
             journal_directory(storage.data_dir),
             worker_id=str(uuid.uuid4()),
             segment_bytes=storage.journal_segment_bytes,
-            max_bytes=storage.journal_max_bytes // (self._settings.server.workers or os.cpu_count() or 1),
+            max_bytes=storage.journal_max_bytes // self._settings.server.worker_count,
             fsync_interval_s=storage.journal_fsync_interval_ms / 1_000,
         )
         metrics = Metrics(storage.data_dir)

@@ -1,5 +1,7 @@
 """Where and how Tollway listens."""
 
+import os
+
 from pydantic import Field
 
 from tollway.config._base import Section
@@ -14,6 +16,11 @@ class ServerSettings(Section):
     graceful_timeout_s: float = Field(
         20.0, gt=0, le=3_600, description="Seconds that running requests get to finish when Tollway stops."
     )
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes to run: as set, or one for each core that this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
 
     @property
     def url(self) -> str:

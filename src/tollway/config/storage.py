@@ -41,7 +41,9 @@ class StorageSettings(Section):
         16 * 1024 * 1024, ge=4_096, le=1 << 30, description="Size at which a journal segment is closed."
     )
     journal_max_bytes: int = Field(
-        4 * 1024**3, ge=1 << 20, description="Undrained journal bytes at which new requests are refused with 503."
+        4 * 1024**3,
+        ge=1 << 20,
+        description="Undrained bytes of all workers' journals at which requests are refused.",
     )
     drain_interval_ms: int = Field(200, ge=10, le=60_000, description="Milliseconds between drains to PostgreSQL.")
     drain_batch_entries: int = Field(2_000, ge=1, le=50_000, description="Entries in one drain transaction.")

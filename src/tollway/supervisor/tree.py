@@ -157,7 +157,7 @@ class ProcessTree:
                     f"worker {number}", "tollway.worker", environment, self._workers_gate, stop_timeout_s=stop_timeout_s
                 )
             )
-            for number in range(1, (server.workers or os.cpu_count() or 1) + 1)
+            for number in range(1, server.worker_count + 1)
         )
 
     def _environment(self, urls: DatabaseUrls) -> dict[str, str]:
