@@ -11,7 +11,7 @@ from tollway.errors import UnprocessableError
 from tollway.identity.principal import Principal
 from tollway.identity.vault import Vault
 from tollway.ids import uuid7
-from tollway.providers.registry import ProviderSpec
+from tollway.providers.registry import LOCAL, ProviderSpec
 from tollway.services.base_url_check import clean_base_url, require_reachable_for
 from tollway.services.catalog_load import vault_identity
 from tollway.services.provider_settings import (
@@ -50,8 +50,19 @@ async def _base_url(spec: ProviderSpec, settings: ProviderSettings, caller: Prin
     return url
 
 
+def _require_not_local(name: str, spec: ProviderSpec, caller: Principal | None) -> None:
+    """The name `local` is priced at zero for the whole installation, which must not befall another provider."""
+    if caller is not None and LOCAL.name in {name, spec.name}:
+        raise UnprocessableError(
+            f"`{LOCAL.name}` is the demo model, which comes with the server.",
+            next_step="Use another name.",
+            param="name",
+        )
+
+
 async def _resolve(name: str, settings: ProviderSettings, caller: Principal | None) -> _Resolved:
     spec = spec_of(name, settings)
+    _require_not_local(name, spec, caller)
     return _Resolved(
         spec=spec.name,
         dialect=dialect_of(spec, settings),
