@@ -155,9 +155,7 @@ class Metrics:
 class _Page:
     """Sums as Prometheus' metric families."""
 
-    def __init__(
-        self, series: dict[tuple[str, str, str, int], _Series], refusals: dict[tuple[str, str], int]
-    ) -> None:
+    def __init__(self, series: dict[tuple[str, str, str, int], _Series], refusals: dict[tuple[str, str], int]) -> None:
         self._series = series
         self._refusals = refusals
 
