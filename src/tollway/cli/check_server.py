@@ -7,7 +7,7 @@ from typing import Any
 
 from tollway import __version__
 from tollway.cli.check import Finding, Level, graded
-from tollway.cli.client import ApiClient, probe
+from tollway.cli.client import ApiClient, not_tollway, probe
 from tollway.cli.desk import path
 from tollway.cli.endpoint import Endpoint
 from tollway.cli.failure import CommandError, ExitCode
@@ -26,7 +26,7 @@ def server(endpoint: Endpoint) -> Iterator[Finding]:
     """Whether it answers, is of this version, and ready."""
     with ApiClient(endpoint) as api:
         try:
-            version = api.get("/healthz")["version"]
+            version = _version(api)
         except CommandError as error:
             runs_not = error.exit_code is ExitCode.NO_SERVER
             yield Finding(SERVER, "answers", Level.WARN if runs_not else Level.FAIL, error.message, error.next_step)
@@ -39,6 +39,18 @@ def server(endpoint: Endpoint) -> Iterator[Finding]:
             advice=f"This command is of version {__version__}: restart the server, or use its own command.",
         )
         yield from _readiness(api)
+
+
+def _version(api: ApiClient) -> str:
+    """The server's version.
+
+    Raises:
+        CommandError: nothing answers, or something that is not Tollway.
+    """
+    told = api.get("/healthz")
+    if not isinstance(told, dict) or "version" not in told:
+        raise not_tollway(api.url)
+    return str(told["version"])
 
 
 def _readiness(api: ApiClient) -> Iterator[Finding]:
