@@ -22,7 +22,7 @@ def prompt_texts(call: Call) -> list[str]:
             continue
         try:
             texts.extend(_texts(_decode(raw), 0))
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             texts.append(bytes(raw).decode(errors="replace"))
     return texts
 

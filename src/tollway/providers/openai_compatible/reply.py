@@ -53,7 +53,7 @@ def parse_reply(body: bytes) -> Reply | None:
     """
     try:
         wire = _decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_odd(body)
     usage = wire.usage if bytes(wire.usage) != b"null" else None
     return Reply(wire.model or "", usage, wire.service_tier or "")
@@ -62,11 +62,11 @@ def parse_reply(body: bytes) -> Reply | None:
 def _parse_odd(body: bytes) -> Reply | None:
     try:
         fields = _decode_mapping(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     try:
         model = _decode_model(fields.get("model", msgspec.Raw(b'""')))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         model = ""
     usage = fields.get("usage")
     return Reply(model=model, usage=usage if usage is not None and bytes(usage) != b"null" else None)
@@ -76,7 +76,7 @@ def reply_texts(body: bytes) -> list[str]:
     """The generated texts of a whole reply, for an estimate when the provider did not count."""
     try:
         choices = _decode_choices(body).choices
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     texts: list[str] = []
     for choice in choices:
@@ -90,7 +90,7 @@ def message_texts(raw: msgspec.Raw) -> list[str]:
     """The texts of a ``message`` or a ``delta``: content, reasoning, refusal, tool calls as JSON."""
     try:
         text = _decode_text(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     parts = [text.content, text.reasoning_content, text.refusal, bytes(text.tool_calls).decode(errors="replace")]
     return [part for part in parts if part]

@@ -20,7 +20,7 @@ def build_body(call: Call, *, model: str, ask_for_usage: bool) -> bytes:
     """
     if model == call.model and not ask_for_usage:
         return call.body
-    fields = call.fields
+    fields = call.fields.copy()
     fields["model"] = msgspec.Raw(_encode(model))
     if ask_for_usage:
         given = fields.get("stream_options")

@@ -14,6 +14,8 @@ from tollway.providers.openai_compatible.reply import message_texts
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_SPLIT_END_MAX_BYTES = 3
+"""As much of an event's end may have come with the bytes before."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _NULL_USAGE = (b'"usage":null', b'"usage": null')
 _KEPT_MAX_BYTES = 1 << 20
@@ -78,6 +80,7 @@ class StreamParser:
         "_end",
         "_kept",
         "_kept_bytes",
+        "_last",
         "_oversized",
         "_remove_usage",
         "_tail",
@@ -96,6 +99,7 @@ class StreamParser:
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._oversized = False
+        self._last = b""
         self.model = ""
         self.service_tier = ""
         self.usage: msgspec.Raw | None = None
@@ -110,7 +114,7 @@ class StreamParser:
         if self._oversized:
             return self._skip(chunk)
         data = self._tail + chunk if self._tail else chunk
-        end = len(data) if data.endswith(b"\n\n") else _last_event_end(data)
+        end = len(data) if data.endswith(b"\n\n") else _last_event_end(data, len(self._tail))
         self._tail = b""
         if end == len(data):
             return self._read(data)
@@ -121,17 +125,21 @@ class StreamParser:
         self._tail = data[end:]
         if len(self._tail) > SSE_EVENT_MAX_BYTES:
             self._oversized = True
+            self._last = self._tail[-_SPLIT_END_MAX_BYTES:]
             passed += self._tail
             self._tail = b""
         return passed
 
     def _skip(self, chunk: bytes) -> bytes:
         """Pass an event on that is too long to be searched, up to its end."""
-        found = _EVENT_END.search(chunk)
+        data = self._last + chunk
+        found = _EVENT_END.search(data)
         if found is None:
+            self._last = data[-_SPLIT_END_MAX_BYTES:]
             return chunk
+        end = found.end() - len(self._last)
         self._oversized = False
-        return chunk[: found.end()] + self.feed(chunk[found.end() :])
+        return chunk[:end] + self.feed(chunk[end:])
 
     def take_end(self) -> bytes:
         """What is left to pass on when the stream has ended: the end mark, or an unfinished event."""
@@ -177,7 +185,7 @@ class StreamParser:
     def _read_event(self, event: bytes) -> bool:
         """Take in one event; return whether it goes on to the caller now."""
         data = event_data(event)
-        if data == b"[DONE]":
+        if data.strip() == b"[DONE]":
             self.done = True
             return False
         chunk = _chunk(data)
@@ -196,13 +204,14 @@ class StreamParser:
         return not (self._remove_usage and bytes(chunk.choices) in {b"[]", b"null"})
 
 
-def _last_event_end(data: bytes) -> int:
-    """The offset behind the last whole event, 0 if none is whole."""
-    position = data.rfind(b"\n\n")
-    if position >= 0 and b"\r" not in data:
-        return position + 2
+def _last_event_end(data: bytes, searched: int) -> int:
+    """The offset behind the last whole event, 0 if none is whole; `searched` bytes before hold no end of one."""
+    start = max(0, searched - _SPLIT_END_MAX_BYTES)
+    if data.find(b"\r", start) < 0:
+        position = data.rfind(b"\n\n", start)
+        return position + 2 if position >= 0 else 0
     end = 0
-    for match in _EVENT_END.finditer(data):
+    for match in _EVENT_END.finditer(data, start):
         end = match.end()
     return end
 
@@ -215,7 +224,7 @@ def _may_hold_usage(block: bytes) -> bool:
 def _chunk(data: bytes) -> _Chunk | None:
     try:
         return _decode_chunk(data) if data else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -224,7 +233,7 @@ def _usage(chunk: _Chunk) -> msgspec.Raw | None:
         return chunk.usage
     try:
         part = _decode_groq(chunk.x_groq)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return part.usage if part is not None and bytes(part.usage) != b"null" else None
 
@@ -232,7 +241,7 @@ def _usage(chunk: _Chunk) -> msgspec.Raw | None:
 def _chunk_texts(chunk: _Chunk) -> list[str]:
     try:
         choices = _decode_choices(chunk.choices)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     texts: list[str] = []
     for choice in choices:

@@ -161,7 +161,7 @@ def _provider_cost(raw: Raw, field: CostField) -> int | None:
     if field is CostField.TOTAL:
         try:
             text = bytes(_TOTAL_COST.decode(raw).get("total_cost", b""))
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
     if not 0 < len(text) <= MAX_COST_CHARS:
         return None

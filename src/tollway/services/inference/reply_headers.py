@@ -72,7 +72,7 @@ def error_reply(provider: str, upstream: Upstream, body: bytes) -> tuple[int, by
         return 502, _wrap(f"Provider {provider!r} answered with a redirect ({upstream.status}), which is not followed.")
     try:
         _decode_error(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = body[: 4 * _ERROR_TEXT_MAX_CHARS].decode(errors="replace")[:_ERROR_TEXT_MAX_CHARS]
         return upstream.status, _wrap(f"Provider {provider!r} answered {upstream.status}: {text}")
     return upstream.status, body
