@@ -1,10 +1,9 @@
 """How a request that did not end well is entered in the ledger."""
 
-from tollway.errors import TollwayError, UpstreamTimeoutError, UpstreamUnreachableError
+from tollway.errors import TollwayError, UpstreamCutError, UpstreamTimeoutError, UpstreamUnreachableError
 from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import ADAPTERS, Answer
-from tollway.providers.transport import UpstreamCutError
 from tollway.services.inference.exchange import Caller, Exchange
 from tollway.services.inference.record import Recorder
 

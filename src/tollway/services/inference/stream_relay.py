@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from tollway.errors import TollwayError, UpstreamError
+from tollway.errors import StreamCutError, TollwayError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer, OpenAIAdapter
@@ -16,12 +16,6 @@ from tollway.services.inference.record import Recorder
 
 _LINGER_S = 1.0
 """How long a finished stream's connection may take to end by itself, so that it can be used again."""
-
-
-class StreamCutError(UpstreamError):
-    """The provider's stream ended before its end mark."""
-
-    code = "upstream_stream_cut"
 
 
 async def relay_stream(
