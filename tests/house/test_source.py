@@ -9,7 +9,7 @@ from house_rules.naming import PROVIDER_NAMES
 from tollway.providers.registry import REGISTRY
 
 ROOT = Path(__file__).parents[2]
-EXEMPTIONS_MAX = 12
+EXEMPTIONS_MAX = 10
 """May only be lowered."""
 
 
