@@ -74,14 +74,11 @@ async def kill_under_load(load: Load, kills: int) -> None:
     """Kill the worker at random moments while the load runs."""
     running_load = asyncio.create_task(load.run(LOAD_TASKS))
     for _ in range(kills):
-        worker = await asyncio.to_thread(
-            wait_until, lambda: load.gateway.children("tollway.worker"), what="a worker to kill"
-        )
-        await asyncio.to_thread(wait_until, load.gateway.serves, what="the new worker to serve")
+        (victim,) = await asyncio.to_thread(wait_until, load.gateway.serving_workers, what="the worker to serve")
         await asyncio.sleep(load.rng.uniform(0.0, 0.25))
-        worker[0].send_signal(signal.SIGKILL)
-        await asyncio.to_thread(worker[0].wait, 10)
-    await asyncio.to_thread(wait_until, load.gateway.serves, what="the last worker to serve")
+        victim.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(victim.wait, 10)
+    await asyncio.to_thread(wait_until, load.gateway.serving_workers, what="the last worker to serve")
     load.stopped = True
     await running_load
 

@@ -127,6 +127,17 @@ class Gateway:
                 continue
         return found
 
+    def serving_workers(self) -> list[psutil.Process]:
+        """The workers that accept connections now."""
+        return [worker for worker in self.children("tollway.worker") if self._listens(worker)]
+
+    def _listens(self, process: psutil.Process) -> bool:
+        try:
+            connections = process.net_connections("tcp")
+        except psutil.Error:
+            return False
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == self.port for each in connections)
+
     def headers(self, key: str | None = None) -> dict[str, str]:
         return {"authorization": f"Bearer {key or self.project_key}"}
 
