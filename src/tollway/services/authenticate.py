@@ -83,11 +83,13 @@ class Authenticator:
         generation = self._generation
         stored = digest(self._pepper, key)
         principal = await self._find(stored)
+        current = generation == self._generation  # else a change was announced while we read: the answer may be old
         if principal is None:
-            _put(self._unknown, mark, time.monotonic() + UNKNOWN_KEY_TTL_S, UNKNOWN_KEY_CACHE_ENTRIES)
+            if current:
+                _put(self._unknown, mark, time.monotonic() + UNKNOWN_KEY_TTL_S, UNKNOWN_KEY_CACHE_ENTRIES)
             raise _unknown_key()
         _require_alive(principal)
-        if generation == self._generation:  # else a change was announced while we read: this answer may be old
+        if current:
             _put(self._known, mark, _Known(stored, principal), KEY_CACHE_ENTRIES)
         return principal
 

@@ -17,7 +17,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     request_id: str
     surface: str
     status: int
-    level: str = "info"
+    level: str
     code: str = ""
     organization_id: str = ""
     project_id: str = ""

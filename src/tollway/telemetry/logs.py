@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -12,9 +12,12 @@ import structlog
 from tollway.config.logs import LogSettings
 
 _SECRET_NAMES = re.compile(
-    r"authorization|api_?key|password|secret|credential|token$|cookie|pepper|master", re.IGNORECASE
+    r"authorization|api[_-]?key|password|secret|credential|token$|cookie|pepper|master", re.IGNORECASE
 )
-_SECRET_VALUES = re.compile(r"\b(tw|sk|gsk|xai|pk|rk)-[A-Za-z0-9_\-]{8,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+_SECRET_VALUES = re.compile(
+    r"\b(tw|sk|gsk|xai|pk|rk)-[A-Za-z0-9_\-]{8,}|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=bearer )\S+",
+    re.IGNORECASE,
+)
 _SAFE_NAMES = frozenset({"key_id", "provider_id"})
 _VALUE_MAX_CHARS = 2_000
 
@@ -22,11 +25,21 @@ _VALUE_MAX_CHARS = 2_000
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: hide values that are secrets by their name or by their form, and cut long ones."""
     for name, value in event.items():
-        if name not in _SAFE_NAMES and _SECRET_NAMES.search(name):
-            event[name] = "[hidden]"
-        elif isinstance(value, str):
-            event[name] = _SECRET_VALUES.sub("[hidden]", value[:_VALUE_MAX_CHARS])
+        event[name] = _shown(name, value)
     return event
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name not in _SAFE_NAMES and _SECRET_NAMES.search(name):
+        return "[hidden]"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _shown(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(name, item) for item in value]
+    text = _SECRET_VALUES.sub("[hidden]", str(value))
+    return text[-_VALUE_MAX_CHARS:] if name == "exception" else text[:_VALUE_MAX_CHARS]  # its end says what happened
 
 
 def _serialise(event: MutableMapping[str, Any], **_: object) -> str:
@@ -53,7 +66,7 @@ def configure_logs(settings: LogSettings) -> None:
         if pretty
         else structlog.processors.JSONRenderer(serializer=_serialise)
     )
-    tail = [redact, renderer] if pretty else [structlog.processors.format_exc_info, redact, renderer]
+    tail = [structlog.processors.format_exc_info, redact, renderer]
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -61,5 +74,9 @@ def configure_logs(settings: LogSettings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*shared, *tail]))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shared, *tail]
+        )
+    )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
