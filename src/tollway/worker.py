@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 import uuid
+from collections.abc import Coroutine
 
 import structlog
 import uvloop
@@ -44,11 +46,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Serves until told to stop, then ends what runs and exits."""
+    """Serves until told to stop, then ends what runs and exits.
+
+    Attributes:
+        failed: whether it stopped because a part of it died; the supervisor starts another in its place.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stopping = asyncio.Event()
+        self.failed = False
 
     def stop(self) -> None:
         """Begin to stop."""
@@ -73,10 +80,7 @@ class Worker:
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
-            background = [
-                asyncio.create_task(inference.live.run()),
-                asyncio.create_task(observer.run()),
-            ]
+            background = [self._keep(inference.live.run()), self._keep(observer.run())]
             await self._serve(factory, inference, observer, metrics)
             for task in background:
                 task.cancel()
@@ -123,7 +127,7 @@ class Worker:
         serving = asyncio.create_task(server.serve())
         while not server.wrks and not serving.done():  # noqa: ASYNC110 -- the server has no event for it
             await asyncio.sleep(0)
-        watching = asyncio.create_task(data_plane.watch())
+        watching = self._keep(data_plane.watch())
         _settle_garbage_collector()
         announce_ready()
         await asyncio.wait({serving, asyncio.create_task(self._stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -132,6 +136,18 @@ class Worker:
         watching.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # the library has no types here
         await serving
+
+    def _keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start work that must go on as long as the worker: should it end, the worker does too."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and not self._stopping.is_set():
+            _log.error("worker_part_died", exc_info=task.exception())
+            self.failed = True
+            self.stop()
 
     async def _finish(self, data_plane: DataPlane) -> None:
         """Wait for running requests; cut those that take too long."""
@@ -154,6 +170,8 @@ async def _main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     await worker.run()
+    if worker.failed:
+        sys.exit(1)
 
 
 def main() -> None:

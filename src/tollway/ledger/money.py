@@ -6,6 +6,7 @@ Prices are an ``int`` of pico-dollars per million units, which holds every publi
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 PICO_PER_USD = 10**12
 UNITS_PER_PRICE = 10**6
@@ -22,6 +23,7 @@ def usd_from_pico(pico: int) -> Decimal:
     return Decimal(pico).scaleb(-12)
 
 
+@lru_cache(maxsize=1_024)  # a charge is told to the caller and to the log
 def usd_text(pico: int) -> str:
     """Exact decimal USD without an exponent and without trailing zeros: ``0``, ``0.00042``, ``12.5``."""
     whole, fraction = divmod(abs(pico), PICO_PER_USD)

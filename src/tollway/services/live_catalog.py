@@ -1,6 +1,8 @@
 """The catalog and the prices in this worker's memory, kept true by announcements and by a periodic sweep."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
@@ -11,6 +13,9 @@ from tollway.errors import DatabaseUnavailableError, NotReadyError
 from tollway.ledger.price_book import PriceBook
 from tollway.routing.catalog import Catalog
 from tollway.services.authenticate import Authenticator
+
+_CATCH_UP_INTERVAL_S = 0.5
+"""An announcement takes milliseconds; this is only for a request that overtakes one."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +41,7 @@ class LiveCatalog:
         self._authenticator = authenticator
         self.catalog = Catalog()
         self._price_book: PriceBook | None = None
+        self._caught_up_s = -math.inf
 
     @property
     def loaded(self) -> bool:
@@ -64,6 +70,23 @@ class LiveCatalog:
             DatabaseUnavailableError: the database is away.
         """
         await self._apply(Change(ALL))
+
+    async def catch_up(self) -> bool:
+        """Read everything again before something is said not to exist: it may have been made a moment ago.
+
+        Returns:
+            Whether it was read; not again if it was just now, so that wrong names cannot keep the database busy.
+
+        Raises:
+            DatabaseUnavailableError: the database is away.
+        """
+        now_s = time.monotonic()
+        if now_s - self._caught_up_s < _CATCH_UP_INTERVAL_S:
+            return False
+        self._caught_up_s = now_s
+        self.catalog = await self._load_catalog()
+        self._price_book = await self._load_price_book()
+        return True
 
     async def run(self) -> None:
         """Follow the changes until cancelled."""

@@ -39,14 +39,21 @@ class HttpCaller:
     )
 
     def __init__(
-        self, receive: Receive, send: Send, *, content_length: bytes, max_body_bytes: int, body_timeout_s: float
+        self,
+        receive: Receive,
+        send: Send,
+        task: asyncio.Task[object],
+        *,
+        content_length: bytes,
+        max_body_bytes: int,
+        body_timeout_s: float,
     ) -> None:
         self._receive = receive
         self._send = send
         self._content_length = content_length
         self._max_body_bytes = max_body_bytes
         self._body_timeout_s = body_timeout_s
-        self._task = asyncio.current_task()
+        self._task = task
         self._deadline_s = math.inf
         self._watch_from_s = math.inf
         self._watcher: asyncio.Task[None] | None = None
@@ -68,7 +75,7 @@ class HttpCaller:
         try:
             body = await self._read(expected)
         except asyncio.CancelledError:
-            if not self._too_slow or self._task is None:
+            if not self._too_slow:
                 raise
             self._task.uncancel()
             raise BodyTimeoutError(
@@ -83,8 +90,7 @@ class HttpCaller:
         if now_s >= self._deadline_s:
             self._deadline_s = math.inf
             self._too_slow = True
-            if self._task is not None:
-                self._task.cancel()
+            self._task.cancel()
         elif now_s >= self._watch_from_s:
             self._watch_from_s = math.inf
             self._watcher = asyncio.create_task(self._cancel_when_left())
@@ -134,8 +140,7 @@ class HttpCaller:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.left = True
-        if self._task is not None:
-            self._task.cancel()
+        self._task.cancel()
 
     def _expected_bytes(self) -> int | None:
         if not self._content_length:

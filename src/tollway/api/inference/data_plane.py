@@ -70,15 +70,16 @@ class DataPlane:
         request_id = _request_id(headers.get(b"x-request-id", b""))
         path: str = scope["path"]
         surface = SURFACES.get(path)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a coroutine always runs in a task
         caller = HttpCaller(
             receive,
             send,
+            task,
             content_length=headers.get(b"content-length", b""),
             max_body_bytes=self._limits.max_body_bytes,
             body_timeout_s=self._limits.body_timeout_s,
         )
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 -- a coroutine always runs in a task
         self._running[caller] = task
         try:
             _check_headers(scope["headers"], self._limits.max_header_bytes)

@@ -119,6 +119,8 @@ def _disjoint(
     convention: UsageConvention,
 ) -> Usage:
     """Take the parts out of the wholes."""
+    if into is _NO_INPUT_DETAILS and out is _NO_OUTPUT_DETAILS and not (cached or reasoning or citation or searches):
+        return Usage(input=entered, output=left)
     written = part(into.cache_write_tokens)
     if convention.cached_outside_input:
         entered += cached + written

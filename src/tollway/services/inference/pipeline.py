@@ -7,12 +7,19 @@ the last byte, whatever happens to the caller, the provider or this worker.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tollway.errors import InternalError, TollwayError, UpstreamMalformedError
-from tollway.identity.principal import Scope
+from tollway.errors import (
+    InternalError,
+    ModelNotFoundError,
+    ModelNotPricedError,
+    TollwayError,
+    UpstreamMalformedError,
+)
+from tollway.identity.principal import Principal, Scope
 from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import ADAPTERS, OpenAIAdapter
 from tollway.providers.transport import Transport, Upstream
+from tollway.routing.call import Call
 from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.ending import estimate, settle_failed, settle_left
 from tollway.services.inference.exchange import Caller, Exchange, Inbound
@@ -60,7 +67,7 @@ class Pipeline:
         require_scope(principal, Scope.INFERENCE)
         with self._places:
             call = inbound.parse(await caller.read_body())
-            exchange = plan(inbound, principal, call, self._live)
+            exchange = await self._plan(inbound, principal, call)
             self._recorder.open(exchange)
             try:
                 await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
@@ -76,6 +83,14 @@ class Pipeline:
                 )
                 settle_failed(self._recorder, exchange, fault)
                 raise fault from error
+
+    async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
+        try:
+            return plan(inbound, principal, call, self._live)
+        except (ModelNotFoundError, ModelNotPricedError):
+            if not await self._live.catch_up():
+                raise
+        return plan(inbound, principal, call, self._live)
 
     async def _attempt(self, exchange: Exchange, adapter: OpenAIAdapter, caller: Caller) -> None:
         """Ask the provider and answer the caller."""
