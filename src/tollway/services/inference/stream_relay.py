@@ -54,7 +54,8 @@ async def relay_stream(
     end = parser.take_end()
     await caller.finish(data + cost + end if parser.done or not end else end)
     with contextlib.suppress(UpstreamError, TimeoutError):  # the caller has all of it; only the connection is at stake
-        await asyncio.wait_for(upstream.read(), timeout=_LINGER_S)
+        async with asyncio.timeout(_LINGER_S):
+            await upstream.read()
 
 
 async def _pass_events(exchange: Exchange, parser: StreamParser, upstream: Upstream, caller: Caller) -> bytes:
