@@ -6,6 +6,7 @@ import pytest
 
 from support.gateway import UNPRICED, Gateway, chat_body, expected_charge_pico, new_mark
 from support.standin import StandIn
+from support.waiting import wait_until
 
 SURFACES = [
     ("/v1/chat/completions", {"messages": []}),
@@ -46,6 +47,7 @@ def test_a_project_that_allows_it_gets_an_entry_that_is_flagged_and_not_free_by_
 
 def test_a_model_priced_at_zero_is_priced(gateway: Gateway) -> None:
     gateway.set_price("stub", "free-on-purpose", {"input": "0", "output": "0"})
+    wait_until(lambda: gateway.chat("free-on-purpose").headers["x-tollway-cost"] == "0")  # the news takes a moment
     mark = new_mark()
     assert gateway.chat("free-on-purpose", user=mark).headers["x-tollway-cost"] == "0"
     entry = gateway.entry(mark)

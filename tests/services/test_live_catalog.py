@@ -63,3 +63,15 @@ async def test_a_change_that_cannot_be_read_leaves_the_memory_as_it_was_and_the_
     await eventually(lambda: live.catalog.version == 3 or following.done(), within_s=5)
     assert live.catalog.version == 3
     following.cancel()
+
+
+async def test_names_that_do_not_exist_cannot_keep_the_database_busy() -> None:
+    source = Source()
+    live = LiveCatalog(
+        load_catalog=source.load_catalog,
+        load_price_book=source.load_price_book,
+        listen=source.listen,
+        authenticator=Authenticator(b"p" * 32, source.find_key),
+    )
+    assert [await live.catch_up() for _ in range(50)] == [True, *[False] * 49]
+    assert source.asked == 1
