@@ -98,8 +98,8 @@ def test_the_usage_chunk_that_only_we_asked_for_is_taken_out_and_nothing_else(
     parser, passed = fed(rendered([*before, USAGE_CHUNK, DONE], LINE_ENDS[line_end]), where, remove_usage=True)
     expected = rendered([*before, DONE], LINE_ENDS[line_end])
     received = passed + parser.take_end()
-    if line_end == "CRLF":  # cut in the middle of the last CRLF, its line feed stays behind: an empty line more
-        received, expected = (re.sub(rb"(\r?\n)+", b"\n", each).strip() for each in (received, expected))
+    if line_end == "CRLF":  # one that was cut in two may leave, or take along, its line feed
+        received, expected = (re.sub(rb"[\r\n]+", b"\n", each).strip() for each in (received, expected))
     assert received == expected
     assert parser.usage is not None
 
