@@ -6,6 +6,7 @@ The supervisor starts it as ``python -m tollway.worker`` and tells it everything
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 import uuid
