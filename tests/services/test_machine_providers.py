@@ -1,3 +1,5 @@
+import time
+
 import pytest
 import structlog
 
@@ -7,6 +9,7 @@ from tollway.routing.catalog import Deployment
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.first_start import FirstStart
 from tollway.services.machine_providers import MachineProviders, base_url_of
+from tollway.services.price_book_load import PriceBookLoad
 
 VAULT = Vault(b"m" * 32)
 
@@ -51,8 +54,10 @@ async def test_the_local_model_moves_with_each_start_and_is_priced_at_zero(
     await machine.register_local(base_url="http://127.0.0.1:1002/v1", api_key="second", model="smollm2")
     local = (await deployments(database))["local"]
     assert (local.base_url, local.credential, local.models) == ("http://127.0.0.1:1002/v1", "second", ("smollm2",))
-    overrides = await CatalogLoad(database, VAULT).load_price_overrides()
-    assert [(row.provider, row.model, set(row.rates.values())) for row in overrides] == [("local", "*", {0})]
+    prices = await PriceBookLoad(database).load()
+    sheet = prices.sheet(local.price_provider, "smollm2", organization_id="", provider_name="local", at=time.time())
+    assert sheet is not None
+    assert {rate.price for rate in sheet.rates.values()} == {0}
 
 
 @pytest.mark.parametrize(

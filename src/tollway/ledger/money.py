@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
 PICO_PER_USD = 10**12
+ENTRY_MAX_PICO = 2**63 - 1
+"""What one entry can hold, as a ``bigint``."""
 UNITS_PER_PRICE = 10**6
 """Prices are per million units, as providers publish them."""
 

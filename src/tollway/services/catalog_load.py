@@ -9,9 +9,7 @@ from tollway.data import catalog as store
 from tollway.data.schema.provider import Provider
 from tollway.data.session import Database
 from tollway.identity.vault import SealedSecretError, Vault
-from tollway.ledger.price_override import PriceOverride
 from tollway.routing.catalog import Catalog, Deployment
-from tollway.services.price_override_form import override_from_row
 
 _log = structlog.get_logger(__name__)
 _versions = itertools.count(1)
@@ -45,15 +43,6 @@ class CatalogLoad:
             for deployment in self._deployment(row, models.get(row.id, ()))
         }
         return Catalog(deployments=deployments, aliases=aliases, version=next(_versions))
-
-    async def load_price_overrides(self) -> list[PriceOverride]:
-        """All overrides, of the platform and of every organization.
-
-        Raises:
-            DatabaseUnavailableError: keep the prices you have.
-        """
-        async with self._database.read() as session:
-            return [override_from_row(row) for row in await store.all_price_overrides(session)]
 
     def _deployment(self, row: Provider, models: tuple[str, ...]) -> Iterator[Deployment]:
         try:

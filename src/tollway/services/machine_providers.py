@@ -9,18 +9,11 @@ from tollway.data.page import Page
 from tollway.data.session import Database
 from tollway.errors import ConflictError, PermissionDeniedError, UnprocessableError
 from tollway.identity.vault import Vault
-from tollway.ledger.price_override import ANY
 from tollway.providers.registry import LOCAL, REGISTRY, ProviderSpec
-from tollway.services.price_override_put import PriceOverridePut, PriceTerms
 from tollway.services.provider_change import ProviderChange
 from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_settings import ProviderSettings
 
-_FREE = PriceTerms(
-    rates={"input": "0", "output": "0", "cache_read": "0"},
-    source="Tollway",
-    note="The demo model runs on this machine.",
-)
 _log = structlog.get_logger(__name__)
 
 
@@ -74,10 +67,9 @@ class MachineProviders:
         return tuple(names)
 
     async def register_local(self, *, base_url: str, api_key: str, model: str) -> None:
-        """Offer the demo model, priced at zero: explicitly, since no price is ever guessed."""
+        """Offer the demo model. The price book has it at zero: explicitly, since no price is ever guessed."""
         settings = ProviderSettings(spec=LOCAL.name, base_url=base_url, credential=api_key, models=[model])
         await self._put(await self._first_organization(), LOCAL.name, settings)
-        await PriceOverridePut(self._database).put(None, LOCAL.name, ANY, _FREE)
 
     async def _put(self, organization_id: str, name: str, settings: ProviderSettings) -> None:
         async with self._database.read() as session:

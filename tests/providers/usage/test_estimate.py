@@ -12,18 +12,12 @@ from tollway.providers.usage.estimate import (
     estimate_all,
     estimate_tokens,
     estimate_usage,
-    preload,
 )
 
 
 def test_a_text_has_the_tokens_of_openais_tokenizer() -> None:
     assert estimate_tokens("hello world") == 2
     assert estimate_tokens("日本語のテキスト".encode()) == toktok.batch_count(["日本語のテキスト"], ENCODING)[0]
-
-
-def test_it_can_be_loaded_ahead() -> None:
-    preload()
-    assert estimate_tokens("hello") == 1
 
 
 def test_nothing_has_no_tokens() -> None:

@@ -2,7 +2,7 @@
 
 The encoding is o200k: exact for OpenAI's models since 2024, within some percent for the others' text. The tokens of a
 chat template (a few for each message) are not counted. Loading it takes 0.6 s in which nothing else runs, and 65 MB:
-it happens at the first estimate, or in `preload`.
+it happens at the first estimate, so that a worker that never estimates is spared both.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,6 @@ ENCODING = "o200k_base"
 COUNTED_MAX_CHARS = 262_144
 """Beyond it the tokens of the rest are taken to be as dense: the slowest text seen (base64) takes 35 ms at this length,
 and the event loop waits for it."""
-
-
-def preload() -> None:
-    """Load the tokenizer now rather than at the first estimate."""
-    toktok.batch_count([""], ENCODING, threads=1)
 
 
 def estimate_tokens(text: bytes | str) -> int:

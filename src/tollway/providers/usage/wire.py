@@ -5,8 +5,8 @@ from typing import Any, TypeGuard
 import msgspec
 from msgspec import Raw
 
-MAX_COUNT = 10**12
-"""No request has more tokens; above it the number is garbage, and a sum of such numbers might not fit a bigint."""
+MAX_COUNT = 10**9
+"""No request has more tokens; above it the number is garbage, and a charge for it might not fit a bigint."""
 
 
 class InputDetails(msgspec.Struct):

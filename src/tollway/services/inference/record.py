@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tollway.errors import JournalUnavailableError
 from tollway.ledger.entry import EntryOpen, LedgerEntry, Outcome, UsageSource
+from tollway.ledger.money import ENTRY_MAX_PICO
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.rating import Charge, rate
 from tollway.ledger.usage import Usage
@@ -17,6 +18,7 @@ from tollway.services.live_catalog import LiveCatalog
 _RETRY_INTERVAL_S = 1.0
 _NO_USAGE = Usage(requests=0)
 _NO_CHARGE = Charge(0, (), priced=True)
+_UNPRICED = Charge(0, (), priced=False)
 
 
 class Journal(Protocol):
@@ -112,7 +114,9 @@ class Recorder:
         if usage is None or source is UsageSource.NONE:
             source, usage, charge = UsageSource.NONE, _NO_USAGE, _NO_CHARGE
         else:
-            charge = rate(usage, sheet) if sheet is not None else Charge(0, (), priced=False)
+            charge = rate(usage, sheet) if sheet is not None else _UNPRICED
+            if charge.total > ENTRY_MAX_PICO:  # absurd counts at an absurd price: flagged, never a wrong sum
+                charge = _UNPRICED
         entry = LedgerEntry(
             exchange.entry_id,
             exchange.inbound.request_id,

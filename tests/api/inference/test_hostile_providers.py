@@ -1,0 +1,146 @@
+"""Whatever a provider sends, the caller gets it or a 502 in words, the entry lands, and the worker lives on."""
+
+import gzip
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support.gateway import Gateway, new_mark
+from support.replies import SSE
+from support.standin import Close, Hang, Pause, Reply, StandIn, Step
+from support.waiting import wait_until
+
+GOOD = b'{"id":"x","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+LENGTH = b"content-length: %d\r\n\r\n" % len(GOOD)
+OK = b"HTTP/1.1 200 OK\r\n"
+MEGABYTE = b"y" * 1_000_000
+
+
+def raw_reply(*steps: Step) -> Reply:
+    """Bytes as they are, then the end of the connection."""
+    return Reply(before=(*steps, Close()))
+
+
+def drops(data: bytes) -> Iterator[Step]:
+    for byte in data:
+        yield bytes([byte])
+        yield Pause(0.0005)
+
+
+def told(usage: bytes) -> Reply:
+    return Reply([b'{"model": "m", "usage": ' + usage + b"}"])
+
+
+PASSES = {
+    "closes after every reply": Reply([GOOD, Close()]),
+    "HTTP/1.0": raw_reply(b"HTTP/1.0 200 OK\r\n\r\n" + GOOD),
+    "informational replies first": raw_reply(b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n" * 2 + OK + LENGTH + GOOD),
+    "a head in drops": raw_reply(*drops(OK + LENGTH), GOOD),
+    "another reply behind the first": raw_reply(OK + LENGTH + GOOD + OK + LENGTH + GOOD),
+    "no charset in a header": raw_reply(OK + b"x-ratelimit-a: caf\xe9\r\n" + LENGTH + GOOD),
+}
+REFUSED = {
+    "two lengths": raw_reply(OK + b"content-length: 5\r\ncontent-length: 7\r\n\r\n12345"),
+    "length and chunks": raw_reply(OK + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n"),
+    "a chunk size that is none": raw_reply(OK + b"transfer-encoding: chunked\r\n\r\nzz\r\n"),
+    "a chunk that nothing can hold": raw_reply(OK + b"transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\nabc"),
+    "compressed though not asked": Reply([gzip.compress(GOOD)], headers=(("content-encoding", "gzip"),)),
+    "no content": raw_reply(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "a status that is none": raw_reply(b"HTTP/1.1 000 X\r\ncontent-length: 0\r\n\r\n"),
+    "a redirect": Reply([b""], status=307, headers=(("location", "http://169.254.169.254/"),)),
+    "headers without end": raw_reply(OK, *[b"x-a: " + b"y" * 60_000 + b"\r\n"] * 200),
+    "one header without end": raw_reply(OK + b"x: ", *[MEGABYTE] * 30),
+    "informational replies without end": Reply(before=(*[b"HTTP/1.1 102 P\r\n\r\n" * 1_000] * 50, Hang())),
+    "a control character in a header": raw_reply(OK + b"x-a: \x01\r\n" + LENGTH + GOOD),
+}
+ODD_USAGE = {
+    "negative": (told(b'{"prompt_tokens": -5, "completion_tokens": 1}'), "estimated"),
+    "a fraction": (told(b'{"prompt_tokens": 1, "completion_tokens": 1e9}'), "estimated"),
+    "text": (told(b'"many"'), "estimated"),
+    "beyond a bigint": (told(b'{"prompt_tokens": 99999999999999999999, "completion_tokens": 1}'), "estimated"),
+    "a million million": (told(b'{"prompt_tokens": 999999999999, "completion_tokens": 999999999999}'), "estimated"),
+    "a thousand million": (told(b'{"prompt_tokens": 1000000000, "completion_tokens": 1000000000}'), "provider"),
+    "a huge cost": (told(b'{"prompt_tokens": 1, "completion_tokens": 1, "cost": 1e300}'), "provider"),
+}
+STREAMS: dict[str, tuple[list[Step], str]] = {
+    "no end mark": ([b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'], "stream_cut"),
+    "nothing": ([], "stream_cut"),
+    "garbage": ([b"\xff\xfe\x00garbage", b"\n\n", b"data: [DONE]\n\n"], "ok"),
+    "one huge event": ([b"data: ", *[MEGABYTE] * 20, b"\n\n", b"data: [DONE]\n\n"], "ok"),
+    "no line end": ([MEGABYTE] * 20, "stream_cut"),
+    "more after the end mark": ([b'data: [DONE]\n\ndata: {"x":1}\n\n', b"data: more\n\n"], "ok"),
+    "only the end mark": ([b"data: [DONE]\n\n"], "ok"),
+    "a zero in the model": ([b'data: {"model":"a\\u0000","choices":[]}\n\n', b"data: [DONE]\n\n"], "ok"),
+    "open after the end mark": ([b"data: [DONE]\n\n", Hang()], "ok"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _alive(gateway: Gateway) -> Any:
+    """The worker neither dies nor meets a defect of its own, and every entry reaches the ledger."""
+    workers = [worker.pid for worker in gateway.children("tollway.worker")]
+    yield
+    assert [worker.pid for worker in gateway.children("tollway.worker")] == workers
+    log = gateway.log_path.read_text()
+    assert '"defect"' not in log
+    assert "ledger_entry_refused" not in log
+
+
+@pytest.mark.parametrize("case", PASSES)
+def test_a_reply_in_an_unusual_form_passes(gateway: Gateway, standin: StandIn, case: str) -> None:
+    standin.on("hostile", PASSES[case])
+    mark = new_mark()
+    assert gateway.chat("hostile", user=mark).content == GOOD
+    assert gateway.entry(mark)["usage_source"] == "provider"
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_reply_that_is_no_protocol_is_a_502(gateway: Gateway, standin: StandIn, case: str) -> None:
+    standin.on("hostile", REFUSED[case])
+    mark = new_mark()
+    answer = gateway.chat("hostile", user=mark)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (502, "upstream_error")
+    assert gateway.entry(mark)["status"] == 502
+    assert gateway.chat().is_success
+
+
+@pytest.mark.parametrize("case", ODD_USAGE)
+def test_counts_that_cannot_be_are_estimated_and_the_entry_lands(gateway: Gateway, standin: StandIn, case: str) -> None:
+    reply, source = ODD_USAGE[case]
+    standin.on("hostile", reply)
+    mark = new_mark()
+    assert gateway.chat("hostile", user=mark).is_success
+    assert gateway.entry(mark)["usage_source"] == source
+
+
+def test_a_charge_that_no_entry_can_hold_is_flagged(gateway: Gateway, standin: StandIn) -> None:
+    standin.on("absurd", told(b'{"prompt_tokens": 1000000000, "completion_tokens": 1000000000}'))
+    gateway.set_price("stub", "absurd", {"input": "999999", "output": "999999"})
+
+    def unpriced() -> str | None:
+        mark = new_mark()
+        return mark if gateway.chat("absurd", user=mark).headers["x-tollway-cost"] == "0" else None
+
+    entry = gateway.entry(wait_until(unpriced, what="the new price to be known"))
+    assert (entry["priced"], entry["charge_pico"], entry["usage_input"]) == (False, 0, 10**9)
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_a_stream_in_an_unusual_form_ends_and_is_entered(gateway: Gateway, standin: StandIn, case: str) -> None:
+    steps, outcome = STREAMS[case]
+    standin.on("hostile", Reply(steps, headers=SSE, framing="chunked"))
+    mark = new_mark()
+    answer = gateway.chat("hostile", user=mark, stream=True)
+    assert answer.is_success
+    assert b"".join(step for step in steps if isinstance(step, bytes))[:100] in answer.content or case.startswith(
+        "more"
+    )
+    assert gateway.entry(mark)["outcome"] == outcome
+
+
+def test_a_whole_reply_to_a_stream_passes_and_is_metered(gateway: Gateway, standin: StandIn) -> None:
+    standin.on("hostile", Reply([GOOD]))
+    mark = new_mark()
+    assert gateway.chat("hostile", user=mark, stream=True).content == GOOD
+    assert gateway.entry(mark)["usage_source"] == "provider"
