@@ -41,7 +41,7 @@ def test_a_value_with_the_name_of_a_secret_is_hidden(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("secret", [*SECRETS, new_key()])
+@pytest.mark.parametrize("secret", [*SECRETS, pytest.param(new_key(), id="a new key")])
 def test_a_value_with_the_form_of_a_secret_is_hidden_wherever_it_stands(secret: str) -> None:
     event = {
         "a": f"before {secret} after",

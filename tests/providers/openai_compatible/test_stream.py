@@ -157,3 +157,12 @@ def test_text_beyond_what_is_kept_still_counts_by_its_length(monkeypatch: pytest
     for _ in range(100):
         parser.feed(event)
     assert sum(map(len, parser.delivered_texts())) == pytest.approx(100 * len(event), rel=0.2)
+
+
+def test_an_end_mark_without_its_empty_line_ends_the_stream_all_the_same() -> None:
+    parser = StreamParser(remove_usage=False)
+    assert parser.feed(b'data: {"model":"m","choices":[]}\n\ndata: [DONE]\n') == b'data: {"model":"m","choices":[]}\n\n'
+    assert not parser.done
+    parser.finish()
+    assert parser.done
+    assert parser.take_end() == b"data: [DONE]\n"

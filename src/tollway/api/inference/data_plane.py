@@ -20,6 +20,7 @@ from tollway.errors import (
     NotFoundError,
     NotReadyError,
     TollwayError,
+    UpstreamError,
 )
 from tollway.ids import is_uuid7, uuid7
 from tollway.routing.call import Call, Surface
@@ -95,7 +96,11 @@ class DataPlane:
                 await _refuse(caller, request_id, NotReadyError("Tollway is stopping.", next_step="Try again."))
         except TollwayError as error:
             if error.status >= _SERVER_FAULT and error.__cause__ is not None:
-                _log.warning("request_failed", request_id=request_id, code=error.code, exc_info=error.__cause__)
+                trace = (
+                    None if isinstance(error, UpstreamError) else error.__cause__
+                )  # theirs says nothing about our code
+                cause = repr(error.__cause__)
+                _log.warning("request_failed", request_id=request_id, code=error.code, cause=cause, exc_info=trace)
             if not error.in_ledger:
                 self._observer.refused(surface.name if surface else "other", request_id, error.status, error.code)
             await _refuse(caller, request_id, error)

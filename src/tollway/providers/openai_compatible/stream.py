@@ -141,6 +141,11 @@ class StreamParser:
         self._oversized = False
         return chunk[:end] + self.feed(chunk[end:])
 
+    def finish(self) -> None:
+        """The stream ended. An end mark counts as one also where its empty line was left out."""
+        if event_data(self._tail).strip() == b"[DONE]":
+            self.done = True
+
     def take_end(self) -> bytes:
         """What is left to pass on when the stream has ended: the end mark, or an unfinished event."""
         rest = self._end + self._tail

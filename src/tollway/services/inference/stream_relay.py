@@ -68,6 +68,7 @@ async def _pass_events(exchange: Exchange, parser: StreamParser, upstream: Upstr
             return data
         if data:
             await caller.write(data)
+    parser.finish()
     return b""
 
 
