@@ -20,7 +20,7 @@ setup: ## Set up the environment for work on Tollway
 
 test: setup ## Check the style, the types and the layers, then run the whole test suite
 	@$(MAKE) --no-print-directory lint
-	$(PYTHON) -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT) $(ARGS)
+	$(PYTHON) -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT) $(ARGS)
 
 lint: setup ## Check the style, the types and the layers
 	.venv/bin/ruff check .

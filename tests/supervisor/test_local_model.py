@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import signal
@@ -65,7 +66,16 @@ async def test_after_a_crash_it_answers_at_the_same_address(model: LocalModel, h
     assert crashed
     os.kill(crashed, signal.SIGSEGV)
     await eventually(lambda: model.child.ready and model.child.pid != crashed)
-    assert (await http.get("/models")).status_code == 200
+    async with asyncio.timeout(30):
+        while not await answers(http):
+            await asyncio.sleep(0.05)
+
+
+async def answers(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/models")).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def test_the_key_does_not_show_in_logs(model: LocalModel) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,16 @@ class DatabaseUrls:
 
 
 class PostgresServer:
-    """The embedded server, for synchronous fixtures: the event loop runs only inside the calls."""
+    """The embedded server, for synchronous fixtures.
+
+    Its event loop runs in a thread all the time: somebody must read what the server logs, or the pipe fills and the
+    server waits for ever.
+    """
 
     def __init__(self, data_dir: Path) -> None:
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="postgres", daemon=True)
+        self._thread.start()
         self._server = EmbeddedPostgres(data_dir, volatile=True)
         self._numbers = itertools.count(1)
         self._has_template = False
@@ -40,7 +47,9 @@ class PostgresServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._runner.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def start(self) -> None:
         """Start, also after `stop`."""
@@ -79,4 +88,4 @@ class PostgresServer:
             connection.execute(statement)
 
     def _run(self, work: Coroutine[Any, Any, object]) -> None:
-        self._runner.run(work)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()

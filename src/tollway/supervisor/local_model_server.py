@@ -6,6 +6,7 @@ there. A crash of llama.cpp ends this process and nothing else.
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import xllamacpp
@@ -50,6 +51,8 @@ def main() -> None:
         threads=int(os.environ["LOCAL_MODEL_THREADS"]),
         context_tokens=int(os.environ["LOCAL_MODEL_CONTEXT_TOKENS"]),
     )
+    if not server.listening_address.endswith(f":{os.environ['LOCAL_MODEL_PORT']}"):
+        sys.exit(f"listening on {server.listening_address} instead: the port is taken")  # and started again
     os.write(int(os.environ["TOLLWAY_READY_FD"]), f"{server.listening_address}\n".encode())
     while True:
         signal.pause()
