@@ -200,7 +200,7 @@ def _save(chunks: Iterator[bytes], output: Path) -> int:
         draft.rename(output)
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}.", code="file") from error
-    except BaseException:
+    except BaseException:  # whatever the end: a half-written file must not stay
         draft.unlink(missing_ok=True)
         raise
     return size

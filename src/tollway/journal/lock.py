@@ -22,7 +22,7 @@ def try_lock(directory: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    except BaseException:
+    except BaseException:  # cancelled or failed: given back, then raised again
         os.close(descriptor)
         raise
     return descriptor

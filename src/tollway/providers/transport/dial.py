@@ -49,7 +49,7 @@ async def _connect(family: int, kind: int, protocol: int, _name: str, address: A
         connected.setblocking(False)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(connected, address)
-    except BaseException:
+    except BaseException:  # cancelled or failed: given back, then raised again
         connected.close()
         raise
     return connected

@@ -61,7 +61,7 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
                 break
             reply += data
         _require_ok(reply)
-    except BaseException:
+    except BaseException:  # cancelled or failed: given back, then raised again
         tunnel.close()
         raise
     return tunnel

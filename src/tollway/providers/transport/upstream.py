@@ -84,7 +84,7 @@ class Upstream:
         except (OSError, TimeoutError) as error:
             self._pool.give_back(self._target.origin, connection)
             raise self._fault(error) from error
-        except BaseException:
+        except BaseException:  # cancelled or failed: given back, then raised again
             self._pool.give_back(self._target.origin, connection)
             raise
         self.status = connection.status
