@@ -46,9 +46,7 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
 
 
 def settle_left(recorder: Recorder, exchange: Exchange, caller: Caller, answer: Answer, source: UsageSource) -> None:
-    """Enter a request whose caller left, or that the stopping worker cut. Does nothing if it is entered already."""
-    if exchange.settled:
-        return
+    """Enter a request whose caller left, or that the stopping worker cut, and that is not entered yet."""
     outcome = Outcome.CLIENT_LEFT if caller.left else Outcome.INTERRUPTED
     exchange.end_attempt(exchange.status, outcome.value)
     recorder.settle(

@@ -72,7 +72,8 @@ class Pipeline:
             try:
                 await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
             except asyncio.CancelledError:
-                settle_left(self._recorder, exchange, caller, estimate(exchange, []), UsageSource.ESTIMATED)
+                if not exchange.settled:  # asked first: an estimate costs time, and a relayed stream has its entry
+                    settle_left(self._recorder, exchange, caller, estimate(exchange, []), UsageSource.ESTIMATED)
                 raise
             except TollwayError as error:
                 settle_failed(self._recorder, exchange, error)
