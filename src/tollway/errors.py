@@ -188,6 +188,54 @@ class ModelNotPricedError(TollwayError):
     kind = "invalid_request_error"
 
 
+class BudgetExceededError(TollwayError):
+    """A hard budget does not cover the request. Sending it again does not help before the window ends."""
+
+    code = "budget_exceeded"
+    status = 402
+    kind = "insufficient_quota"
+
+
+class RateLimitedError(TollwayError):
+    """A rate limit is reached."""
+
+    code = "rate_limited"
+    status = 429
+    kind = "rate_limit_error"
+    retryable = True
+
+
+class BudgetUnavailableError(TollwayError):
+    """A hard budget cannot be asked for more while the database is away, and what was leased is used up."""
+
+    code = "budget_unavailable"
+    status = 503
+    kind = "server_error"
+    retryable = True
+
+
+# --- idempotency -------------------------------------------------------------------------------------
+
+
+class IdempotencyError(ConflictError):
+    """The idempotency key was used for a different request."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyRunningError(ConflictError):
+    """The first request of this idempotency key still runs."""
+
+    code = "idempotency_key_in_use"
+    retryable = True
+
+
+class IdempotencyLostError(ConflictError):
+    """The first request of this idempotency key was served, and its outcome was too large to be kept."""
+
+    code = "idempotency_outcome_not_kept"
+
+
 # --- our side ----------------------------------------------------------------------------------------
 
 

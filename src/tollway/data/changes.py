@@ -16,8 +16,10 @@ class Change(msgspec.Struct, frozen=True):
     """What changed.
 
     Attributes:
-        noun: ``key``, ``catalog`` or ``price``; ``*``: anything may have (the feed was away), so read everything again.
-        id: of the key, of the organization whose catalog changed, or of the price override; ``*``: any of the noun.
+        noun: ``key``, ``catalog``, ``price``, ``quota`` (a budget or limit changed) or ``recall`` (a quota's leases are
+            wanted back); ``*``: anything may have (the feed was away), so read everything again.
+        id: of the key, of the organization whose catalog changed, of the price override, or of the quota; ``*``: any of
+            the noun.
         digest: of the key, the form under which workers remember it; ``None`` for other nouns and for ``*``.
     """
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, func, or_, select, update
 from tollway.data.conflict import flush
 from tollway.data.page import Page, paged
 from tollway.data.schema.key import ApiKey
+from tollway.data.schema.organization import Organization
 from tollway.data.schema.project import Project
 from tollway.data.session import AnySession, ReadSession, WriteSession
 from tollway.identity.principal import Principal, Scope
@@ -62,7 +63,7 @@ def _epoch_s(instant: datetime | None) -> float | None:
     return instant.timestamp() if instant else None
 
 
-def _principal(key: ApiKey, *, allow_unpriced: bool | None) -> Principal:
+def _principal(key: ApiKey, project: Project | None, organization: Organization) -> Principal:
     return Principal(
         key_id=key.id,
         organization_id=key.organization_id,
@@ -72,19 +73,23 @@ def _principal(key: ApiKey, *, allow_unpriced: bool | None) -> Principal:
         allowed_models=None if key.allowed_models is None else tuple(key.allowed_models),
         expires_at=_epoch_s(key.expires_at),
         revoked_at=_epoch_s(key.revoked_at),
-        allow_unpriced=bool(allow_unpriced),
+        allow_unpriced=project is not None and project.allow_unpriced,
+        clamp_output=project is None or project.clamp_output,
+        default_output_tokens=project.default_output_tokens if project else None,
+        serve_without_database=organization.serve_without_database,
     )
 
 
 async def find_principal(session: AnySession, digest: bytes) -> Principal | None:
     """The key of this digest, alive or not, with what is needed of its project."""
     statement = (
-        select(ApiKey, Project.allow_unpriced)
+        select(ApiKey, Project, Organization)
+        .join(Organization, ApiKey.organization_id == Organization.id)
         .join(Project, ApiKey.project_id == Project.id, isouter=True)
         .where(ApiKey.digest == digest)
     )
     row = (await session.execute(statement)).one_or_none()
-    return _principal(row[0], allow_unpriced=row[1]) if row else None
+    return _principal(*row) if row else None
 
 
 def _with_project(organization_id: str) -> Select[ApiKey, Any]:

@@ -30,6 +30,12 @@ class Principal(msgspec.Struct, frozen=True):
         expires_at: epoch seconds, ``None`` for never.
         revoked_at: epoch seconds from which the key is dead (may lie ahead: rotation with overlap), ``None`` for never.
         allow_unpriced: the project's choice for models without a price.
+        clamp_output: the project's choice where a budget covers less than the output may cost: shorten the output
+            (``True``) or refuse.
+        default_output_tokens: the project's bound of the output where neither the request nor the model has one;
+            ``None`` for the installation's.
+        serve_without_database: the organization's choice for hard budgets whose lease is used up while the database is
+            away: go on, or refuse.
     """
 
     key_id: str
@@ -41,3 +47,6 @@ class Principal(msgspec.Struct, frozen=True):
     expires_at: float | None = None
     revoked_at: float | None = None
     allow_unpriced: bool = False
+    clamp_output: bool = True
+    default_output_tokens: int | None = None
+    serve_without_database: bool = False

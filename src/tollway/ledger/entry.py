@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.ledger.quota import Settlement
 from tollway.ledger.usage import Usage
 
 
@@ -79,6 +80,7 @@ class EntryOpen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ope
         input_bytes: size of the request body, which estimates the input tokens.
         input_price: pico-dollars per million input tokens, ``None`` if no price is known.
         input_price_ref: the price row it came from.
+        settlements: what it takes from budgets if it ends here: for a strict budget all that is held.
     """
 
     entry_id: str
@@ -97,6 +99,7 @@ class EntryOpen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ope
     input_bytes: int
     input_price: int | None = None
     input_price_ref: str = ""
+    settlements: tuple[Settlement, ...] = ()
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="entry"):
@@ -128,6 +131,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="e
         duration_us: microseconds from admission to the end.
         first_byte_us: microseconds from admission to the first byte of the reply body, ``None`` if none came.
         request_bytes, response_bytes: body sizes as the caller sent and got them.
+        settlements: what it takes from each budget that applied. Usually the charge; the upper bound of the request
+            where nobody counted and the budget is strict.
     """
 
     entry_id: str
@@ -158,3 +163,4 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="e
     first_byte_us: int | None
     request_bytes: int
     response_bytes: int
+    settlements: tuple[Settlement, ...] = ()

@@ -48,4 +48,5 @@ def interrupted_entry(record: EntryOpen) -> LedgerEntry:
         first_byte_us=None,
         request_bytes=record.input_bytes,
         response_bytes=0,
+        settlements=record.settlements,
     )

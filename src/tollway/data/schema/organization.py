@@ -1,6 +1,6 @@
 """Organizations: the tenants."""
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
@@ -17,4 +17,5 @@ class Organization(Base):
     id: Mapped[Id]
     name: Mapped[str]
     time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    serve_without_database: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[CreatedAt]

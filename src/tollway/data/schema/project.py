@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, UniqueConstraint, false, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
@@ -16,6 +16,7 @@ class Project(Base):
     __tablename__ = "project"
     __table_args__ = (
         CheckConstraint(f"name ~ '{NAME_PATTERN}'", name="name_form"),
+        CheckConstraint("default_output_tokens > 0", name="default_output_tokens_positive"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"]),
         UniqueConstraint("organization_id", "id"),
         Index(
@@ -27,5 +28,7 @@ class Project(Base):
     organization_id: Mapped[Reference]
     name: Mapped[str]
     allow_unpriced: Mapped[bool] = mapped_column(server_default=false())
+    clamp_output: Mapped[bool] = mapped_column(server_default=true())
+    default_output_tokens: Mapped[int | None]
     created_at: Mapped[CreatedAt]
     archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
