@@ -1,0 +1,129 @@
+"""Leases as arithmetic: what a worker holds and spends of a window, and what a window grants it.
+
+Why it is so: docs/adr/0010-budgets-and-limits-by-leases.md. Amounts are in the unit of the quota, whole numbers.
+"""
+
+import msgspec
+
+from tollway.ledger.quota import WindowRef
+
+
+class Lease:
+    """A worker's part of one window, in its memory. ``free == granted - held - spent``, always.
+
+    Attributes:
+        ref: the window.
+        end_us: epoch microseconds at which the window ends.
+        granted: all that was ever granted, less what was given back.
+        held: what running requests hold.
+        spent: what ended requests used.
+        free: what may be held next. Below zero after a request used more than it held.
+        sequence: of the last exchange.
+    """
+
+    __slots__ = ("end_us", "free", "granted", "held", "ref", "sequence", "spent")
+
+    def __init__(self, ref: WindowRef, end_us: int) -> None:
+        self.ref = ref
+        self.end_us = end_us
+        self.granted = 0
+        self.held = 0
+        self.spent = 0
+        self.free = 0
+        self.sequence = 0
+
+    def hold(self, amount: int) -> bool:
+        """Take `amount` for a request that begins, if it is free; whether it was."""
+        if amount > self.free:
+            return False
+        self.free -= amount
+        self.held += amount
+        return True
+
+    def settle(self, held: int, used: int) -> None:
+        """End a request that held `held` and used `used` of it. Using more than was held is taken over as a fact."""
+        self.held -= held
+        self.spent += used
+        self.free += held - used
+
+    def give_back(self, keep: int) -> int:
+        """Drop what is free beyond `keep`; the next exchange tells the database. Returns how much."""
+        surplus = self.free - max(keep, 0)
+        if surplus <= 0:
+            return 0
+        self.free -= surplus
+        self.granted -= surplus
+        return surplus
+
+    def regranted(self, *, asked_with: int, granted: int) -> None:
+        """Take the answer of an exchange into account: the database went from `asked_with` to `granted`.
+
+        Whatever was given back, held or spent while the exchange ran is kept.
+        """
+        added = granted - asked_with
+        self.granted += added
+        self.free += added
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """A worker's part in an exchange, for one window.
+
+    Attributes:
+        window: which.
+        end_us: when it ends.
+        have: `Lease.granted`, or what is spent and held where that is more: the database takes it over as a fact.
+        held: `Lease.held`, to be shown.
+        sequence: grows with each exchange of this lease; an exchange that arrives after a later one changes nothing.
+        first: what the request that has waited longest lacks; nothing smaller helps. 0 if none waits.
+        waiting: what all waiting requests lack together.
+        want: what should be free beyond that, for requests to come.
+        refused: whether a request was refused for want of it since the last exchange.
+    """
+
+    window: WindowRef
+    end_us: int
+    have: int
+    held: int
+    sequence: int
+    first: int = 0
+    waiting: int = 0
+    want: int = 0
+    refused: bool = False
+
+
+class Grant(msgspec.Struct, frozen=True, gc=False):
+    """The database's answer to an `Ask`.
+
+    Attributes:
+        window: which.
+        granted: the new cumulative grant; `Ask.have` plus what was added.
+        left: what is neither granted nor settled, after this grant.
+        elsewhere: what other workers have leased and not spent, as far as the ledger knows.
+        settled: what the ledger has of the window.
+        amount: the quota's, at this time; ``None`` if it does not bind (soft or paused).
+    """
+
+    window: WindowRef
+    granted: int
+    left: int
+    elsewhere: int
+    settled: int
+    amount: int | None
+
+
+def addition(ask: Ask, *, left: int, workers: int) -> int:
+    """What to grant beyond `Ask.have`: never more than `left`.
+
+    Waiting requests come first, but only if at least the first of them can be served: a part that helps nobody would
+    be missing elsewhere. What is wanted for later gets an equal share of half of the rest, so that leases shrink as the
+    window nears its end.
+
+    Args:
+        ask: what is asked.
+        left: ``amount - granted - settled`` of the window, after `Ask.have` was taken over. May be negative.
+        workers: workers that live.
+    """
+    if left <= 0 or left < ask.first:
+        return 0
+    needed = min(ask.waiting, left)
+    return needed + min(ask.want, (left - needed) // (2 * max(workers, 1)))
