@@ -5,13 +5,14 @@ Why it is so: docs/adr/0010-budgets-and-limits-by-leases.md. Amounts are in the 
 
 import msgspec
 
-from tollway.ledger.quota import WindowRef
+from tollway.ledger.quota import Quota, WindowRef
 
 
 class Lease:
     """A worker's part of one window, in its memory. ``free == granted - held - spent``, always.
 
     Attributes:
+        quota: whose window it is; replaced when the quota changes.
         ref: the window.
         end_us: epoch microseconds at which the window ends.
         granted: all that was ever granted, less what was given back.
@@ -19,11 +20,27 @@ class Lease:
         spent: what ended requests used.
         free: what may be held next. Below zero after a request used more than it held.
         sequence: of the last exchange.
+        low: with less free than this, more is asked for before anybody waits.
+        waiting: requests that wait for it; while there are any, a request that has just come waits behind them.
+        answer: the database's last answer, ``None`` before the first.
     """
 
-    __slots__ = ("end_us", "free", "granted", "held", "ref", "sequence", "spent")
+    __slots__ = (
+        "answer",
+        "end_us",
+        "free",
+        "granted",
+        "held",
+        "low",
+        "quota",
+        "ref",
+        "sequence",
+        "spent",
+        "waiting",
+    )
 
-    def __init__(self, ref: WindowRef, end_us: int) -> None:
+    def __init__(self, quota: Quota, ref: WindowRef, end_us: int) -> None:
+        self.quota = quota
         self.ref = ref
         self.end_us = end_us
         self.granted = 0
@@ -31,6 +48,9 @@ class Lease:
         self.spent = 0
         self.free = 0
         self.sequence = 0
+        self.low = 0
+        self.waiting = 0
+        self.answer: Grant | None = None
 
     def hold(self, amount: int) -> bool:
         """Take `amount` for a request that begins, if it is free; whether it was."""
@@ -56,7 +76,7 @@ class Lease:
         return surplus
 
     def regranted(self, *, asked_with: int, granted: int) -> None:
-        """Take the answer of an exchange into account: the database went from `asked_with` to `granted`.
+        """Take the answer of an exchange into account: `granted` was `asked_with` when it was asked.
 
         Whatever was given back, held or spent while the exchange ran is kept.
         """
