@@ -1,0 +1,157 @@
+"""SQL of quota windows and their leases, in sets: made, locked, read and written.
+
+Lock order, for all that change windows: `make` what may be missing, then `lock` once, everything that is needed; leases
+are changed only under the lock of their window. Both work in the order of the key, so nobody deadlocks.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import TextClause, text
+
+from tollway.data.schema.quota_window import WINDOW_KEY
+from tollway.data.session import AnySession, WriteSession
+from tollway.ledger.exchange import LeaseState, WindowState
+from tollway.ledger.quota import WindowRef
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A row of ``quota_window``.
+
+    Attributes:
+        ref: its key.
+        end_us: epoch microseconds at which it ends.
+        state: what is granted and settled.
+        threshold: the highest percentage that was announced.
+    """
+
+    ref: WindowRef
+    end_us: int
+    state: WindowState
+    threshold: int
+
+
+_KEY = ", ".join(WINDOW_KEY)
+_COLUMNS = "w.quota_id::text, w.generation, w.subject, w.start_us, w.end_us, w.granted, w.settled, w.threshold"
+_LEASE_COLUMNS = "l.quota_id::text, l.generation, l.subject, l.start_us, l.granted, l.spent, l.held, l.sequence"
+
+
+def _unnested(**columns: str) -> str:
+    """Parameters that are arrays, as the rows of ``given``: the key, then `columns` (name → type)."""
+    types = {"quota_id": "uuid", "generation": "int", "subject": "text", "start_us": "bigint"} | columns
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in types.items())
+    return f"unnest({arrays}) AS given ({', '.join(types)})"
+
+
+# Made of the names of our own columns:
+_MAKE = text(f"""
+    INSERT INTO quota_window ({_KEY}, end_us) SELECT {_KEY}, end_us FROM {_unnested(end_us="bigint")}
+    ORDER BY {_KEY} ON CONFLICT DO NOTHING
+""")  # noqa: S608
+_LOCK = text(f"""
+    SELECT {_COLUMNS} FROM quota_window AS w JOIN {_unnested()} USING ({_KEY}) ORDER BY {_KEY} FOR UPDATE OF w
+""")  # noqa: S608
+_LOCK_FROM = text(f"""
+    SELECT {_COLUMNS} FROM quota_window AS w JOIN {_unnested()} ON
+        (w.quota_id, w.generation, w.subject) = (given.quota_id, given.generation, given.subject)
+        AND w.start_us >= given.start_us
+    ORDER BY w.quota_id, w.generation, w.subject, w.start_us FOR UPDATE OF w
+""")  # noqa: S608
+_LOCK_OF_WORKER = text(f"""
+    SELECT {_COLUMNS} FROM quota_window AS w
+    WHERE ({_KEY}) IN (SELECT {_KEY} FROM quota_lease WHERE worker_id = :worker_id)
+    ORDER BY {_KEY} FOR UPDATE
+""")  # noqa: S608
+_SAVE = text(f"""
+    UPDATE quota_window AS w SET granted = given.granted, settled = given.settled, threshold = given.threshold
+    FROM {_unnested(granted="numeric", settled="numeric", threshold="smallint")}
+    WHERE {" AND ".join(f"w.{name} = given.{name}" for name in WINDOW_KEY)}
+""")  # noqa: S608
+_LEASES = text(f"""
+    SELECT {_LEASE_COLUMNS} FROM quota_lease AS l JOIN {_unnested()} USING ({_KEY}) WHERE l.worker_id = :worker_id
+""")  # noqa: S608
+_SAVE_LEASES = text(f"""
+    INSERT INTO quota_lease (worker_id, {_KEY}, granted, spent, held, sequence)
+    SELECT :worker_id, {_KEY}, granted, spent, held, sequence
+    FROM {_unnested(granted="numeric", spent="numeric", held="numeric", sequence="bigint")}
+    ON CONFLICT (worker_id, {_KEY}) DO UPDATE SET granted = excluded.granted, spent = excluded.spent,
+        held = excluded.held, sequence = excluded.sequence
+""")  # noqa: S608
+_TAKE_LEASES = text(f"""
+    DELETE FROM quota_lease AS l WHERE l.worker_id = :worker_id RETURNING {_LEASE_COLUMNS}
+""")  # noqa: S608
+
+
+def _keys(refs: Iterable[WindowRef]) -> dict[str, Any]:
+    columns = list(zip(*(msgspec.structs.astuple(ref) for ref in refs), strict=True)) or [()] * len(WINDOW_KEY)
+    return {name: list(column) for name, column in zip(WINDOW_KEY, columns, strict=True)}
+
+
+async def make(session: WriteSession, ends: Mapping[WindowRef, int]) -> None:
+    """Make the windows that are not there yet.
+
+    Args:
+        session: within a transaction that has locked no window yet.
+        ends: window → epoch microseconds at which it ends.
+    """
+    if ends:
+        await session.execute(_MAKE, {**_keys(ends), "end_us": list(ends.values())})
+
+
+async def lock(session: WriteSession, refs: Collection[WindowRef]) -> dict[WindowRef, Window]:
+    """Lock those of the windows that exist, until the transaction ends."""
+    return await _windows(session, _LOCK, _keys(refs)) if refs else {}
+
+
+async def lock_from(session: WriteSession, refs: Collection[WindowRef]) -> dict[WindowRef, Window]:
+    """As `lock`, and with each of them all later ones of its quota, generation and subject: slots of rolling quotas."""
+    return await _windows(session, _LOCK_FROM, _keys(refs)) if refs else {}
+
+
+async def lock_of_worker(session: WriteSession, worker_id: str) -> dict[WindowRef, Window]:
+    """Lock all windows of which the worker has a lease."""
+    return await _windows(session, _LOCK_OF_WORKER, {"worker_id": worker_id})
+
+
+async def save(session: WriteSession, windows: Sequence[Window]) -> None:
+    """Store the states and thresholds of windows that are locked."""
+    if windows:
+        values = _keys(window.ref for window in windows)
+        values["granted"] = [window.state.granted for window in windows]
+        values["settled"] = [window.state.settled for window in windows]
+        values["threshold"] = [window.threshold for window in windows]
+        await session.execute(_SAVE, values)
+
+
+async def leases_of(session: AnySession, worker_id: str, refs: Collection[WindowRef]) -> dict[WindowRef, LeaseState]:
+    """What the worker has of these windows; a lease that was never made is missing."""
+    if not refs:
+        return {}
+    return _lease_states(await session.execute(_LEASES, {**_keys(refs), "worker_id": worker_id}))
+
+
+async def save_leases(session: WriteSession, worker_id: str, leases: Mapping[WindowRef, LeaseState]) -> None:
+    """Store leases, new or known, of windows that are locked."""
+    if leases:
+        values = _keys(leases)
+        for name in LeaseState.__struct_fields__:
+            values[name] = [getattr(state, name) for state in leases.values()]
+        await session.execute(_SAVE_LEASES, {**values, "worker_id": worker_id})
+
+
+async def take_leases(session: WriteSession, worker_id: str) -> dict[WindowRef, LeaseState]:
+    """Remove all leases of the worker, whose windows are locked; returns them."""
+    return _lease_states(await session.execute(_TAKE_LEASES, {"worker_id": worker_id}))
+
+
+async def _windows(session: AnySession, statement: TextClause, values: Mapping[str, Any]) -> dict[WindowRef, Window]:
+    found: dict[WindowRef, Window] = {}
+    for *key, end_us, granted, settled, threshold in await session.execute(statement, values):
+        ref = WindowRef(*key)
+        found[ref] = Window(ref, end_us, WindowState(int(granted), int(settled)), threshold)
+    return found
+
+
+def _lease_states(rows: Iterable[Sequence[Any]]) -> dict[WindowRef, LeaseState]:
+    return {WindowRef(*row[:4]): LeaseState(*(int(value) for value in row[4:])) for row in rows}
