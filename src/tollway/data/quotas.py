@@ -1,6 +1,6 @@
 """SQL of budgets and rate limits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -88,10 +88,18 @@ def quota_of(row: QuotaRow, time_zone: str) -> Quota:
     )
 
 
+_QUOTAS = select(QuotaRow, Organization.time_zone).join(Organization, QuotaRow.organization_id == Organization.id)
+
+
 async def all_quotas(session: ReadSession) -> list[Quota]:
     """Every budget and limit of every organization."""
-    statement = select(QuotaRow, Organization.time_zone).join(Organization, QuotaRow.organization_id == Organization.id)
-    return [quota_of(row, time_zone) for row, time_zone in await session.execute(statement)]
+    return [quota_of(row, time_zone) for row, time_zone in await session.execute(_QUOTAS)]
+
+
+async def quotas_of(session: AnySession, quota_ids: Collection[str]) -> dict[str, Quota]:
+    """These quotas by their ids; one that was deleted is missing."""
+    found = await session.execute(_QUOTAS.where(QuotaRow.id.in_(quota_ids)))
+    return {row.id: quota_of(row, time_zone) for row, time_zone in found}
 
 
 def _records(organization_id: str, family: Family) -> Select[QuotaRow, str, str, str]:
