@@ -60,9 +60,11 @@ def exchange(
     late = ask.sequence <= lease.sequence
     if not late:
         # What the ledger has is as much a fact as what the worker says: its ask may be older than its last entry.
-        have = max(ask.have, lease.spent)
-        window = replace(window, granted=window.granted + have - lease.granted)
-        lease = LeaseState(have, lease.spent, ask.held, ask.sequence)
+        spent = max(ask.spent, lease.spent)
+        have = max(ask.have, spent)
+        settled = spent - lease.spent
+        window = WindowState(window.granted + have - lease.granted - settled, window.settled + settled)
+        lease = LeaseState(have, spent, ask.held, ask.sequence)
     added = 0 if late or recovering else _added(window, others, ask, amount, workers)
     if added:
         window = replace(window, granted=window.granted + added)
@@ -78,6 +80,7 @@ def exchange(
             elsewhere=window.granted - (lease.granted - lease.spent) + others.granted,
             settled=window.settled + others.settled,
             amount=amount,
+            spent=lease.spent,
         ),
     )
 

@@ -98,6 +98,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
         waiting: what all waiting requests lack together.
         want: what should be free beyond that, for requests to come.
         refused: whether a request was refused for want of it since the last exchange.
+        spent: of a rate limit, `Lease.spent`: only the worker counts it. 0 for a budget, which the ledger counts.
     """
 
     window: WindowRef
@@ -109,6 +110,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     waiting: int = 0
     want: int = 0
     refused: bool = False
+    spent: int = 0
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
@@ -121,6 +123,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         elsewhere: what other workers have leased and not spent, as far as the ledger knows.
         settled: what the ledger has of the window.
         amount: the quota's, at this time; ``None`` if it does not bind (soft or paused).
+        spent: what of `granted` is in `settled`. A worker that had dropped the lease from its memory, once all was
+            settled, goes on from here.
     """
 
     window: WindowRef
@@ -129,6 +133,7 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     elsewhere: int
     settled: int
     amount: int | None
+    spent: int = 0
 
 
 def addition(ask: Ask, *, left: int, workers: int) -> int:
