@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import psycopg
 from psycopg import sql
 
+from tollway.data.connection import PromptConnection
 from tollway.data.session import libpq_url
 
 PROBE_INTERVAL_S = 5.0
@@ -20,7 +21,7 @@ ListenerLostError = (psycopg.Error, OSError, TimeoutError)
 class Listener:
     """An open connection on which the channel is listened to."""
 
-    def __init__(self, connection: psycopg.AsyncConnection) -> None:
+    def __init__(self, connection: PromptConnection) -> None:
         self._connection = connection
 
     async def payloads(self) -> AsyncIterator[str]:
@@ -35,7 +36,7 @@ class Listener:
 @asynccontextmanager
 async def open_listener(url: str, channel: str) -> AsyncIterator[Listener]:
     """Connect and listen: what is announced from now on will be seen. Raises one of `ListenerLostError`."""
-    async with await psycopg.AsyncConnection.connect(
+    async with await PromptConnection.connect(
         libpq_url(url),
         autocommit=True,
         connect_timeout=int(PROBE_TIMEOUT_S),

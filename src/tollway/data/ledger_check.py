@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import text
 
+from tollway.data.connection import PATIENCE_S
 from tollway.data.rollup_sql import ROLLUPS, sums_of_entries
 from tollway.data.schema.ledger_rollup import MEASURES, key
 from tollway.data.session import ReadSession
@@ -69,6 +70,7 @@ _COMPARISONS = {table: text(_comparison(table, unit, tagged=tagged)) for table, 
 
 async def allow_long_statements(session: ReadSession, *, seconds: int) -> None:
     """For the rest of the transaction, let statements take so long."""
+    PATIENCE_S.set(float(seconds))
     await session.execute(text("SELECT set_config('statement_timeout', :limit, true)"), {"limit": f"{seconds}s"})
 
 

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NewType
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from tollway.data.connection import prompt_connection
 from tollway.errors import DatabaseUnavailableError
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -22,6 +24,16 @@ AnySession = ReadSession | WriteSession
 
 APP_ROLE = "tollway_app"
 """The role under which everything but migrations runs: it may append to the ledger and never change it."""
+
+_SILENCE_MARGIN_S = 1.0
+"""A server that runs ends a statement by itself, and says so; only one that does not run is silent for longer."""
+_REASONS = {
+    psycopg.errors.QueryCanceled.sqlstate: "The database took too long.",
+    psycopg.errors.LockNotAvailable.sqlstate: "What is asked for is being changed by somebody else for too long.",
+    psycopg.errors.ReadOnlySqlTransaction.sqlstate: "The database takes no changes: it is read-only.",
+    psycopg.errors.DiskFull.sqlstate: "The disk of the database is full.",
+}
+_RETRY_AFTER = (("retry-after", "2"),)
 
 
 def driver_url(url: str) -> str:
@@ -38,7 +50,10 @@ def libpq_url(url: str) -> str:
 
 
 def create_engine(url: str, *, pool_size: int, timeout_s: float, role: str | None = APP_ROLE) -> AsyncEngine:
-    """An engine whose connections act as `role` and give up after `timeout_s` per statement and per lock."""
+    """An engine whose connections act as `role` and give up after `timeout_s` per statement and per lock.
+
+    That also holds for a server that is frozen, or out of reach without a word (`tollway.data.connection`).
+    """
     milliseconds = int(timeout_s * 1_000)
     options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
     if role:
@@ -51,6 +66,7 @@ def create_engine(url: str, *, pool_size: int, timeout_s: float, role: str | Non
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text goes to the log; the values of a statement never do
         connect_args={
+            "async_creator_fn": prompt_connection(timeout_s + _SILENCE_MARGIN_S).connect,
             "connect_timeout": max(1, int(timeout_s)),
             "options": options,
             "application_name": "tollway",
@@ -86,21 +102,22 @@ class Database:
         try:
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 yield session
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            raise DatabaseUnavailableError(
-                "The database could not be reached.",
-                next_step="Try again shortly; the operator finds the cause in the log and with `tollway doctor`.",
-                headers=(("retry-after", "2"),),
-            ) from error
+        except PoolTimeoutError as error:
+            raise _unavailable("All connections to the database are in use.") from error
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise DatabaseUnavailableError(
-                    "The connection to the database was lost.",
-                    next_step="Try again.",
-                    headers=(("retry-after", "2"),),
-                ) from error
+            reason = _REASONS.get(getattr(error.orig, "sqlstate", None) or "")
+            if reason or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+                raise _unavailable(reason or "The database could not be reached.") from error
             raise
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def _unavailable(reason: str) -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(
+        reason,
+        next_step="Try again shortly; the operator finds the cause in the log and with `tollway doctor`.",
+        headers=_RETRY_AFTER,
+    )
