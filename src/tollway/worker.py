@@ -86,7 +86,7 @@ class Worker:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
             background = [self._keep(inference.live.run()), self._keep(observer.run())]
-            await self._serve(factory, inference, observer, metrics)
+            await self._serve(factory, inference, observer, metrics, journal)
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
@@ -97,7 +97,9 @@ class Worker:
             await inference.transport.aclose()
             await context.aclose()
 
-    async def _serve(self, factory: Factory, inference: Inference, observer: Observer, metrics: Metrics) -> None:
+    async def _serve(
+        self, factory: Factory, inference: Inference, observer: Observer, metrics: Metrics, journal: JournalWriter
+    ) -> None:
         limits, address = self._settings.limits, self._settings.server
         data_plane = DataPlane(
             pipeline=inference.pipeline,
@@ -112,11 +114,14 @@ class Worker:
         async def stopping() -> str:
             return "This worker is stopping." if inference.places.closed else ""
 
+        async def recording() -> str:
+            return journal.fault()
+
         control_plane = create_control_plane(
             factory,
             limits,
             metrics,
-            required={"configuration": configuration, "worker": stopping},
+            required={"configuration": configuration, "worker": stopping, "journal": recording},
             wanted={"database": factory.database_check().fault},
         )
         server = Server(

@@ -132,7 +132,7 @@ def test_a_full_disk_admits_nobody_but_lets_the_admitted_end(tmp_path: Path) -> 
         async def main():
             writer = a_writer(Path(sys.argv[1]), segment_bytes=1 << 26)
             entries = []
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1_100_000, resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, resource.RLIM_INFINITY))
             try:
                 while True:
                     entry = an_entry()
@@ -151,10 +151,13 @@ def test_a_full_disk_admits_nobody_but_lets_the_admitted_end(tmp_path: Path) -> 
                 writer.open(opening(an_entry()))
             except JournalUnavailableError as error:
                 assert "full" in error.message, error.message
+            assert "full" in writer.fault()
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             for entry in entries:
                 writer.close(entry)
             print(len(entries))
+            while writer.fault():  # the disk is looked at only now and then
+                await asyncio.sleep(0.01)
             await writer.aclose()
 
         asyncio.run(main())
@@ -174,10 +177,12 @@ async def test_at_its_bound_the_journal_admits_nobody_until_it_was_drained(tmp_p
     writer, entry = a_writer(tmp_path, segment_bytes=4_096, max_bytes=20_000), an_entry()
     with pytest.raises(JournalUnavailableError, match="bound"):
         fill(writer, entry)
+    assert "bound" in writer.fault()
     writer.close(entry)
     for number in segment_numbers(the_directory(tmp_path))[:-1]:
         next(the_directory(tmp_path).glob(f"*{number}.seg")).unlink()
     writer._measured_at_s = 0.0
+    assert not writer.fault()
     writer.open(opening(entry))
     assert writer.disk_bytes < 20_000
     await writer.aclose()

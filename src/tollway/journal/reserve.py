@@ -6,6 +6,8 @@ from pathlib import Path
 
 RESERVE_BYTES = 1024 * 1024
 """About two thousand entries: twice the requests one worker serves at the same time."""
+_SPARE_BYTES = 64 * 1024
+"""Free space beyond the reserve, without which the next requests could not be admitted anyway."""
 _RETRY_INTERVAL_S = 0.25
 _FILE_NAME = "reserve"
 
@@ -27,7 +29,8 @@ class Reserve:
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+                os.posix_fallocate(descriptor, 0, RESERVE_BYTES + _SPARE_BYTES)
+                os.ftruncate(descriptor, RESERVE_BYTES)
             finally:
                 os.close(descriptor)
         except OSError:
@@ -35,6 +38,10 @@ class Reserve:
             return False
         self.held = True
         return True
+
+    def doubt(self) -> None:
+        """The disk refused something: admit nobody until `take` has seen that there is room again."""
+        self.held = False
 
     def release(self) -> None:
         """Give the space back to the disk."""

@@ -19,6 +19,7 @@ from tollway.ledger.entry import EntryOpen, LedgerEntry
 
 _MEASURE_INTERVAL_S = 0.25
 """With the journal at its bound, the disk is looked at this often for what the drain has removed."""
+_RETRY_AFTER = (("retry-after", "5"),)
 
 
 class JournalWriter:
@@ -67,14 +68,21 @@ class JournalWriter:
         Raises:
             JournalUnavailableError: it could not be written, or the bound is reached: do not serve the request.
         """
-        if not self._reserve.held and not self._reserve.take():
-            raise JournalUnavailableError(
-                "The disk that holds the journal is full or read-only.",
-                next_step="Free space on the disk of the data directory.",
-            )
-        if self._disk_bytes >= self._max_bytes:
-            self._check_bound()
-        self._append(encode(record))
+        if not self._reserve.held or self._disk_bytes >= self._max_bytes:
+            self._require_room()
+        try:
+            self._append(encode(record))
+        except JournalUnavailableError:
+            self._reserve.doubt()
+            raise
+
+    def fault(self) -> str:
+        """Why `open` would refuse now, empty if it would not. Looks at the disk again if it did."""
+        try:
+            self._require_room()
+        except JournalUnavailableError as error:
+            return error.text
+        return ""
 
     def close(self, record: LedgerEntry) -> None:
         """Record how an admitted request ended. Uses the reserved space if the disk is full.
@@ -86,8 +94,6 @@ class JournalWriter:
         try:
             self._append(data)
         except JournalUnavailableError:
-            if not self._reserve.held:
-                raise
             self._reserve.release()
             self._append(data)
 
@@ -152,7 +158,15 @@ class JournalWriter:
             self._sync.switch(None)
             self._descriptor = -1
 
-    def _check_bound(self) -> None:
+    def _require_room(self) -> None:
+        if not self._reserve.held and not self._reserve.take():
+            raise JournalUnavailableError(
+                "The disk that holds the journal is full or read-only.",
+                next_step="Free space on the disk of the data directory.",
+                headers=_RETRY_AFTER,
+            )
+        if self._disk_bytes < self._max_bytes:
+            return
         now_s = time.monotonic()
         if now_s - self._measured_at_s >= _MEASURE_INTERVAL_S:
             self._disk_bytes = self._measure()
@@ -160,7 +174,7 @@ class JournalWriter:
             raise JournalUnavailableError(
                 f"The journal holds {self._disk_bytes} bytes that are not in the database yet, its bound.",
                 next_step="Bring the database back, or raise TOLLWAY_JOURNAL_MAX_BYTES.",
-                headers=(("retry-after", "5"),),
+                headers=_RETRY_AFTER,
             )
 
     def _measure(self) -> int:
@@ -178,4 +192,5 @@ def _unavailable(error: OSError) -> JournalUnavailableError:
     return JournalUnavailableError(
         f"The journal cannot be written: {error.strerror}.",
         next_step="Check the free space and the permissions of the data directory.",
+        headers=_RETRY_AFTER,
     )
