@@ -4,12 +4,18 @@ Whose window a request counts in follows from the request alone (`Quota.subject`
 (`tollway.ledger.window`); nothing is ever reset by a job.
 """
 
+import hashlib
+import json
 from enum import StrEnum
 
 import msgspec
 
 EACH = ("project", "key", "user", "tag", "provider", "model")
 """The dimensions of which a quota can have one window for each value. They are written in this order."""
+SUBJECT_VALUE_MAX_CHARS = 512
+"""Of one value of a subject, as JSON; a longer one is named by its hash. A subject is part of a primary key, and
+PostgreSQL takes no more than 2,704 bytes into an index: four values that callers choose and two UUIDs."""
+_JSON = json.JSONEncoder()
 
 
 class Unit(StrEnum):
@@ -127,6 +133,65 @@ class Quota(msgspec.Struct, frozen=True):
     thresholds: tuple[int, ...] = (50, 80, 100)
     time_zone: str = "UTC"
 
+    @property
+    def binds(self) -> bool:
+        """Whether requests are refused at its end."""
+        return self.mode is Mode.HARD and not self.paused
+
+    def amount_at(self, now_s: float) -> int:
+        """What may be used in a window, with the temporary raise if it holds at `now_s` (epoch seconds)."""
+        if self.raised_amount is None or self.raised_until is None or now_s >= self.raised_until:
+            return self.amount
+        return self.raised_amount
+
+    def applies(self, facts: Facts) -> bool:
+        """Whether a request counts."""
+        return self.applies_to_route(facts) and self.applies_to_caller(facts)
+
+    def applies_to_route(self, facts: Facts) -> bool:
+        """Whether organization, project, key, provider and model fit: what many requests have in common."""
+        return (
+            self.organization_id == facts.organization_id
+            and self.project_id in {None, facts.project_id}
+            and self.key_id in {None, facts.key_id}
+            and self.provider in {None, facts.provider}
+            and self.model in {None, facts.model_asked, f"{facts.provider}/{facts.model}", f"{facts.provider}/*"}
+        )
+
+    def applies_to_caller(self, facts: Facts) -> bool:
+        """Whether end user and tags fit: what the caller says with each request."""
+        if "user" in self.each and not facts.user_tag:
+            return False
+        if self.user_tag is not None and self.user_tag != facts.user_tag:
+            return False
+        if self.tag_name is None:
+            return "tag" not in self.each
+        return any(name == self.tag_name and self.tag_value in {None, value} for name, value in facts.tags)
+
+    def subject(self, facts: Facts) -> str:
+        """Whose window a request counts in that it applies to: the values of `each` as a JSON array in ASCII.
+
+        Empty where there is one window for all.
+        """
+        if not self.each:
+            return ""
+        values = [_text(self._value(dimension, facts)) for dimension in self.each]
+        return f"[{','.join(values)}]"
+
+    def _value(self, dimension: str, facts: Facts) -> str:
+        match dimension:
+            case "project":
+                return facts.project_id
+            case "key":
+                return facts.key_id
+            case "user":
+                return facts.user_tag
+            case "tag":
+                return next(value for name, value in facts.tags if name == self.tag_name)
+            case "provider":
+                return facts.provider
+        return f"{facts.provider}/{facts.model}"
+
 
 class WindowRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The name of one window, the same in every process.
@@ -157,3 +222,8 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     window: WindowRef
     amount: int
     leased: bool
+
+
+def _text(value: str) -> str:
+    text = _JSON.encode(value)
+    return text if len(text) <= SUBJECT_VALUE_MAX_CHARS else f'"sha256:{hashlib.sha256(text.encode()).hexdigest()}"'
