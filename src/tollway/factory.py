@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tollway.config import Settings
+from tollway.constants import IDEMPOTENCY_SPARE_S
 from tollway.data.session import Database, create_engine
 from tollway.identity.vault import SecretKeys, Vault
 from tollway.journal.segment import QUARANTINE_DIRECTORY
@@ -21,7 +22,10 @@ from tollway.services.change_feed import ChangeFeed
 from tollway.services.database_check import DatabaseCheck
 from tollway.services.drain import Drain
 from tollway.services.first_start import FirstStart
+from tollway.services.idempotency_claims import IdempotencyClaims
+from tollway.services.idempotency_endings import IdempotencyEndings
 from tollway.services.inference.hold import Places
+from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.record import Journal, Observer, Recorder
 from tollway.services.key_issue import KeyIssue
@@ -55,8 +59,12 @@ from tollway.services.provider_change import ProviderChange
 from tollway.services.provider_list import ProviderList
 from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_remove import ProviderRemove
+from tollway.services.quota_change import QuotaChange
+from tollway.services.quota_list import QuotaList
+from tollway.services.quota_put import QuotaPut
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
+from tollway.services.worker_release import WorkerRelease
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,8 @@ class Inference:
     """The parts of the data plane of one worker."""
 
     authenticator: Authenticator
+    idempotency_endings: IdempotencyEndings
+    idempotent: Idempotent
     live: LiveCatalog
     pipeline: Pipeline
     places: Places
@@ -120,7 +130,11 @@ class Factory:
         """Brings the journals of the data directory into the ledger."""
         storage = self._context.settings.storage
         store = LedgerStore(self._context.database, quarantine=storage.data_dir / QUARANTINE_DIRECTORY)
-        return Drain(store, storage.data_dir, batch_entries=storage.drain_batch_entries)
+        return Drain(store, self.worker_release(), storage.data_dir, batch_entries=storage.drain_batch_entries)
+
+    def worker_release(self) -> WorkerRelease:
+        """Gives up workers that are gone."""
+        return WorkerRelease(self._context.database)
 
     def ledger_query(self) -> LedgerQuery:
         """Finds entries."""
@@ -138,12 +152,13 @@ class Factory:
         """Sums usage."""
         return UsageQuery(self._context.database)
 
-    def inference(self, journal: Journal, observer: Observer) -> Inference:
+    def inference(self, journal: Journal, observer: Observer, worker_id: str) -> Inference:
         """What serves the data plane of one worker.
 
         Args:
             journal: takes the records.
             observer: told of every request.
+            worker_id: name of the journal's directory.
         """
         context, limits = self._context, self._context.settings.limits
         url = context.settings.storage.database_url
@@ -166,7 +181,34 @@ class Factory:
             max_reply_bytes=limits.max_reply_bytes,
             durable=journal.durable if context.settings.storage.durability == "fsync" else None,
         )
-        return Inference(authenticator, live, pipeline, places, recorder, transport)
+        endings = IdempotencyEndings(context.database)
+        idempotent = self._idempotent(endings, worker_id, pipeline=pipeline, authenticator=authenticator, places=places)
+        return Inference(authenticator, endings, idempotent, live, pipeline, places, recorder, transport)
+
+    def _idempotent(
+        self,
+        endings: IdempotencyEndings,
+        worker_id: str,
+        *,
+        pipeline: Pipeline,
+        authenticator: Authenticator,
+        places: Places,
+    ) -> Idempotent:
+        limits = self._context.settings.limits
+        claims = IdempotencyClaims(
+            self._context.database,
+            endings,
+            worker_id,
+            run_max_s=limits.total_timeout_s + IDEMPOTENCY_SPARE_S,
+            connections=max(1, self._context.settings.storage.database_pool_size // 2),
+        )
+        return Idempotent(
+            pipeline=pipeline,
+            authenticator=authenticator,
+            places=places,
+            claims=claims,
+            max_bytes=limits.idempotency_max_bytes,
+        )
 
     # --- the control plane ------------------------------------------------------------------------------
 
@@ -293,3 +335,15 @@ class Factory:
     def provider_remove(self) -> ProviderRemove:
         """Removes providers."""
         return ProviderRemove(self._context.database)
+
+    def quota_change(self) -> QuotaChange:
+        """Changes, resets and removes budgets and limits."""
+        return QuotaChange(self._context.database)
+
+    def quota_list(self) -> QuotaList:
+        """Finds budgets and limits."""
+        return QuotaList(self._context.database)
+
+    def quota_put(self) -> QuotaPut:
+        """Sets budgets and limits."""
+        return QuotaPut(self._context.database)

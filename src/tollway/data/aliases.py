@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import CursorResult, Select, delete, select, text
+from sqlalchemy import CursorResult, Select, delete, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tollway.data.page import Page, paged
@@ -61,6 +61,14 @@ async def find(session: AnySession, organization_id: str, project_id: str, name:
     """One alias."""
     row = (await session.execute(_of(organization_id, project_id).where(Alias.name == name))).one_or_none()
     return _record(row) if row else None
+
+
+async def is_known(session: AnySession, organization_id: str, name: str, *, project_id: str | None) -> bool:
+    """Whether the project, or any project of the organization, has an alias of this name."""
+    known = exists().where(Alias.organization_id == organization_id, Alias.name == name)
+    if project_id is not None:
+        known = known.where(Alias.project_id == project_id)
+    return bool(await session.scalar(select(known)))
 
 
 async def upsert(session: WriteSession, project: Project, name: str, provider: Provider, model: str) -> bool:

@@ -56,6 +56,18 @@ OPERATIONS = (
     Operation("PUT", "/prices/upstream/one", Scope.ADMIN, {"rates": {"input": "1"}}),
     Operation("GET", "/price-overrides", Scope.READ),
     Operation("DELETE", f"/price-overrides/{UUID}", Scope.ADMIN, None, 404),
+    Operation("PUT", "/budgets", Scope.ADMIN, {"project": "web", "window": "day", "limit_usd": "1"}, 201),
+    Operation("GET", "/budgets", Scope.READ),
+    Operation("GET", f"/budgets/{UUID}", Scope.READ, None, 404),
+    Operation("PATCH", f"/budgets/{UUID}", Scope.ADMIN, {}, 404),
+    Operation("POST", f"/budgets/{UUID}/reset", Scope.ADMIN, None, 404),
+    Operation("DELETE", f"/budgets/{UUID}", Scope.ADMIN, None, 404),
+    Operation("PUT", "/limits", Scope.ADMIN, {"project": "web", "unit": "parallel", "limit": 8}, 201),
+    Operation("GET", "/limits", Scope.READ),
+    Operation("GET", f"/limits/{UUID}", Scope.READ, None, 404),
+    Operation("PATCH", f"/limits/{UUID}", Scope.ADMIN, {}, 404),
+    Operation("POST", f"/limits/{UUID}/reset", Scope.ADMIN, None, 404),
+    Operation("DELETE", f"/limits/{UUID}", Scope.ADMIN, None, 404),
     Operation("DELETE", "/projects/web", Scope.ADMIN),
 )
 OTHERS_OWN = {"/me", "/ledger", "/usage"}

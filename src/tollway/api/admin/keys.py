@@ -5,16 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tollway.api.admin.auth import REFERENCE_PATTERN, Administrator, Reader, Services
+from tollway.api.admin.auth import Administrator, Reader, Services
 from tollway.api.admin.models.key import Key, KeyCreate, KeyCreated, KeyRotate, KeyRotated
 from tollway.api.admin.pagination import Listing, Paging, listing
-from tollway.api.admin.paths import KeyPath
+from tollway.api.admin.paths import KeyPath, ProjectQuery
 from tollway.api.admin.problems import CONFLICT
 
 router = APIRouter(prefix="/keys", tags=["keys"])
-ProjectQuery = Annotated[
-    str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a project.")
-]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICT)

@@ -11,7 +11,7 @@ from tollway.api.admin.export import csv_stream, jsonl_stream
 from tollway.api.admin.models.base import Instant
 from tollway.api.admin.models.ledger import Audit, DetailedEntry, ExplainedEntry, RequestEntries
 from tollway.api.admin.pagination import LIMIT_DEFAULT, LIMIT_MAX, Listing
-from tollway.api.admin.paths import IdPath
+from tollway.api.admin.paths import IdPath, KeyQuery, ProjectQuery
 from tollway.api.admin.problems import CONFLICT
 from tollway.data.ledger import Place, StoredEntry
 from tollway.ledger.entry import Outcome
@@ -22,17 +22,6 @@ router = APIRouter(prefix="/ledger", tags=["ledger"])
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 _CURSOR_PATTERN = "^[0-9]{1,16}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
-ProjectFilter = Annotated[
-    str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a project.")
-]
-KeyFilter = Annotated[
-    str | None,
-    Query(
-        pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$",
-        max_length=128,
-        description="Id of a key, or the name of one that is not revoked.",
-    ),
-]
 ProviderFilter = Annotated[
     str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Name of a provider.")
 ]
@@ -42,8 +31,8 @@ Until = Annotated[Instant | None, Query(description="Before this time.")]
 
 async def _wanted(
     *,
-    project: ProjectFilter = None,
-    key: KeyFilter = None,
+    project: ProjectQuery = None,
+    key: KeyQuery = None,
     model: Annotated[
         str | None,
         Query(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 
 from tollway.api.admin.auth import REFERENCE_PATTERN
 from tollway.api.admin.models.base import AliasName, ModelName, Name
@@ -52,4 +52,15 @@ PricedModelPath = Annotated[
 IdPath = Annotated[
     str,
     Path(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", max_length=36, description="Id."),
+]
+ProjectQuery = Annotated[
+    str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a project.")
+]
+KeyQuery = Annotated[
+    str | None,
+    Query(
+        pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$",
+        max_length=128,
+        description="Id of a key, or the name of one that is not revoked.",
+    ),
 ]

@@ -4,8 +4,10 @@ from fastapi import APIRouter, Depends
 
 from tollway.api.admin import (
     aliases,
+    budgets,
     keys,
     ledger,
+    limits,
     me,
     models_declared,
     organizations,
@@ -18,7 +20,20 @@ from tollway.api.admin import (
 from tollway.api.admin.unknown_query import refuse_unknown_query
 
 PREFIX = "/api/v1"
-_NOUNS = (me, organizations, projects, keys, providers, models_declared, aliases, prices, ledger, usage)
+_NOUNS = (
+    me,
+    organizations,
+    projects,
+    keys,
+    providers,
+    models_declared,
+    aliases,
+    prices,
+    budgets,
+    limits,
+    ledger,
+    usage,
+)
 
 
 def build_router() -> APIRouter:

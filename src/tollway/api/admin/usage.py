@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from tollway.api.admin.auth import Reader, Services
-from tollway.api.admin.ledger import LINE_PATTERN, KeyFilter, ProjectFilter, ProviderFilter, Since, Until
+from tollway.api.admin.ledger import LINE_PATTERN, ProviderFilter, Since, Until
 from tollway.api.admin.models.usage import Usage
+from tollway.api.admin.paths import KeyQuery, ProjectQuery
 from tollway.api.admin.problems import CONFLICT
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from tollway.data.rollups import Group
@@ -23,8 +24,8 @@ async def get_usage(
     group_by: Annotated[
         list[Group] | None, Query(max_length=len(Group), description="What to tell apart; may be repeated.")
     ] = None,
-    project: ProjectFilter = None,
-    key: KeyFilter = None,
+    project: ProjectQuery = None,
+    key: KeyQuery = None,
     model: Annotated[
         str | None, Query(pattern=LINE_PATTERN, max_length=320, description="`provider/model`, as sent upstream.")
     ] = None,

@@ -1,0 +1,166 @@
+"""Budgets on the wire. Money is exact decimal text in USD."""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Self
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from tollway.api.admin.models.base import Given, Instant
+from tollway.api.admin.models.ledger import Usd
+from tollway.api.admin.models.quota import ScopeGiven, ScopeShown
+from tollway.data.quotas import QuotaRecord
+from tollway.ledger.money import pico_from_usd, usd_text
+from tollway.ledger.quota import Mode, Quota, Unit
+from tollway.ledger.window_text import WINDOW_PATTERN, period_of, window_text
+from tollway.services.quota_change import QuotaChanges, Raise
+from tollway.services.quota_put import QuotaTerms
+
+THRESHOLDS = (50, 80, 100)
+
+
+def _known_window(text: str) -> str:
+    period_of(text)
+    return text
+
+
+def _ascending(thresholds: list[int]) -> list[int]:
+    if thresholds != sorted(set(thresholds)):
+        raise ValueError("Give thresholds in ascending order, each once.")
+    return thresholds
+
+
+LimitUsd = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$", max_length=25),
+    Field(description="USD in a window, as decimal text; kept exactly.", examples=["25.50"]),
+]
+Window = Annotated[
+    str,
+    StringConstraints(pattern=WINDOW_PATTERN, max_length=16),
+    AfterValidator(_known_window),
+    Field(
+        description="`total`, `hour`, `day`, `week`, `month` (by the calendar, in the organization's time zone), or "
+        "`rolling:` with a length in minutes, hours or days.",
+        examples=["month", "rolling:24h"],
+    ),
+]
+Thresholds = Annotated[
+    list[Annotated[int, Field(ge=1, le=100)]],
+    Field(max_length=10, description="Percent of the limit at which an event is raised, ascending."),
+    AfterValidator(_ascending),
+]
+_STRICT = (
+    "What a request costs that the provider did not count (its caller left, a worker died): its upper bound, so that "
+    "the budget holds whatever the provider bills, or our estimate. Default: the upper bound for a hard budget."
+)
+_MODE = "`hard`: never exceeded, requests are refused. `soft`: it warns."
+
+
+def _pico(usd: str) -> int:
+    return pico_from_usd(Decimal(usd))
+
+
+class BudgetSet(ScopeGiven):
+    """A budget. `PUT` makes the one of this scope and window so."""
+
+    window: Window
+    limit_usd: LimitUsd
+    mode: Mode = Field(Mode.HARD, description=_MODE)
+    strict: bool | None = Field(None, description=_STRICT)
+    thresholds: Thresholds = Field(default_factory=lambda: list(THRESHOLDS))
+    paused: bool | None = Field(None, description="A paused budget counts and neither refuses nor warns; null: as is.")
+
+    @property
+    def terms(self) -> QuotaTerms:
+        """As the services take it."""
+        period, length_s = period_of(self.window)
+        return QuotaTerms(
+            unit=Unit.USD,
+            period=period,
+            length_s=length_s,
+            amount=_pico(self.limit_usd),
+            mode=self.mode,
+            strict=self.strict,
+            thresholds=tuple(self.thresholds),
+            paused=self.paused,
+        )
+
+
+class BudgetRaise(BaseModel):
+    """A higher limit for some time."""
+
+    limit_usd: LimitUsd
+    until: Instant
+
+
+class BudgetChange(Given):
+    """What to change; what is left out stays."""
+
+    limit_usd: LimitUsd | None = None
+    mode: Mode | None = Field(None, description=_MODE)
+    strict: bool | None = Field(None, description=_STRICT)
+    thresholds: Thresholds | None = None
+    paused: bool | None = Field(None, description="A paused budget counts and neither refuses nor warns.")
+    raised: BudgetRaise | None = Field(None, description="A temporary raise; null ends it.")
+
+    @property
+    def changes(self) -> QuotaChanges:
+        """As the services take it."""
+        raised: Raise | msgspec.UnsetType | None = msgspec.UNSET
+        if "raised" in self.model_fields_set:
+            raised = Raise(_pico(self.raised.limit_usd), self.raised.until) if self.raised else None
+        return QuotaChanges(
+            amount=None if self.limit_usd is None else _pico(self.limit_usd),
+            mode=self.mode,
+            strict=self.strict,
+            thresholds=None if self.thresholds is None else tuple(self.thresholds),
+            paused=self.paused,
+            raised=raised,
+        )
+
+
+class BudgetRaised(BaseModel):
+    """A raise that holds."""
+
+    limit_usd: Usd
+    until: datetime
+
+
+class Budget(ScopeShown):
+    """A budget."""
+
+    window: str = Field(examples=["day"])
+    limit_usd: Usd
+    mode: Mode
+    strict: bool
+    thresholds: list[int]
+    paused: bool
+    raised: BudgetRaised | None = Field(description="The temporary raise, while it holds.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, record: QuotaRecord) -> Self:
+        """As shown."""
+        quota = record.quota
+        return cls(
+            **cls.scope_of(record),
+            window=window_text(quota.period, quota.length_s),
+            limit_usd=usd_text(quota.amount),
+            mode=quota.mode,
+            strict=quota.strict,
+            thresholds=list(quota.thresholds),
+            paused=quota.paused,
+            raised=_raised(quota),
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+        )
+
+
+def _raised(quota: Quota) -> BudgetRaised | None:
+    if quota.raised_amount is None or quota.raised_until is None or quota.raised_until <= time.time():
+        return None
+    return BudgetRaised(limit_usd=usd_text(quota.raised_amount), until=datetime.fromtimestamp(quota.raised_until, UTC))

@@ -1,0 +1,140 @@
+"""Rate limits on the wire. Amounts are counts."""
+
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+import msgspec
+from pydantic import BaseModel, Field, model_validator
+
+from tollway.api.admin.models.base import Given, Instant
+from tollway.api.admin.models.quota import ScopeGiven, ScopeShown
+from tollway.data.quotas import QuotaRecord
+from tollway.ledger.quota import Period, Quota, Unit
+from tollway.services.quota_change import QuotaChanges, Raise
+from tollway.services.quota_put import QuotaTerms
+
+Count = Annotated[int, Field(ge=0, le=10**15, strict=True)]
+QueueS = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
+        description="Seconds a request may wait for its turn instead of being refused; 0: not at all.",
+    ),
+]
+
+
+class LimitUnit(StrEnum):
+    """What is limited."""
+
+    REQUESTS = "requests"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    TOKENS = "tokens"
+    PARALLEL = "parallel"
+
+
+class LimitWindow(StrEnum):
+    """In which time."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class LimitSet(ScopeGiven):
+    """A rate limit. `PUT` makes the one of this scope, unit and window so."""
+
+    unit: LimitUnit = Field(description="`parallel`: requests that run at the same time.")
+    window: LimitWindow | None = Field(None, description="Needed, but for `parallel`, which has none.")
+    limit: Count = Field(examples=[60])
+    queue_s: QueueS = 0.0
+    paused: bool | None = Field(None, description="A paused limit refuses nothing; null: as is.")
+
+    @model_validator(mode="after")
+    def _windowed(self) -> Self:
+        if (self.unit is LimitUnit.PARALLEL) != (self.window is None):
+            raise ValueError("Every limit needs a window, but for `parallel`, which has none.")
+        return self
+
+    @property
+    def terms(self) -> QuotaTerms:
+        """As the services take it."""
+        return QuotaTerms(
+            unit=Unit(self.unit),
+            period=Period.TOTAL if self.window is None else Period(self.window),
+            amount=self.limit,
+            strict=False,
+            queue_s=self.queue_s,
+            paused=self.paused,
+        )
+
+
+class LimitRaise(BaseModel):
+    """A higher limit for some time."""
+
+    limit: Count
+    until: Instant
+
+
+class LimitChange(Given):
+    """What to change; what is left out stays."""
+
+    limit: Count | None = None
+    queue_s: QueueS | None = None
+    paused: bool | None = Field(None, description="A paused limit refuses nothing.")
+    raised: LimitRaise | None = Field(None, description="A temporary raise; null ends it.")
+
+    @property
+    def changes(self) -> QuotaChanges:
+        """As the services take it."""
+        raised: Raise | msgspec.UnsetType | None = msgspec.UNSET
+        if "raised" in self.model_fields_set:
+            raised = Raise(self.raised.limit, self.raised.until) if self.raised else None
+        return QuotaChanges(amount=self.limit, queue_s=self.queue_s, paused=self.paused, raised=raised)
+
+
+class LimitRaised(BaseModel):
+    """A raise that holds."""
+
+    limit: int
+    until: datetime
+
+
+class Limit(ScopeShown):
+    """A rate limit."""
+
+    unit: LimitUnit
+    window: LimitWindow | None = Field(description="Null for `parallel`.")
+    limit: int
+    queue_s: float
+    paused: bool
+    raised: LimitRaised | None = Field(description="The temporary raise, while it holds.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, record: QuotaRecord) -> Self:
+        """As shown."""
+        quota = record.quota
+        return cls(
+            **cls.scope_of(record),
+            unit=LimitUnit(quota.unit),
+            window=None if quota.period is Period.TOTAL else LimitWindow(quota.period),
+            limit=quota.amount,
+            queue_s=quota.queue_s,
+            paused=quota.paused,
+            raised=_raised(quota),
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+        )
+
+
+def _raised(quota: Quota) -> LimitRaised | None:
+    if quota.raised_amount is None or quota.raised_until is None or quota.raised_until <= time.time():
+        return None
+    return LimitRaised(limit=quota.raised_amount, until=datetime.fromtimestamp(quota.raised_until, UTC))
