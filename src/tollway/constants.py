@@ -6,6 +6,8 @@ UNKNOWN_KEY_CACHE_ENTRIES = 10_000
 """Digests of keys known not to exist, so that a flood of one wrong key does not reach the database."""
 UNKNOWN_KEY_TTL_S = 5.0
 """How long a key is believed not to exist: a key created elsewhere works after this at the latest (usually at once)."""
+KEY_LOOKUP_TIMEOUT_S = 3.0
+"""A caller whose key is not in memory waits so long for the database; a look-up takes a millisecond."""
 CATALOG_SWEEP_INTERVAL_S = 15.0
 """The catalog and the cached keys are read again this often, in case a notification was lost."""
 DISCONNECT_WATCH_DELAY_S = 0.05
@@ -17,5 +19,19 @@ TAGS_MAX = 32
 TAG_NAME_MAX_CHARS = 64
 TAG_VALUE_MAX_CHARS = 512
 """OpenAI's limits for `metadata`."""
+IDEMPOTENCY_SPARE_S = 120.0
+"""What a request may take beside its exchange with the provider: queues, connecting, counting."""
+IDEMPOTENCY_TTL_S = 86_400
+"""What was answered under an idempotency key is replayed for 24 hours, the time that other services promise."""
 NOTIFY_CHANNEL = "tollway_changes"
 """PostgreSQL channel on which every change of the control plane is announced: ``<noun>:<id>``."""
+WORKER_HEARTBEAT_S = 5.0
+"""A worker without anything to ask shows itself to the database this often."""
+WORKER_UNSEEN_S = 15.0
+"""A worker that was not seen for so long, three heartbeats, has no part in what is shared out."""
+RECOVERY_S = 10.0
+"""After a failover nothing is leased for so long: two heartbeats, in which every worker tells what it has."""
+LEASE_TIMEOUT_S = 2.0
+"""How long an exchange of leases may take before the database counts as away."""
+LEASES_MAX = 50_000
+"""Leases in a worker's memory, at about a kilobyte each. Idle ones are forgotten, so these are subjects seen in minutes."""

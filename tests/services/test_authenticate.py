@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -43,11 +43,11 @@ class Keys:
     def revoke(self, key: bytes) -> None:
         self.rows[digest(PEPPER, key)] = principal("key-0", revoked_at=time.time() - 1)
 
-    async def find(self, stored: bytes) -> Principal | None:
+    async def find(self, digests: Sequence[bytes]) -> dict[bytes, Principal]:
         self.asked += 1
         if self.away:
             raise DatabaseUnavailableError("away")
-        found = self.rows.get(stored)
+        found = {digest: self.rows[digest] for digest in digests if digest in self.rows}
         if self.meanwhile is not None:
             await self.meanwhile()
         return found
@@ -195,11 +195,27 @@ async def test_a_sweep_finds_what_no_announcement_told(keys: Keys, authenticator
         await authenticator.authenticate(key)
     keys.revoke(revoked)
     del keys.rows[digest(PEPPER, deleted)]
+    keys.asked = 0
     await authenticator.refresh()
+    assert keys.asked == 1, "all keys in one query"
     with pytest.raises(RevokedKeyError):
         authenticator.cached(revoked)
     assert authenticator.cached(deleted) is None
     assert authenticator.cached(kept)
+
+
+async def test_a_sweep_reads_many_keys_in_batches(
+    keys: Keys, authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticate, "_REFRESH_BATCH", 2)
+    many = [keys.add() for _ in range(5)]
+    for key in many:
+        await authenticator.authenticate(key)
+    keys.asked = 0
+    keys.rows.clear()
+    await authenticator.refresh()
+    assert keys.asked == 3
+    assert not any(authenticator.cached(key) for key in many)
 
 
 async def test_a_sweep_does_not_bring_back_what_was_announced_meanwhile(

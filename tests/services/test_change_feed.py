@@ -32,9 +32,8 @@ def test_a_revocation_is_heard_with_the_key_s_digest(database_urls: DatabaseUrls
             revoked = await _next(changes)
             assert revoked == heard
             assert revoked.digest is not None
-            principal = await KeyLookup(factory._context.database).find(revoked.digest)
-            assert principal is not None
-            assert principal.revoked_at is not None
+            found = await KeyLookup(factory._context.database).find([revoked.digest])
+            assert found[revoked.digest].revoked_at is not None
         await factory._context.aclose()
 
     asyncio.run(story())

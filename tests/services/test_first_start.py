@@ -18,12 +18,11 @@ async def test_an_empty_database_gets_an_administrator_and_a_project_key_that_wo
 ) -> None:
     keys = await FirstStart(database, pepper=PEPPER, data_dir=tmp_path).ensure(URL)
     assert keys
-    lookup = KeyLookup(database)
-    admin = await lookup.find(digest(PEPPER, keys.admin_key.encode()))
-    caller = await lookup.find(digest(PEPPER, keys.project_key.encode()))
-    assert admin
+    digests = [digest(PEPPER, key.encode()) for key in (keys.admin_key, keys.project_key)]
+    found = await KeyLookup(database).find([b"x" * 32, *digests])
+    assert found.keys() == set(digests)
+    admin, caller = (found[each] for each in digests)
     assert admin.scopes == {Scope.ADMIN, Scope.PLATFORM, Scope.READ}
-    assert caller
     assert caller.scopes == {Scope.INFERENCE}
     assert caller.project_id
 

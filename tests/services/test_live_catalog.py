@@ -1,13 +1,14 @@
 """A worker's memory follows the changes of the control plane, whatever goes wrong on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from support.waiting import eventually
 from tollway.data.changes import Change
 from tollway.errors import DatabaseUnavailableError
+from tollway.identity.principal import Principal
 from tollway.ledger.price_base import BaseBook, PriceBase
 from tollway.ledger.price_book import PriceBook
 from tollway.routing.catalog import Catalog
@@ -32,8 +33,9 @@ class Source:
     async def load_price_book(self) -> PriceBook:
         return PriceBook(PriceBase(BaseBook("empty", ())))
 
-    async def find_key(self, digest: bytes) -> None:
-        assert digest
+    async def find_keys(self, digests: Sequence[bytes]) -> dict[bytes, Principal]:
+        assert digests
+        return {}
 
     async def listen(self) -> AsyncIterator[Change]:
         while True:
@@ -49,7 +51,7 @@ async def test_a_change_that_cannot_be_read_leaves_the_memory_as_it_was_and_the_
         load_catalog=source.load_catalog,
         load_price_book=source.load_price_book,
         listen=source.listen,
-        authenticator=Authenticator(b"p" * 32, source.find_key),
+        authenticator=Authenticator(b"p" * 32, source.find_keys),
     )
     await live.refresh()
     following = asyncio.create_task(live.run())
@@ -71,7 +73,7 @@ async def test_names_that_do_not_exist_cannot_keep_the_database_busy() -> None:
         load_catalog=source.load_catalog,
         load_price_book=source.load_price_book,
         listen=source.listen,
-        authenticator=Authenticator(b"p" * 32, source.find_key),
+        authenticator=Authenticator(b"p" * 32, source.find_keys),
     )
     assert [await live.catch_up() for _ in range(50)] == [True, *[False] * 49]
     assert source.asked == 1

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import ARRAY, LargeBinary, Select, and_, any_, bindparam, func, or_, select, update
 
 from tollway.data.conflict import flush
 from tollway.data.page import Page, paged
@@ -80,16 +80,15 @@ def _principal(key: ApiKey, project: Project | None, organization: Organization)
     )
 
 
-async def find_principal(session: AnySession, digest: bytes) -> Principal | None:
-    """The key of this digest, alive or not, with what is needed of its project."""
+async def find_principals(session: AnySession, digests: Sequence[bytes]) -> dict[bytes, Principal]:
+    """The keys of these digests, alive or not, with what is needed of their projects; those that exist."""
     statement = (
         select(ApiKey, Project, Organization)
         .join(Organization, ApiKey.organization_id == Organization.id)
         .join(Project, ApiKey.project_id == Project.id, isouter=True)
-        .where(ApiKey.digest == digest)
+        .where(ApiKey.digest == any_(bindparam("digests", list(digests), ARRAY(LargeBinary))))
     )
-    row = (await session.execute(statement)).one_or_none()
-    return _principal(*row) if row else None
+    return {key.digest: _principal(key, *rest) for key, *rest in await session.execute(statement)}
 
 
 def _with_project(organization_id: str) -> Select[ApiKey, Any]:

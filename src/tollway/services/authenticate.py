@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
@@ -19,10 +19,13 @@ from tollway.identity.principal import Principal, Scope
 
 KEY_MAX_BYTES = 256
 _SECRET_BYTES = 32
+_REFRESH_BATCH = 1_000
+"""Keys read again in one query."""
 _HOW_TO_SEND = "Send it as `Authorization: Bearer tw-…`."
 
 _V = TypeVar("_V")
-FindKey = Callable[[bytes], Awaitable[Principal | None]]
+FindKeys = Callable[[Sequence[bytes]], Awaitable[Mapping[bytes, Principal]]]
+"""Digests → those of them that exist."""
 
 
 class _Known(NamedTuple):
@@ -41,7 +44,7 @@ class Authenticator:
     of the dictionary's keys; as nobody outside can choose or see them, the time that takes tells nothing about a key.
     """
 
-    def __init__(self, pepper: bytes, find: FindKey) -> None:
+    def __init__(self, pepper: bytes, find: FindKeys) -> None:
         self._pepper = pepper
         self._find = find
         self._secret = os.urandom(_SECRET_BYTES)
@@ -82,7 +85,7 @@ class Authenticator:
             raise _unknown_key()
         generation = self._generation
         stored = digest(self._pepper, key)
-        principal = await self._find(stored)
+        principal = (await self._find([stored])).get(stored)
         current = generation == self._generation  # else a change was announced while we read: the answer may be old
         if principal is None:
             if current:
@@ -107,9 +110,15 @@ class Authenticator:
             DatabaseUnavailableError: the database is away; what was not read yet stays as it is.
         """
         self._unknown.clear()
-        for mark, known in list(self._known.items()):
-            generation = self._generation
-            principal = await self._find(known.digest)
+        known = list(self._known.items())
+        for start in range(0, len(known), _REFRESH_BATCH):
+            await self._refresh(known[start : start + _REFRESH_BATCH])
+
+    async def _refresh(self, batch: Sequence[tuple[bytes, _Known]]) -> None:
+        generation = self._generation
+        found = await self._find([known.digest for _, known in batch])
+        for mark, known in batch:
+            principal = found.get(known.digest)
             if principal is None:
                 self._known.pop(mark, None)
             elif mark in self._known and generation == self._generation:
