@@ -70,9 +70,10 @@ class Worker:
         """The life of the worker."""
         storage = self._settings.storage
         context = ProcessContext.create(self._settings)
+        worker_id = str(uuid.uuid4())
         journal = JournalWriter(
             journal_directory(storage.data_dir),
-            worker_id=str(uuid.uuid4()),
+            worker_id=worker_id,
             segment_bytes=storage.journal_segment_bytes,
             max_bytes=storage.journal_max_bytes // self._settings.server.worker_count,
             fsync_interval_s=storage.journal_fsync_interval_ms / 1_000,
@@ -81,7 +82,7 @@ class Worker:
         access_log = AccessLog(enabled=self._settings.logs.access_log, pretty=is_pretty(self._settings.logs))
         observer = Observer(access_log, metrics)
         factory = Factory(context)
-        inference = factory.inference(journal, observer)
+        inference = factory.inference(journal, observer, worker_id)
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
@@ -94,6 +95,7 @@ class Worker:
             inference.recorder.flush()
             observer.flush()
             await journal.aclose()
+            await inference.idempotency_endings.aclose()
             await inference.transport.aclose()
             await context.aclose()
 
@@ -103,6 +105,7 @@ class Worker:
         limits, address = self._settings.limits, self._settings.server
         data_plane = DataPlane(
             pipeline=inference.pipeline,
+            idempotent=inference.idempotent,
             models=ModelList(inference.authenticator, inference.live),
             observer=observer,
             limits=limits,

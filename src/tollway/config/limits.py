@@ -13,6 +13,12 @@ class LimitSettings(Section):
     max_reply_bytes: int = Field(
         64 * 1024 * 1024, ge=1_024, description="Largest reply of a provider that is not a stream."
     )
+    idempotency_max_bytes: int = Field(
+        1024 * 1024,
+        ge=0,
+        le=8 * 1024 * 1024,
+        description="Largest reply that is kept for requests with the same `Idempotency-Key`.",
+    )
     max_concurrent_requests: int = Field(1_000, ge=1, description="Requests one worker serves at the same time.")
     body_timeout_s: float = Field(60.0, gt=0, description="Seconds for the caller to send the whole body.")
     connect_timeout_s: float = Field(5.0, gt=0, description="Seconds to connect to a provider, TLS included.")

@@ -86,6 +86,11 @@ class AccessLog:
             level = "info" if status < 500 else "error"  # noqa: PLR2004 -- HTTP's own boundary
             self._add(_Line(self._clock.now(), "refused", request_id, surface, status, level=level, code=code))
 
+    def replayed(self, surface: str, request_id: str, status: int) -> None:
+        """Log a request that got the answer of an earlier one."""
+        if self._enabled:
+            self._add(_Line(self._clock.now(), "replayed", request_id, surface, status, "info"))
+
     def flush(self) -> None:
         """Write what is collected."""
         if self._lines:

@@ -29,6 +29,7 @@ _SERIES_MAX = 10_000
 METRICS: dict[str, str] = {
     "tollway_requests_total": "Admitted requests that ended, by surface, provider, outcome and status.",
     "tollway_refusals_total": "Requests refused before admission, by surface and error code.",
+    "tollway_replays_total": "Requests with an idempotency key that got the answer of an earlier one, by surface.",
     "tollway_tokens_total": "Tokens metered, by provider and direction.",
     "tollway_charge_usd_total": "Charges in USD, by provider. A float: the ledger has the exact sum.",
     "tollway_unpriced_requests_total": "Requests of which a part had no price, by provider.",
@@ -82,6 +83,7 @@ class _Sums(msgspec.Struct):
 
     series: list[tuple[tuple[str, str, str, int], _Series]]
     refusals: list[tuple[tuple[str, str], int]]
+    replays: dict[str, int]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,6 +103,7 @@ class Metrics:
         self._path = self._directory / f"{self._prefix}{os.getpid()}{_SUFFIX}"
         self._series: dict[tuple[str, str, str, int], _Series] = {}
         self._refusals: dict[tuple[str, str], int] = {}
+        self._replays: dict[str, int] = {}
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in self._directory.glob(f"*{_SUFFIX}"):
             if not path.name.startswith(self._prefix):
@@ -130,10 +133,14 @@ class Metrics:
         key = (surface, code)
         self._refusals[key] = self._refusals.get(key, 0) + 1
 
+    def replayed(self, surface: str) -> None:
+        """Count a request that got the answer of an earlier one."""
+        self._replays[surface] = self._replays.get(surface, 0) + 1
+
     def save(self) -> None:
         """Write this worker's sums where the others find them."""
         partial = self._path.with_suffix(".partial")
-        partial.write_bytes(_encode(_Sums(list(self._series.items()), list(self._refusals.items()))))
+        partial.write_bytes(_encode(_Sums(list(self._series.items()), list(self._refusals.items()), self._replays)))
         partial.replace(self._path)
 
     def render(self) -> bytes:
@@ -141,23 +148,32 @@ class Metrics:
         self.save()
         series: dict[tuple[str, str, str, int], _Series] = {}
         refusals: dict[tuple[str, str], int] = {}
+        replays: dict[str, int] = {}
         for path in self._directory.glob(f"{self._prefix}*{_SUFFIX}"):
             sums = _decode(path.read_bytes())
             for key, found in sums.series:
                 series.setdefault(key, _Series()).merge(found)
             for reason, count in sums.refusals:
                 refusals[reason] = refusals.get(reason, 0) + count
+            for surface, count in sums.replays.items():
+                replays[surface] = replays.get(surface, 0) + count
         registry = CollectorRegistry()
-        registry.register(_Page(series, refusals))
+        registry.register(_Page(series, refusals, replays))
         return generate_latest(registry)
 
 
 class _Page:
     """Sums as Prometheus' metric families."""
 
-    def __init__(self, series: dict[tuple[str, str, str, int], _Series], refusals: dict[tuple[str, str], int]) -> None:
+    def __init__(
+        self,
+        series: dict[tuple[str, str, str, int], _Series],
+        refusals: dict[tuple[str, str], int],
+        replays: dict[str, int],
+    ) -> None:
         self._series = series
         self._refusals = refusals
+        self._replays = replays
 
     def collect(self) -> Iterator[Metric]:
         """One family a metric."""
@@ -169,6 +185,10 @@ class _Page:
         for labels, count in self._refusals.items():
             refusals.add_metric(list(labels), count)
         yield refusals
+        replays = _counter("tollway_replays_total", "surface")
+        for surface, count in self._replays.items():
+            replays.add_metric([surface], count)
+        yield replays
         yield from self._by_provider()
         yield _histogram("tollway_request_duration_seconds", self._times(lambda found: found.duration))
         yield _histogram("tollway_first_byte_seconds", self._times(lambda found: found.first_byte))

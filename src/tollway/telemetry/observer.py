@@ -27,6 +27,11 @@ class Observer:
         self._metrics.refused(surface, code)
         self._access_log.refused(surface, request_id, status, code)
 
+    def replayed(self, surface: str, request_id: str, status: int) -> None:
+        """A request with an idempotency key got the answer of an earlier one."""
+        self._metrics.replayed(surface)
+        self._access_log.replayed(surface, request_id, status)
+
     async def run(self) -> None:
         """Write what is collected, again and again, until cancelled."""
         while True:

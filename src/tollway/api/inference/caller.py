@@ -124,7 +124,7 @@ class HttpCaller:
         """Send part of the body; waits while the caller reads slowly."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-    async def finish(self, data: bytes) -> None:
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:  # noqa: ARG002 -- for those who keep the reply
         """Send the last part of the body."""
         self.unwatch()
         await self._send({"type": "http.response.body", "body": data})

@@ -26,6 +26,7 @@ from tollway.ids import is_uuid7, uuid7
 from tollway.routing.call import Call, Surface
 from tollway.services.authenticate import key_from_headers
 from tollway.services.inference.exchange import Inbound
+from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
 from tollway.telemetry.observer import Observer
 
@@ -39,8 +40,17 @@ _log = structlog.get_logger(__name__)
 class DataPlane:
     """Serves ``/v1/…``."""
 
-    def __init__(self, *, pipeline: Pipeline, models: ModelList, observer: Observer, limits: LimitSettings) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        idempotent: Idempotent,
+        models: ModelList,
+        observer: Observer,
+        limits: LimitSettings,
+    ) -> None:
         self._pipeline = pipeline
+        self._idempotent = idempotent
         self._models = models
         self._observer = observer
         self._limits = limits
@@ -87,7 +97,7 @@ class DataPlane:
             if surface is None or scope["method"] != "POST":
                 await self._answer_other(path, scope["method"], headers, request_id, caller)
             else:
-                await self._pipeline.run(_inbound(surface, request_id, headers), caller)
+                await self._ask_model(_inbound(surface, request_id, headers), headers.get(b"idempotency-key"), caller)
         except CallerLeftError:
             self._observer.refused(surface.name if surface else "other", request_id, 499, "client_left")
         except asyncio.CancelledError:
@@ -111,6 +121,14 @@ class DataPlane:
         finally:
             caller.unwatch()
             del self._running[caller]
+
+    async def _ask_model(self, inbound: Inbound, idempotency_key: bytes | None, caller: HttpCaller) -> None:
+        if idempotency_key is None:
+            await self._pipeline.run(inbound, caller)
+            return
+        replayed = await self._idempotent.run(inbound, idempotency_key, caller)
+        if replayed is not None:
+            self._observer.replayed(inbound.surface.name, inbound.request_id, replayed)
 
     async def _answer_other(
         self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller

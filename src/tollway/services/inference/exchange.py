@@ -21,7 +21,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Caller(Protocol):
     """The caller's side of the connection."""
 
-    left: bool
+    @property
+    def left(self) -> bool:
+        """Whether the caller closed the connection."""
+        ...
 
     async def read_body(self) -> bytes:
         """The whole request body, within its limits of size and time."""
@@ -35,8 +38,12 @@ class Caller(Protocol):
         """Send part of the body; waits while the caller reads slowly."""
         ...
 
-    async def finish(self, data: bytes) -> None:
-        """Send the last part of the body."""
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:
+        """Send the last part of the body; `whole` says whether the reply is all of what there should be."""
+        ...
+
+    def unwatch(self) -> None:
+        """Stop looking for the caller leaving: the request runs to its end."""
         ...
 
 

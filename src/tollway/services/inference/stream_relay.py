@@ -48,11 +48,11 @@ async def relay_stream(
     if durable is not None:
         await durable()
     if cut is not None:
-        await caller.finish(parser.take_end() + exchange.inbound.render_event(_cut_error(exchange, cut)))
+        await caller.finish(parser.take_end() + exchange.inbound.render_event(_cut_error(exchange, cut)), whole=False)
         return
     cost = b": x-tollway-cost " + usd_text(entry.charge).encode() + b"\n\n"
     end = parser.take_end()
-    await caller.finish(data + cost + end if parser.done or not end else end)
+    await caller.finish(data + cost + end if parser.done or not end else end, whole=whole)
     with contextlib.suppress(UpstreamError, TimeoutError):  # the caller has all of it; only the connection is at stake
         async with asyncio.timeout(_LINGER_S):
             await upstream.read()

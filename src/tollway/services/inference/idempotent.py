@@ -1,0 +1,147 @@
+"""Requests with an ``Idempotency-Key``: run once through the one pipeline, then answered with the same bytes.
+
+The outcome is stored before the caller has the last byte. So a caller that has it all needs no replay, and one that has
+not gets one; whenever the worker dies in between, either the outcome is there or the claim is freed with the worker.
+A caller that leaves does not stop its request: it is about to ask again.
+"""
+
+import re
+from hashlib import sha256
+
+import msgspec
+
+from tollway.data.idempotency import Claim, Outcome
+from tollway.errors import InvalidRequestError
+from tollway.identity.principal import Scope
+from tollway.ids import uuid7
+from tollway.services.authenticate import Authenticator, require_scope
+from tollway.services.idempotency_claims import IdempotencyClaims
+from tollway.services.inference.exchange import Caller, Headers, Inbound
+from tollway.services.inference.hold import Places
+from tollway.services.inference.pipeline import Pipeline
+
+_KEY = re.compile(rb"[\x20-\x7e]{1,255}")
+_OK = range(200, 300)
+_FINAL_STATUSES = frozenset({400, 413, 415, 422})
+"""The provider judged the request itself. Other refusals depend on its state or ours and cost nothing, so that a retry
+asks again: a model that was missing, a credential that was wrong, a limit that was reached."""
+
+
+class Idempotent:
+    """The way into the pipeline for requests with an idempotency key."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        authenticator: Authenticator,
+        places: Places,
+        claims: IdempotencyClaims,
+        max_bytes: int,
+    ) -> None:
+        """Args: max_bytes: largest reply that is kept."""
+        self._pipeline = pipeline
+        self._authenticator = authenticator
+        self._places = places
+        self._claims = claims
+        self._max_bytes = max_bytes
+
+    async def run(self, inbound: Inbound, idempotency_key: bytes, caller: Caller) -> int | None:
+        """Serve one request, or replay what it was answered before.
+
+        Returns:
+            The status that was replayed; ``None`` if the request ran.
+
+        Raises:
+            InvalidRequestError: the idempotency key cannot be used.
+            IdempotencyError, IdempotencyRunningError, IdempotencyLostError: see `IdempotencyClaims.take`.
+            TollwayError, asyncio.CancelledError: as `Pipeline.run`; then nothing is kept.
+        """
+        if not _KEY.fullmatch(idempotency_key):
+            raise InvalidRequestError("`idempotency-key` must be 1 to 255 printable ASCII characters.")
+        principal = self._authenticator.cached(inbound.key) or await self._authenticator.authenticate(inbound.key)
+        require_scope(principal, Scope.INFERENCE)
+        if not inbound.own_id:
+            inbound = msgspec.structs.replace(inbound, own_id=uuid7())
+        with self._places:
+            body = await caller.read_body()
+            caller.unwatch()
+            digest = sha256(idempotency_key).digest()
+            body_digest = sha256(b"%b\n%b" % (inbound.surface.path.encode(), body)).digest()
+            claim = Claim(principal.key_id, digest, body_digest, inbound.own_id)
+            outcome = await self._claims.take(claim)
+        if outcome is not None:
+            await _replay(outcome, caller)
+            return outcome.status
+        await self._run(inbound, claim, _Recording(caller, body, claim, self._claims, self._max_bytes))
+        return None
+
+    async def _run(self, inbound: Inbound, claim: Claim, recording: "_Recording") -> None:
+        try:
+            await self._pipeline.run(inbound, recording)
+        finally:
+            if not recording.ended:
+                await self._claims.release(claim)
+
+
+class _Recording:
+    """The caller as the pipeline sees it: passes everything on, and remembers it."""
+
+    def __init__(self, caller: Caller, body: bytes, claim: Claim, claims: IdempotencyClaims, max_bytes: int) -> None:
+        self._caller = caller
+        self._body = body
+        self._claim = claim
+        self._claims = claims
+        self._max_bytes = max_bytes
+        self._status = 0
+        self._headers: tuple[tuple[str, str], ...] = ()
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self.ended = False
+
+    @property
+    def left(self) -> bool:
+        """Whether the caller closed the connection."""
+        return self._caller.left
+
+    async def read_body(self) -> bytes:
+        """The body that was read already."""
+        return self._body
+
+    def unwatch(self) -> None:
+        """Nobody watches."""
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Pass on the status and headers."""
+        self._status = status
+        self._headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+        await self._caller.start(status, headers)
+
+    async def write(self, data: bytes) -> None:
+        """Pass on a part of the body."""
+        self._remember(data)
+        await self._caller.write(data)
+
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:
+        """Pass on the last part of the body, once the outcome is stored."""
+        self._remember(data)
+        self.ended = True
+        if (whole and self._status in _OK) or self._status in _FINAL_STATUSES:
+            body = b"".join(self._chunks) if self._size <= self._max_bytes else None
+            await self._claims.keep(self._claim, Outcome(self._status, self._headers, body))
+        else:
+            await self._claims.release(self._claim)
+        await self._caller.finish(data, whole=whole)
+
+    def _remember(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= self._max_bytes:
+            self._chunks.append(data)
+        else:
+            self._chunks.clear()
+
+
+async def _replay(outcome: Outcome, caller: Caller) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outcome.headers]
+    await caller.start(outcome.status, [*headers, (b"x-tollway-replayed", b"true")])
+    await caller.finish(outcome.body or b"")
