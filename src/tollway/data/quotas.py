@@ -1,6 +1,6 @@
 """SQL of budgets and rate limits."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -170,6 +170,17 @@ async def save(session: WriteSession, row: QuotaRow) -> None:
     session.add(row)
     await flush(session, _CONFLICTS)
     await session.refresh(row)
+
+
+async def lock_rolling(session: WriteSession, quotas: Iterable[Quota]) -> None:
+    """Let one transaction at a time grant of a rolling quota: two slots are two rows, and neither sees the other new.
+
+    Before any window is locked.
+    """
+    rolling = [quota.id for quota in quotas if quota.period is Period.ROLLING]
+    if rolling:
+        statement = select(QuotaRow.id).where(QuotaRow.id.in_(rolling)).order_by(QuotaRow.id)
+        await session.execute(statement.with_for_update(key_share=True))
 
 
 async def remove(session: WriteSession, quota_id: str) -> None:
