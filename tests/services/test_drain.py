@@ -20,10 +20,12 @@ from tollway.services.drain import Drain
 from tollway.services.ledger_audit import LedgerAudit
 from tollway.services.ledger_query import EntryQuery, LedgerQuery
 from tollway.services.ledger_store import LedgerStore
+from tollway.services.worker_release import WorkerRelease
 
 
 def a_drain(database: Database, data_dir: Path, *, batch_entries: int = 50) -> Drain:
-    return Drain(LedgerStore(database, quarantine=data_dir / "damaged"), data_dir, batch_entries=batch_entries)
+    store = LedgerStore(database, quarantine=data_dir / "damaged")
+    return Drain(store, WorkerRelease(database), data_dir, batch_entries=batch_entries)
 
 
 async def drain_all(drain: Drain) -> None:
@@ -133,7 +135,7 @@ async def test_entries_wait_while_the_database_is_away(
     refused.close()
     reachable = Database(create_engine(database_urls.app, pool_size=1, timeout_s=5.0))
     store = LedgerStore(nowhere, quarantine=tmp_path / "damaged")
-    drain, stop = Drain(store, tmp_path, batch_entries=3), asyncio.Event()
+    drain, stop = Drain(store, WorkerRelease(reachable), tmp_path, batch_entries=3), asyncio.Event()
     running = asyncio.create_task(drain.run(stop, interval_s=0.01))
     await asyncio.sleep(0)
     monkeypatch.setattr(store, "_database", reachable)

@@ -13,11 +13,13 @@ from tollway.ledger.entry import LedgerEntry, Outcome
 from tollway.services.drain import Drain
 from tollway.services.ledger_audit import LedgerAudit
 from tollway.services.ledger_store import LedgerStore
+from tollway.services.worker_release import WorkerRelease
 
 
 async def stored(database: Database, data_dir: Path, entries: list[LedgerEntry]) -> None:
     await write_journal(data_dir, entries)
-    drain = Drain(LedgerStore(database, quarantine=data_dir / "damaged"), data_dir, batch_entries=7)
+    store = LedgerStore(database, quarantine=data_dir / "damaged")
+    drain = Drain(store, WorkerRelease(database), data_dir, batch_entries=7)
     await drain.pass_over()
     drain.close()
 

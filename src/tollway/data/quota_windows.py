@@ -32,6 +32,7 @@ class Window(msgspec.Struct, frozen=True):
     threshold: int
 
 
+_FOREVER_US = 2**63 - 1
 _KEY = ", ".join(WINDOW_KEY)
 _COLUMNS = "w.quota_id::text, w.generation, w.subject, w.start_us, w.end_us, w.granted, w.settled, w.threshold"
 _LEASE_COLUMNS = "l.quota_id::text, l.generation, l.subject, l.start_us, l.granted, l.spent, l.held, l.sequence"
@@ -50,12 +51,9 @@ _MAKE = text(f"""
     ORDER BY {_KEY} ON CONFLICT DO NOTHING
 """)  # noqa: S608
 _LOCK = text(f"""
-    SELECT {_COLUMNS} FROM quota_window AS w JOIN {_unnested()} USING ({_KEY}) ORDER BY {_KEY} FOR UPDATE OF w
-""")  # noqa: S608
-_LOCK_FROM = text(f"""
-    SELECT {_COLUMNS} FROM quota_window AS w JOIN {_unnested()} ON
+    SELECT {_COLUMNS} FROM quota_window AS w JOIN {_unnested(last_us="bigint")} ON
         (w.quota_id, w.generation, w.subject) = (given.quota_id, given.generation, given.subject)
-        AND w.start_us >= given.start_us
+        AND w.start_us BETWEEN given.start_us AND given.last_us
     ORDER BY w.quota_id, w.generation, w.subject, w.start_us FOR UPDATE OF w
 """)  # noqa: S608
 _LOCK_OF_WORKER = text(f"""
@@ -79,7 +77,9 @@ _SAVE_LEASES = text(f"""
         held = excluded.held, sequence = excluded.sequence
 """)  # noqa: S608
 _TAKE_LEASES = text(f"""
-    DELETE FROM quota_lease AS l WHERE l.worker_id = :worker_id RETURNING {_LEASE_COLUMNS}
+    DELETE FROM quota_lease AS l USING {_unnested()}
+    WHERE l.worker_id = :worker_id AND {" AND ".join(f"l.{name} = given.{name}" for name in WINDOW_KEY)}
+    RETURNING {_LEASE_COLUMNS}
 """)  # noqa: S608
 
 
@@ -99,14 +99,19 @@ async def make(session: WriteSession, ends: Mapping[WindowRef, int]) -> None:
         await session.execute(_MAKE, {**_keys(ends), "end_us": list(ends.values())})
 
 
-async def lock(session: WriteSession, refs: Collection[WindowRef]) -> dict[WindowRef, Window]:
-    """Lock those of the windows that exist, until the transaction ends."""
-    return await _windows(session, _LOCK, _keys(refs)) if refs else {}
+async def lock(session: WriteSession, since_us: Mapping[WindowRef, int]) -> dict[WindowRef, Window]:
+    """Lock windows until the transaction ends; those that do not exist are missing.
 
-
-async def lock_from(session: WriteSession, refs: Collection[WindowRef]) -> dict[WindowRef, Window]:
-    """As `lock`, and with each of them all later ones of its quota, generation and subject: slots of rolling quotas."""
-    return await _windows(session, _LOCK_FROM, _keys(refs)) if refs else {}
+    Args:
+        session: within a transaction that has locked no window yet.
+        since_us: window → its own ``start_us``; or for a slot of a rolling quota that of the earliest slot that counts:
+            then all slots from there on are locked, also those after it.
+    """
+    if not since_us:
+        return {}
+    values = _keys(msgspec.structs.replace(ref, start_us=first_us) for ref, first_us in since_us.items())
+    last_us = [first_us if first_us == ref.start_us else _FOREVER_US for ref, first_us in since_us.items()]
+    return await _windows(session, _LOCK, {**values, "last_us": last_us})
 
 
 async def lock_of_worker(session: WriteSession, worker_id: str) -> dict[WindowRef, Window]:
@@ -140,9 +145,11 @@ async def save_leases(session: WriteSession, worker_id: str, leases: Mapping[Win
         await session.execute(_SAVE_LEASES, {**values, "worker_id": worker_id})
 
 
-async def take_leases(session: WriteSession, worker_id: str) -> dict[WindowRef, LeaseState]:
-    """Remove all leases of the worker, whose windows are locked; returns them."""
-    return _lease_states(await session.execute(_TAKE_LEASES, {"worker_id": worker_id}))
+async def take_leases(
+    session: WriteSession, worker_id: str, refs: Collection[WindowRef]
+) -> dict[WindowRef, LeaseState]:
+    """Remove the worker's leases of these windows, which are locked; returns what they were."""
+    return _lease_states(await session.execute(_TAKE_LEASES, {**_keys(refs), "worker_id": worker_id}))
 
 
 async def _windows(session: AnySession, statement: TextClause, values: Mapping[str, Any]) -> dict[WindowRef, Window]:

@@ -15,6 +15,7 @@ from tollway.journal.backlog import Backlog, Batch
 from tollway.journal.lock import try_lock
 from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory, worker_directories
 from tollway.services.ledger_store import LedgerStore
+from tollway.services.worker_release import WorkerRelease
 
 _log = structlog.get_logger(__name__)
 
@@ -47,12 +48,14 @@ class Drain:
 
     Args:
         store: where entries go.
+        release: gives up the workers whose journals are finished.
         data_dir: its journals are drained.
         batch_entries: entries in one transaction; bounds the memory.
     """
 
-    def __init__(self, store: LedgerStore, data_dir: Path, *, batch_entries: int) -> None:
+    def __init__(self, store: LedgerStore, release: WorkerRelease, data_dir: Path, *, batch_entries: int) -> None:
         self._store = store
+        self._release = release
         self._data_dir = data_dir
         self._batch_entries = batch_entries
         self._backlogs: dict[Path, Backlog] = {}
@@ -143,6 +146,7 @@ class Drain:
                 report.more = True
                 return
             if backlog.adopted:
+                await self._release.release(directory.name)
                 backlog.remove()
                 del self._backlogs[directory]
                 report.adopted += 1
@@ -164,7 +168,7 @@ class Drain:
         report.damages += len(batch.damages)
         if batch.entries:
             report.read += len(batch.entries)
-            report.stored += await self._store.store(batch.entries)
+            report.stored += await self._store.store(directory.name, batch.entries)
 
 
 def _back_off_s(failures: int) -> float:

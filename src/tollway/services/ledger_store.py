@@ -32,8 +32,8 @@ class LedgerStore:
         self._quarantine = quarantine
         self._months: set[tuple[int, int]] = set()
 
-    async def store(self, entries: Sequence[LedgerEntry]) -> int:
-        """Store the entries; returns how many were new.
+    async def store(self, worker_id: str, entries: Sequence[LedgerEntry]) -> int:
+        """Store the entries of one worker, and settle what they take from budgets; returns how many were new.
 
         Raises:
             DatabaseUnavailableError: nothing or everything was stored; store the same entries again.
@@ -46,7 +46,7 @@ class LedgerStore:
                 rows.append((entry, row(entry)))
             except (EntryRefusedError, ValueError, OverflowError, struct.error) as error:
                 self._refuse(entry, str(error))
-        return await self._store_rows(rows) if rows else 0
+        return await self._store_rows(worker_id, rows) if rows else 0
 
     async def make_partitions_ahead(self) -> None:
         """Make the partitions of this month and the next ones.
@@ -68,23 +68,24 @@ class LedgerStore:
                 _log.info("ledger_partition_made", month=f"{moment:%Y-%m}")
         self._months.add(month)
 
-    async def _store_rows(self, rows: Sequence[tuple[LedgerEntry, bytes]]) -> int:
+    async def _store_rows(self, worker_id: str, rows: Sequence[tuple[LedgerEntry, bytes]]) -> int:
         try:
             async with self._database.write() as session, session.begin():
-                return await take_in(session, (data for _, data in rows))
+                return await take_in(session, worker_id, rows)
         except EntryRefusedError as error:
             if len(rows) == 1:
-                return await self._store_alone(*rows[0], reason=str(error))
+                return await self._store_alone(worker_id, *rows[0], reason=str(error))
             middle = len(rows) // 2
-            return await self._store_rows(rows[:middle]) + await self._store_rows(rows[middle:])
+            first = await self._store_rows(worker_id, rows[:middle])
+            return first + await self._store_rows(worker_id, rows[middle:])
 
-    async def _store_alone(self, entry: LedgerEntry, data: bytes, *, reason: str) -> int:
+    async def _store_alone(self, worker_id: str, entry: LedgerEntry, data: bytes, *, reason: str) -> int:
         """Try the refused entry once more with its partition looked for again: somebody may have detached it."""
         self._months.clear()
         try:
             await self._prepare_month(_EPOCH + timedelta(microseconds=entry.admitted_at_us))
             async with self._database.write() as session, session.begin():
-                return await take_in(session, [data])
+                return await take_in(session, worker_id, [(entry, data)])
         except EntryRefusedError:
             self._refuse(entry, reason)
             return 0

@@ -1,0 +1,102 @@
+"""Settle what requests used: from the leases of their worker to their windows, in the transaction that stores them."""
+
+import time
+from collections.abc import Iterable, Mapping
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import delete
+
+from tollway.data import quota_windows as store
+from tollway.data.quota_events import raise_thresholds
+from tollway.data.quotas import quotas_of
+from tollway.data.schema.idempotency_claim import IdempotencyClaim
+from tollway.data.schema.worker import WorkerRow
+from tollway.data.session import WriteSession
+from tollway.ledger import exchange
+from tollway.ledger.entry import LedgerEntry
+from tollway.ledger.quota import Period, Quota, WindowRef
+from tollway.ledger.window import slots_before, window_at
+
+
+class Sums(msgspec.Struct):
+    """What some entries take from one window: out of the lease of their worker, and beside it."""
+
+    leased: int = 0
+    unleased: int = 0
+
+
+def sums_of(entries: Iterable[LedgerEntry], *, worker_known: bool) -> dict[WindowRef, Sums]:
+    """What the entries take from each window; nothing of it is leased if nobody knows whose lease it was."""
+    found: dict[WindowRef, Sums] = {}
+    for entry in entries:
+        for settlement in entry.settlements:
+            sums = found.get(settlement.window)
+            if sums is None:
+                sums = found[settlement.window] = Sums()
+            if settlement.leased and worker_known:
+                sums.leased += settlement.amount
+            else:
+                sums.unleased += settlement.amount
+    return found
+
+
+async def settle(session: WriteSession, worker_id: str, sums: Mapping[WindowRef, Sums]) -> None:
+    """Charge the windows, and raise the events of the thresholds that are crossed.
+
+    Args:
+        session: within the transaction that stores the entries. Locks windows, so it comes last there.
+        worker_id: whose leases they came out of.
+        sums: from entries that are new to the database.
+    """
+    if not sums:
+        return
+    quotas = await quotas_of(session, {ref.quota_id for ref in sums})
+    await store.make(session, {ref: _end_us(ref, quotas.get(ref.quota_id)) for ref in sums})
+    windows = await store.lock(session, {ref: _since_us(ref, quotas.get(ref.quota_id)) for ref in sums})
+    leases = await store.leases_of(session, worker_id, [ref for ref in sums if sums[ref].leased])
+    for ref, taken in sums.items():
+        state = windows[ref].state
+        if taken.leased:
+            state, leases[ref] = exchange.settle(state, leases.get(ref, exchange.LeaseState()), taken.leased)
+        state = replace(state, settled=state.settled + taken.unleased)
+        windows[ref] = replace(windows[ref], state=state)
+    announced = await raise_thresholds(session, windows, quotas, now_us=time.time_ns() // 1_000)
+    await store.save(session, list(({ref: windows[ref] for ref in sums} | announced).values()))
+    await store.save_leases(session, worker_id, leases)
+
+
+async def release(session: WriteSession, worker_id: str) -> int:
+    """Return what a worker that is gone did not spend, and forget the worker. Changes nothing the second time.
+
+    Args:
+        session: within a transaction that has locked no window yet.
+        worker_id: its journal is in the ledger, or given up.
+
+    Returns:
+        How many leases it had.
+    """
+    windows = await store.lock_of_worker(session, worker_id)
+    leases = await store.take_leases(session, worker_id, windows)
+    returned = [
+        replace(windows[ref], state=exchange.release(windows[ref].state, lease)) for ref, lease in leases.items()
+    ]
+    await store.save(session, returned)
+    of_worker = IdempotencyClaim.worker_id == worker_id
+    await session.execute(delete(IdempotencyClaim).where(of_worker, IdempotencyClaim.status.is_(None)))
+    await session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+    return len(leases)
+
+
+def _end_us(ref: WindowRef, quota: Quota | None) -> int:
+    """When the window ends; of a quota that was deleted at once: nothing but the purge will look at it."""
+    if quota is None:
+        return ref.start_us
+    return window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), ref.start_us)[1]
+
+
+def _since_us(ref: WindowRef, quota: Quota | None) -> int:
+    if quota is None or quota.period is not Period.ROLLING:
+        return ref.start_us
+    return slots_before(quota.length_s, ref.start_us)
