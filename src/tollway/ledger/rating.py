@@ -54,17 +54,27 @@ def rate(usage: Usage, sheet: PriceSheet) -> Charge:
     for kind, quantity in zip(KINDS, astuple(usage), strict=True):
         if not quantity:
             continue
-        found = rates.get(kind)
+        found = rate_of(kind, rates)
         if found is None:
-            found = _fallback(kind, rates)
-            if found is None:
-                priced = priced and _is_included(kind, rates)
-                continue
+            priced = priced and _is_included(kind, rates)
+            continue
         price = tier_price(found, usage.input_total) if found.tiers else found.price
         amount = charge(quantity, price)
         total += amount
         lines.append(ChargeLine(kind, quantity, price, amount, found.ref))
     return Charge(total, tuple(lines), priced)
+
+
+def rate_of(kind: str, rates: dict[str, Rate]) -> Rate | None:
+    """What a kind costs: its own price or that of a more general kind."""
+    found = rates.get(kind)
+    if found is not None:
+        return found
+    for other in FALLBACKS.get(kind, ()):
+        found = rates.get(other)
+        if found is not None:
+            return found
+    return None
 
 
 def tier_price(found: Rate, input_total: int) -> int:
@@ -82,19 +92,8 @@ def missing_kinds(usage: Usage, sheet: PriceSheet) -> tuple[str, ...]:
     return tuple(
         kind
         for kind in KINDS
-        if getattr(usage, kind)
-        and kind not in sheet.rates
-        and _fallback(kind, sheet.rates) is None
-        and not _is_included(kind, sheet.rates)
+        if getattr(usage, kind) and rate_of(kind, sheet.rates) is None and not _is_included(kind, sheet.rates)
     )
-
-
-def _fallback(kind: str, rates: dict[str, Rate]) -> Rate | None:
-    for other in FALLBACKS.get(kind, ()):
-        found = rates.get(other)
-        if found is not None:
-            return found
-    return None
 
 
 def _is_included(kind: str, rates: dict[str, Rate]) -> bool:

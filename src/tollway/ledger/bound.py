@@ -1,0 +1,137 @@
+"""The most that a request can cost, known before it is sent: what a hard budget holds for it."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from tollway.ledger.money import UNITS_PER_PRICE
+from tollway.ledger.price import PriceSheet, Rate
+from tollway.ledger.rating import rate_of
+from tollway.ledger.usage import KINDS
+
+CACHE_ENTRIES = 4_096
+"""Remembered sheets with their dearest prices: about 2 MB at the most."""
+OUTPUT_TOKENS_MAX = 2**31 - 1
+"""What is affordable where output costs nothing: no model writes that much, and every provider can read the number."""
+
+_INPUT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+_AUDIO_INPUT = ("audio_input", "audio_cache_read")
+_IMAGE_INPUT = ("image_input",)
+_OUTPUT = ("output", "reasoning", "citation")
+_OTHER_OUTPUT = ("audio_output", "image_output")
+_ROUNDING_PICO = -(-len(KINDS) // 2)
+"""Each line of a charge is rounded on its own, by half a pico-dollar at the most."""
+
+
+class RequestBound(msgspec.Struct, frozen=True, gc=False):
+    """The most that one request makes a provider count.
+
+    Attributes:
+        input_tokens: of every kind together.
+        output_tokens: of one answer; ``None`` if the request does not say.
+        answers: how many answers are generated.
+        extra_output_tokens: billed as output beside the answers.
+        audio_input, image_input: whether input tokens may be of that kind.
+        other_output: whether output tokens may be audio or images.
+        searches: how many searches the provider may bill.
+    """
+
+    input_tokens: int
+    output_tokens: int | None
+    answers: int = 1
+    extra_output_tokens: int = 0
+    audio_input: bool = False
+    image_input: bool = False
+    other_output: bool = False
+    searches: int = 0
+
+
+class _Dearest(NamedTuple):
+    """The highest prices for requests with more than `above` input tokens: pico-dollars per million units."""
+
+    above: int
+    input: int
+    output: int
+    request: int
+    search: int
+
+
+_held: dict[tuple[int, bool, bool, bool], tuple[PriceSheet, tuple[_Dearest, ...]]] = {}
+
+
+def cost_bound(sheet: PriceSheet, bound: RequestBound, output_tokens: int) -> int:
+    """The most that a usage within the bounds is charged by `tollway.ledger.rating.rate`, in pico-dollars.
+
+    Input may be cached or written to a cache, output may be reasoning: the dearest of these counts for all of it. A
+    kind without any price counts nothing, as in a charge; `tollway.ledger.rating.missing_kinds` tells which.
+
+    Args:
+        sheet: the prices.
+        bound: the request's bounds.
+        output_tokens: of one answer.
+    """
+    dearest = _dearest(sheet, bound)
+    units = _units_without_answers(dearest, bound) + output_tokens * bound.answers * dearest.output
+    return -(-units // UNITS_PER_PRICE) + _ROUNDING_PICO if units else 0
+
+
+def affordable_output_tokens(sheet: PriceSheet, bound: RequestBound, amount: int) -> int:
+    """The longest answer for which `cost_bound` is `amount` pico-dollars or less; 0 if there is none."""
+    if cost_bound(sheet, bound, 0) > amount:
+        return 0
+    dearest = _dearest(sheet, bound)
+    price = bound.answers * dearest.output
+    if not price:
+        return OUTPUT_TOKENS_MAX
+    left = (amount - _ROUNDING_PICO) * UNITS_PER_PRICE - _units_without_answers(dearest, bound)
+    return min(max(left // price, 0), OUTPUT_TOKENS_MAX)
+
+
+def _units_without_answers(dearest: _Dearest, bound: RequestBound) -> int:
+    """Millionths of a pico-dollar."""
+    return (
+        bound.input_tokens * dearest.input
+        + bound.extra_output_tokens * dearest.output
+        + dearest.request
+        + bound.searches * dearest.search
+    )
+
+
+def _dearest(sheet: PriceSheet, bound: RequestBound) -> _Dearest:
+    """The prices for so many input tokens or fewer, worked out once a sheet.
+
+    A sheet is named by its identity: it lives long in the price book, and is held here so that no other one takes that
+    identity meanwhile.
+    """
+    key = (id(sheet), bound.audio_input, bound.image_input, bound.other_output)
+    held = _held.get(key)
+    if held is None:
+        if len(_held) >= CACHE_ENTRIES:
+            del _held[next(iter(_held))]
+        held = _held[key] = (sheet, _steps(sheet.rates, bound))
+    steps = held[1]
+    found = steps[0]
+    for step in steps:
+        if step.above >= bound.input_tokens:
+            break
+        found = step
+    return found
+
+
+def _steps(rates: dict[str, Rate], bound: RequestBound) -> tuple[_Dearest, ...]:
+    """Ascending by `above`. Each step includes the prices below it: an input may be smaller than its bound."""
+    inputs = _INPUT + _AUDIO_INPUT * bound.audio_input + _IMAGE_INPUT * bound.image_input
+    outputs = _OUTPUT + _OTHER_OUTPUT * bound.other_output
+    groups = [
+        [rate for kind in kinds if (rate := rate_of(kind, rates)) is not None]
+        for kinds in (inputs, outputs, ("requests",), ("web_searches",))
+    ]
+    edges = sorted({above for group in groups for rate in group for above, _ in rate.tiers})
+    return tuple(_Dearest(above, *(_highest(group, above) for group in groups)) for above in (-1, *edges))
+
+
+def _highest(rates: list[Rate], above: int) -> int:
+    """The highest price for an input of ``above + 1`` tokens or fewer, or of more but below the next tier."""
+    prices = [rate.price for rate in rates]
+    prices += [price for rate in rates for start, price in rate.tiers if start <= above]
+    return max(prices, default=0)
