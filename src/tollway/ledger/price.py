@@ -29,6 +29,7 @@ class PriceSheet(msgspec.Struct, frozen=True):
             neither a rate nor a fallback and is used makes the entry unpriced, never free.
         valid_until: epoch seconds after which the sheet must be looked up again (time-of-day and dated prices).
         valid_from: epoch seconds from which it has held.
+        context_tokens: what the model can take in at the most, 0 if that is not known.
         unmapped: dimensions in which the base book prices this model and Tollway does not count, by the base book's
             names: shown with the prices, so that nobody takes them for free.
     """
@@ -39,3 +40,4 @@ class PriceSheet(msgspec.Struct, frozen=True):
     valid_until: float = float("inf")
     valid_from: float = float("-inf")
     unmapped: tuple[str, ...] = ()
+    context_tokens: int = 0

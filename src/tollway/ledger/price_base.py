@@ -104,12 +104,14 @@ class BaseModel(msgspec.Struct, frozen=True, array_like=True):
         match: which names mean it.
         windows: prices by time; the last one that holds wins, and the first where none does.
         variants: prices by service tier, laid over those of the window; the first that holds wins, for each kind.
+        context_tokens: what it can take in at the most, 0 if the source does not say.
     """
 
     id: str
     match: Match
     windows: tuple[Window, ...]
     variants: tuple[Window, ...] = ()
+    context_tokens: int = 0
 
 
 class BaseProvider(msgspec.Struct, frozen=True, array_like=True):
@@ -187,6 +189,7 @@ class PriceBase:
             valid_until=valid_until,
             valid_from=valid_from,
             unmapped=window.unmapped,
+            context_tokens=base.context_tokens,
         )
 
     def _provider(self, name: str) -> BaseProvider | None:

@@ -116,6 +116,7 @@ class PriceBook:
                 valid_until=end,
                 valid_from=start,
                 unmapped=sheet.unmapped if sheet else (),
+                context_tokens=sheet.context_tokens if sheet else 0,
             ),
         )
 

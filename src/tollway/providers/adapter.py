@@ -4,6 +4,7 @@ import msgspec
 
 from tollway.ledger.usage import Usage
 from tollway.providers.openai_compatible import prompt, reply, request
+from tollway.providers.openai_compatible.bound import RequestBound, request_bound
 from tollway.providers.openai_compatible.stream import StreamParser
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
@@ -11,6 +12,7 @@ from tollway.providers.usage.openai import parse_usage
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 
+_COMPLETION_LIMITS = ("max_tokens",)
 _DEFAULT_TIERS = frozenset({"", "default", "auto", "standard"})
 
 
@@ -41,10 +43,36 @@ class Answer(msgspec.Struct, frozen=True):
 class OpenAIAdapter:
     """The OpenAI dialect, passed through."""
 
+    def bound(self, call: Call, *, spec: ProviderSpec, model: str, context_tokens: int) -> RequestBound:
+        """The most that the request makes the provider count.
+
+        Raises:
+            InvalidRequestError: a field that bounds it is no number.
+        """
+        return request_bound(call, model=model, limits=_limits(call, spec), context_tokens=context_tokens)
+
     def build_request(
-        self, call: Call, *, surface: Surface, deployment: Deployment, spec: ProviderSpec, model: str
+        self,
+        call: Call,
+        *,
+        surface: Surface,
+        deployment: Deployment,
+        spec: ProviderSpec,
+        model: str,
+        bounded: bool = False,
+        output_tokens: int = 0,
     ) -> UpstreamRequest:
-        """The request for the provider: the caller's bytes but for the model and ``include_usage``."""
+        """The request for the provider: the caller's bytes but for the model, ``include_usage`` and the output's bound.
+
+        Args:
+            call: the parsed request.
+            surface: where it came in.
+            deployment: who is asked.
+            spec: of the provider.
+            model: the name of the model at the provider.
+            bounded: whether the bound of the request must hold, because a budget relies on it.
+            output_tokens: the bound to set for one answer; 0 to leave it as it is.
+        """
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if deployment.credential:
             headers["authorization"] = f"Bearer {deployment.credential}"
@@ -52,7 +80,13 @@ class OpenAIAdapter:
         return UpstreamRequest(
             url=deployment.base_url + surface.upstream_path,
             headers=headers,
-            body=request.build_body(call, model=model, ask_for_usage=ask_for_usage),
+            body=request.build_body(
+                call,
+                model=model,
+                ask_for_usage=ask_for_usage,
+                limits=_limits(call, spec) if bounded else (),
+                limit=output_tokens,
+            ),
         )
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
@@ -75,6 +109,10 @@ class OpenAIAdapter:
     def reply_texts(self, body: bytes) -> list[str]:
         """The generated texts of a whole reply."""
         return reply.reply_texts(body)
+
+
+def _limits(call: Call, spec: ProviderSpec) -> tuple[str, ...]:
+    return spec.output_limit_fields if call.surface == "chat" else _COMPLETION_LIMITS
 
 
 def _answer(found: reply.Reply | StreamParser, spec: ProviderSpec) -> Answer:

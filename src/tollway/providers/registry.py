@@ -24,6 +24,8 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         stream_usage_option: whether it understands ``stream_options.include_usage``. Without it the provider either
             always sends usage at the end of a stream, or never (then usage is estimated).
         usage: how it counts.
+        output_limit_fields: the fields of a chat completion by which it bounds its output, the best one first. A bound
+            in another one it does not heed, so a request with a hard budget gets one of these.
     """
 
     name: str
@@ -36,10 +38,18 @@ class ProviderSpec(msgspec.Struct, frozen=True):
     price_provider: str = ""
     needs_key: bool = False
     stream_usage_option: bool = False
+    output_limit_fields: tuple[str, ...] = ("max_tokens",)
 
 
 def _hosted(  # a row of the table below
-    name: str, title: str, base_url: str, key_variable: str, *, price_provider: str = "", stream_usage: bool = True
+    name: str,
+    title: str,
+    base_url: str,
+    key_variable: str,
+    *,
+    price_provider: str = "",
+    stream_usage: bool = True,
+    output_limit_fields: tuple[str, ...] = ("max_tokens",),
 ) -> ProviderSpec:
     return ProviderSpec(
         name=name,
@@ -50,6 +60,7 @@ def _hosted(  # a row of the table below
         price_provider=price_provider or name,
         needs_key=True,
         stream_usage_option=stream_usage,
+        output_limit_fields=output_limit_fields,
     )
 
 
@@ -80,18 +91,33 @@ OLLAMA = ProviderSpec(
     stream_usage_option=True,
 )
 
+_BOTH = ("max_completion_tokens", "max_tokens")
+"""``max_tokens`` is OpenAI's older name; its reasoning models refuse it."""
+
 _ROWS = (
-    _hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY"),
-    _hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+    _hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", output_limit_fields=_BOTH),
+    _hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", output_limit_fields=_BOTH),
     # Mistral refuses unknown fields and sends usage in the last chunk of every stream:
     # https://docs.mistral.ai/api/#tag/chat
     _hosted("mistral", "Mistral AI", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", stream_usage=False),
     _hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    _hosted("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    _hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", price_provider="x-ai"),
+    _hosted(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        output_limit_fields=_BOTH,
+    ),
+    _hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", price_provider="x-ai", output_limit_fields=_BOTH),
     _hosted("together", "Together AI", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    _hosted("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-    _hosted("cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+    _hosted(
+        "fireworks",
+        "Fireworks AI",
+        "https://api.fireworks.ai/inference/v1",
+        "FIREWORKS_API_KEY",
+        output_limit_fields=_BOTH,
+    ),
+    _hosted("cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", output_limit_fields=_BOTH),
     _hosted("perplexity", "Perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", stream_usage=False),
     OLLAMA,
     LOCAL,

@@ -89,7 +89,7 @@ def _model(source: types.ModelInfo) -> BaseModel:
         for each in source.price_variants or ()
         if each.when.keys() == {"service_tier"}
     )
-    return BaseModel(source.id, _match(source.match), windows, variants)
+    return BaseModel(source.id, _match(source.match), windows, variants, source.context_window or 0)
 
 
 def _window(

@@ -1,0 +1,134 @@
+"""What a request can cost at the most, in tokens: before it is sent, without a tokenizer.
+
+Every token of a text is at least one byte, and JSON writes no text shorter than UTF-8 does, so the bytes of the body
+bound its text. What is not text (`tollway.providers.openai_compatible.media`) counts by its documented maximum. The
+output is bounded by the request itself, or not at all: then `RequestBound.output_tokens` is ``None``.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tollway.errors import InvalidRequestError
+from tollway.ledger.bound import UsageBound
+from tollway.providers.openai_compatible.media import find_media
+from tollway.routing.call import Call
+from tollway.routing.json_object import tolerant
+
+OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens")
+"""The fields that bound the output, of all providers of the dialect."""
+TEMPLATE_TOKENS = 64
+"""What a chat template may add beyond the bytes of a request's JSON: a system prompt of its own."""
+TOOL_TEMPLATE_TOKENS = 1_024
+"""The same with tools: the instructions how to call them."""
+_WITHOUT_OUTPUT = frozenset({"embeddings"})
+_SEARCHES = frozenset({"web_search_options", "search_parameters", "plugins"})
+"""Fields by which the provider reads other sources into the prompt."""
+_RESEARCH = "deep-research"
+_RESEARCH_TOKENS_MAX = 262_144
+_RESEARCH_SEARCHES_MAX = 64
+"""Of models that search and reason many times over for one answer, whatever bound its length has."""
+_COUNT_MAX = 10**9
+_PROMPT_BEGINS = b'"['
+"""A text, or a list of tokens."""
+
+_decode_number = msgspec.json.Decoder(int | float | None).decode
+_decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+
+
+class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
+    """The most that one request makes a provider count, and what it says of its output.
+
+    Attributes:
+        text_bytes: bytes of the body that may be text.
+        output_tokens: of one answer; ``None`` if the request does not say.
+        heeded: whether it says so in a field that the provider heeds.
+    """
+
+    text_bytes: int
+    output_tokens: int | None
+    heeded: bool
+
+
+def request_bound(call: Call, *, model: str, limits: Sequence[str], context_tokens: int) -> RequestBound:
+    """The bound of a request.
+
+    Args:
+        call: the parsed request.
+        model: the name of the model at the provider.
+        limits: the fields by which the provider bounds its output.
+        context_tokens: what the model can take in at the most: bounds files and searches, as nothing else does.
+
+    Raises:
+        InvalidRequestError: a field that bounds the request is no number.
+    """
+    fields = call.fields
+    tokens = text_bytes = len(call.body)
+    tokens += TOOL_TEMPLATE_TOKENS if "tools" in fields or "functions" in fields else TEMPLATE_TOKENS
+    media = find_media(fields, model=model)
+    if media is not None:
+        text_bytes -= media.data_bytes
+        tokens += media.tokens - media.data_bytes
+    if (media is not None and media.unbounded) or not _SEARCHES.isdisjoint(fields):
+        tokens = max(tokens, context_tokens)
+    research = _RESEARCH in model
+    extra_tokens = (_RESEARCH_TOKENS_MAX if research else 0) + len(fields.get("prediction", b""))
+    output_tokens, heeded = (0, True) if call.surface in _WITHOUT_OUTPUT else _stated_output(fields, limits)
+    return RequestBound(
+        tokens,
+        _answers(fields),
+        extra_tokens,
+        media is not None and media.audio,
+        media is not None and media.image,
+        "modalities" in fields,
+        _RESEARCH_SEARCHES_MAX if research else 1,
+        text_bytes=text_bytes,
+        output_tokens=output_tokens,
+        heeded=heeded,
+    )
+
+
+def _stated_output(fields: dict[str, msgspec.Raw], limits: Sequence[str]) -> tuple[int | None, bool]:
+    """The bound of one answer that the request states, and whether the provider heeds it."""
+    stated: int | None = None
+    heeded = False
+    for name in OUTPUT_LIMITS:
+        if name in fields:
+            count = _count(fields, name)
+            if count is not None:
+                stated = max(count, stated or 0)
+                heeded = heeded or name in limits
+    return stated, heeded
+
+
+def _answers(fields: dict[str, msgspec.Raw]) -> int:
+    """How many answers are generated: ``n`` or ``best_of``, for each prompt."""
+    answers = 1
+    for name in ("n", "best_of"):
+        if name in fields:
+            answers = max(answers, _count(fields, name) or 1)
+    if "prompt" in fields:
+        answers *= _prompts(fields["prompt"])
+    return answers
+
+
+def _prompts(raw: msgspec.Raw) -> int:
+    """How many prompts: a list of numbers is one, in tokens."""
+    try:
+        prompts = _decode_list(raw)
+    except msgspec.DecodeError:
+        return 1
+    return max(sum(memoryview(each)[0] in _PROMPT_BEGINS for each in prompts), 1)
+
+
+def _count(fields: dict[str, msgspec.Raw], name: str) -> int | None:
+    """A whole number from 1 on; ``None`` for null and for what means "no bound" (-1)."""
+    try:
+        number = _decode_number(fields[name])
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidRequestError(f"`{name}` must be a whole number.", param=name) from None
+    if number is None or number < 1:
+        return None
+    if number > _COUNT_MAX or number != int(number):
+        raise InvalidRequestError(f"`{name}` must be a whole number up to {_COUNT_MAX}.", param=name)
+    return int(number)

@@ -1,0 +1,124 @@
+"""The parts of a request that are not text: how many bytes of the body they are, and how many tokens at the most.
+
+Sources: OpenAI, "Images and vision" and "Audio"; Mistral, "Vision"; Qwen2-VL; Gemini, "Understand and count tokens".
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from tollway.routing.json_object import tolerant
+
+IMAGE_TOKENS_MAX = 16_384
+"""The most that a published model counts for one image: Qwen2-VL. OpenAI's: 10,000, Mistral's 4,096, Gemini's 2,240."""
+DENSE_IMAGE_TOKENS_MAX = 48_169
+"""gpt-4o-mini counts images so that they cost what they do with gpt-4o: 2,833, and 5,667 for each of up to 8 tiles."""
+AUDIO_BYTES_PER_TOKEN = 16
+"""Of base64: the leanest MP3 has 1,333 of it a second, and no provider counts more than 32 tokens a second."""
+PAST_AUDIO_TOKENS_MAX = 16_384
+"""An earlier answer that was spoken, referred to by its id: the longest that a model speaks."""
+
+_DENSE_IMAGES = "gpt-4o-mini"
+_BOUNDED_AUDIO = frozenset({b'"mp3"', b'"wav"'})
+"""Formats that cannot hold long silence in few bytes."""
+_TEXT_MEMBERS = frozenset(
+    {"type", "text", "refusal", "cache_control", "thinking", "reasoning", "signature", "annotations", "citations"}
+)
+_LIST, _OBJECT = b"[{"
+"""First bytes of a JSON value."""
+_NULL = b"null"
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Media(msgspec.Struct, gc=False):
+    """What of a request is not text.
+
+    Attributes:
+        data_bytes: bytes of the body that are it.
+        tokens: what it counts at the most.
+        audio, image: whether there is any.
+        unbounded: whether there is something whose tokens only the model's context bounds: a file, a video.
+    """
+
+    data_bytes: int = 0
+    tokens: int = 0
+    audio: bool = False
+    image: bool = False
+    unbounded: bool = False
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: msgspec.Raw = msgspec.Raw(_NULL)
+    audio: msgspec.Raw = msgspec.Raw(_NULL)
+
+
+class _Audio(msgspec.Struct, gc=False):
+    data: msgspec.Raw = msgspec.Raw(_NULL)
+    format: msgspec.Raw = msgspec.Raw(_NULL)
+
+
+_decode_messages = tolerant(msgspec.json.Decoder(list[_Message]).decode)
+_decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+_decode_object = tolerant(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
+_decode_audio = tolerant(msgspec.json.Decoder(_Audio).decode)
+
+
+def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
+    """What of a request is not text; ``None`` if all of it is.
+
+    What cannot be read counts as text: a provider cannot read it either.
+
+    Args:
+        fields: of the request.
+        model: the name of the model at the provider.
+    """
+    media: Media | None = None
+    try:
+        if "messages" in fields:
+            for message in _decode_messages(fields["messages"]):
+                spoken = bytes(message.audio) != _NULL
+                if spoken or memoryview(message.content)[0] == _LIST:
+                    media = media or Media()
+                    _add_message(media, message, model, spoken=spoken)
+        if "input" in fields and b"{" in bytes(fields["input"]):
+            media = media or Media()
+            _add_parts(media, fields["input"], model)
+    except _MALFORMED:
+        return media
+    return media
+
+
+def _add_message(media: Media, message: _Message, model: str, *, spoken: bool) -> None:
+    if spoken:
+        media.audio = True
+        media.tokens += PAST_AUDIO_TOKENS_MAX
+    if memoryview(message.content)[0] == _LIST:
+        _add_parts(media, message.content, model)
+
+
+def _add_parts(media: Media, raw: msgspec.Raw, model: str) -> None:
+    for name, value in _members(raw):
+        if name == "image_url":
+            media.image = True
+            media.tokens += DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX
+        elif name == "input_audio":
+            _add_audio(media, value)
+        else:
+            media.unbounded = True
+        media.data_bytes += len(value)
+
+
+def _members(raw: msgspec.Raw) -> Iterator[tuple[str, msgspec.Raw]]:
+    """The members of the parts that may refer to something that is not text, whatever their ``type`` says."""
+    for part in _decode_list(raw):
+        if memoryview(part)[0] == _OBJECT:
+            for name, value in _decode_object(part).items():
+                if name not in _TEXT_MEMBERS and bytes(value) != _NULL:
+                    yield name, value
+
+
+def _add_audio(media: Media, value: msgspec.Raw) -> None:
+    audio = _decode_audio(value)
+    media.audio = True
+    media.tokens += len(audio.data) // AUDIO_BYTES_PER_TOKEN + 1
+    media.unbounded = media.unbounded or bytes(audio.format).lower() not in _BOUNDED_AUDIO
