@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tollway.ledger import bound as module
-from tollway.ledger.bound import OUTPUT_TOKENS_MAX, RequestBound, affordable_output_tokens, cost_bound
+from tollway.ledger.bound import OUTPUT_TOKENS_MAX, UsageBound, affordable_output_tokens, cost_bound
 from tollway.ledger.price import PriceSheet, Rate
 from tollway.ledger.rating import rate
 from tollway.ledger.usage import KINDS, Usage
@@ -25,9 +25,8 @@ sheets = st.builds(
     rates=st.dictionaries(st.sampled_from(KINDS), st.builds(Rate, price=amounts, tiers=tiers)),
 )
 bounds = st.builds(
-    RequestBound,
+    UsageBound,
     input_tokens=st.integers(0, 60),
-    output_tokens=st.integers(0, 60),
     answers=st.integers(1, 3),
     extra_output_tokens=st.integers(0, 5),
     audio_input=st.booleans(),
@@ -38,12 +37,12 @@ bounds = st.builds(
 
 
 @st.composite
-def usages(draw: st.DrawFn, bound: RequestBound) -> Usage:
+def usages(draw: st.DrawFn, bound: UsageBound, answer_tokens: int) -> Usage:
     """What a provider may count within the bounds, often all of it."""
     audio = ("audio_input", "audio_cache_read") if bound.audio_input else ()
     image = ("image_input",) if bound.image_input else ()
     other = ("audio_output", "image_output") if bound.other_output else ()
-    output_tokens = (bound.output_tokens or 0) * bound.answers + bound.extra_output_tokens
+    output_tokens = answer_tokens * bound.answers + bound.extra_output_tokens
     counts = draw(split(TEXT + audio + image, bound.input_tokens)) | draw(split(OUTPUT + other, output_tokens))
     return Usage(**counts, requests=draw(st.integers(0, 1)), web_searches=draw(st.integers(0, bound.searches)))
 
@@ -67,17 +66,17 @@ def sheet(*, tiered: dict[str, tuple[tuple[int, int], ...]] | None = None, **usd
     )
 
 
-@given(sheets, bounds, st.data())
+@given(sheets, bounds, st.integers(0, 60), st.data())
 def test_no_usage_within_the_bounds_is_charged_more_than_the_bound(
-    prices: PriceSheet, bound: RequestBound, data: st.DataObject
+    prices: PriceSheet, bound: UsageBound, answer_tokens: int, data: st.DataObject
 ) -> None:
-    usage = data.draw(usages(bound))
-    assert rate(usage, prices).total <= cost_bound(prices, bound, bound.output_tokens or 0)
+    usage = data.draw(usages(bound, answer_tokens))
+    assert rate(usage, prices).total <= cost_bound(prices, bound, answer_tokens)
 
 
 @given(sheets, bounds, st.integers(0, 10**14))
 def test_the_longest_affordable_answer_fits_and_one_token_more_does_not(
-    prices: PriceSheet, bound: RequestBound, amount: int
+    prices: PriceSheet, bound: UsageBound, amount: int
 ) -> None:
     tokens = affordable_output_tokens(prices, bound, amount)
     if tokens:
@@ -88,7 +87,7 @@ def test_the_longest_affordable_answer_fits_and_one_token_more_does_not(
 
 def test_the_dearest_kind_counts_for_all_of_the_input_and_of_the_output() -> None:
     prices = sheet(input="1", cache_read="0.1", cache_write_1h="2", output="5", reasoning="6")
-    assert cost_bound(prices, RequestBound(10, None), 20) == 10 * 2 * 10**6 + 20 * 6 * 10**6 + 8
+    assert cost_bound(prices, UsageBound(10), 20) == 10 * 2 * 10**6 + 20 * 6 * 10**6 + 8
 
 
 @pytest.mark.parametrize(
@@ -97,30 +96,30 @@ def test_the_dearest_kind_counts_for_all_of_the_input_and_of_the_output() -> Non
 )
 def test_a_dear_kind_counts_only_where_the_request_may_have_it(field: str, price: str, more: int) -> None:
     prices = sheet(input="10", output="5", **{price: "100"})
-    plain = RequestBound(1, None)
+    plain = UsageBound(1)
     assert cost_bound(prices, replace(plain, **{field: True}), 1) - cost_bound(prices, plain, 1) == more * 10**6
 
 
 @pytest.mark.parametrize(("input_tokens", "price"), [(200, 3), (201, 4), (300, 4), (301, 4)])
 def test_a_tier_counts_once_the_input_may_reach_it_and_a_cheaper_one_never(input_tokens: int, price: int) -> None:
     prices = sheet(input="3", tiered={"input": ((200, 4 * PICO), (300, 1 * PICO))})
-    assert cost_bound(prices, RequestBound(input_tokens, None), 0) == input_tokens * price * 10**6 + 8
+    assert cost_bound(prices, UsageBound(input_tokens), 0) == input_tokens * price * 10**6 + 8
 
 
 def test_each_answer_each_search_and_the_request_itself_count() -> None:
     prices = sheet(output="5", requests="1000", web_searches="10000")
-    held = cost_bound(prices, RequestBound(0, None, answers=3, extra_output_tokens=2, searches=4), 10)
+    held = cost_bound(prices, UsageBound(0, answers=3, extra_output_tokens=2, searches=4), 10)
     assert held == (3 * 10 + 2) * 5 * 10**6 + 10**9 + 4 * 10**10 + 8
 
 
 def test_what_is_free_holds_nothing_and_any_answer_is_affordable() -> None:
     free = sheet(input="0", output="0")
-    assert cost_bound(free, RequestBound(10**6, None), 10**6) == 0
-    assert affordable_output_tokens(free, RequestBound(10**6, None), 0) == OUTPUT_TOKENS_MAX
+    assert cost_bound(free, UsageBound(10**6), 10**6) == 0
+    assert affordable_output_tokens(free, UsageBound(10**6), 0) == OUTPUT_TOKENS_MAX
 
 
 def test_no_answer_is_affordable_where_the_input_alone_costs_too_much() -> None:
-    bound = RequestBound(100, None)
+    bound = UsageBound(100)
     prices = sheet(input="1", output="0")
     least = cost_bound(prices, bound, 0)
     assert affordable_output_tokens(prices, bound, least - 1) == 0
@@ -131,4 +130,4 @@ def test_a_sheet_that_replaced_another_is_not_taken_for_it(monkeypatch: pytest.M
     monkeypatch.setattr(module, "CACHE_ENTRIES", 2)
     for price in range(1, 50):
         prices = sheet(input=str(price))
-        assert cost_bound(prices, RequestBound(1, None), 0) == price * 10**6 + 8
+        assert cost_bound(prices, UsageBound(1), 0) == price * 10**6 + 8

@@ -23,27 +23,25 @@ _ROUNDING_PICO = -(-len(KINDS) // 2)
 """Each line of a charge is rounded on its own, by half a pico-dollar at the most."""
 
 
-class RequestBound(msgspec.Struct, frozen=True, gc=False):
-    """The most that one request makes a provider count.
+class UsageBound(msgspec.Struct, frozen=True, gc=False):
+    """The most that one request makes a provider count, but for the length of its answers.
 
     Attributes:
         input_tokens: of every kind together.
-        output_tokens: of one answer; ``None`` if the request does not say.
         answers: how many answers are generated.
         extra_output_tokens: billed as output beside the answers.
         audio_input, image_input: whether input tokens may be of that kind.
         other_output: whether output tokens may be audio or images.
-        searches: how many searches the provider may bill.
+        searches: how often the provider may search for it.
     """
 
     input_tokens: int
-    output_tokens: int | None
     answers: int = 1
     extra_output_tokens: int = 0
     audio_input: bool = False
     image_input: bool = False
     other_output: bool = False
-    searches: int = 0
+    searches: int = 1
 
 
 class _Dearest(NamedTuple):
@@ -59,7 +57,7 @@ class _Dearest(NamedTuple):
 _held: dict[tuple[int, bool, bool, bool], tuple[PriceSheet, tuple[_Dearest, ...]]] = {}
 
 
-def cost_bound(sheet: PriceSheet, bound: RequestBound, output_tokens: int) -> int:
+def cost_bound(sheet: PriceSheet, bound: UsageBound, output_tokens: int) -> int:
     """The most that a usage within the bounds is charged by `tollway.ledger.rating.rate`, in pico-dollars.
 
     Input may be cached or written to a cache, output may be reasoning: the dearest of these counts for all of it. A
@@ -75,7 +73,7 @@ def cost_bound(sheet: PriceSheet, bound: RequestBound, output_tokens: int) -> in
     return -(-units // UNITS_PER_PRICE) + _ROUNDING_PICO if units else 0
 
 
-def affordable_output_tokens(sheet: PriceSheet, bound: RequestBound, amount: int) -> int:
+def affordable_output_tokens(sheet: PriceSheet, bound: UsageBound, amount: int) -> int:
     """The longest answer for which `cost_bound` is `amount` pico-dollars or less; 0 if there is none."""
     if cost_bound(sheet, bound, 0) > amount:
         return 0
@@ -87,7 +85,7 @@ def affordable_output_tokens(sheet: PriceSheet, bound: RequestBound, amount: int
     return min(max(left // price, 0), OUTPUT_TOKENS_MAX)
 
 
-def _units_without_answers(dearest: _Dearest, bound: RequestBound) -> int:
+def _units_without_answers(dearest: _Dearest, bound: UsageBound) -> int:
     """Millionths of a pico-dollar."""
     return (
         bound.input_tokens * dearest.input
@@ -97,7 +95,7 @@ def _units_without_answers(dearest: _Dearest, bound: RequestBound) -> int:
     )
 
 
-def _dearest(sheet: PriceSheet, bound: RequestBound) -> _Dearest:
+def _dearest(sheet: PriceSheet, bound: UsageBound) -> _Dearest:
     """The prices for so many input tokens or fewer, worked out once a sheet.
 
     A sheet is named by its identity: it lives long in the price book, and is held here so that no other one takes that
@@ -118,7 +116,7 @@ def _dearest(sheet: PriceSheet, bound: RequestBound) -> _Dearest:
     return found
 
 
-def _steps(rates: dict[str, Rate], bound: RequestBound) -> tuple[_Dearest, ...]:
+def _steps(rates: dict[str, Rate], bound: UsageBound) -> tuple[_Dearest, ...]:
     """Ascending by `above`. Each step includes the prices below it: an input may be smaller than its bound."""
     inputs = _INPUT + _AUDIO_INPUT * bound.audio_input + _IMAGE_INPUT * bound.image_input
     outputs = _OUTPUT + _OTHER_OUTPUT * bound.other_output
