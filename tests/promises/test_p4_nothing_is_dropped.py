@@ -18,6 +18,11 @@ ODD_BODY = (
     b'"messages":[ {"role":"user","content":"na\xc3\xafve \xf0\x9f\x9a\x8f"} ],'
     b'"seed":0.10000000000000000001,"stop":null}'
 )
+HALF_PAIRS = (
+    rb'{"model": "stub/halves", "user": "a\udc00", "metadata": {"a": "\ud83d"}, "stop": ["\ude80\ud83d"],'
+    rb'"messages": [{"role": "user", "content": "\\\ud83d \ud83d\ude80 \ud83d"}], "stream_options": {"x": "\ud83d"}'
+)
+"""Halves of surrogate pairs, escaped: JSON allows them, and a token's end may cut a character in two."""
 FIELD_NAMES = st.text(max_size=12).filter(lambda name: name not in {"model", "messages", "stream", "user", "metadata"})
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -56,6 +61,30 @@ def test_whatever_field_is_sent_arrives(
     else:
         assert answer.status_code == 400
         assert answer.json()["error"]["code"]
+
+
+def test_half_a_surrogate_pair_passes_both_ways(gateway: Gateway, standin: StandIn) -> None:
+    body = rb'{"choices":[{"message":{"content":"\ud83d"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    standin.on("halves", Reply([body]))
+    before = len(standin.received)
+    answer = gateway.post("/v1/chat/completions", HALF_PAIRS + b"}")
+    assert answer.content == body
+    sent = json.loads(HALF_PAIRS + b"}") | {"model": "halves"}
+    assert json.loads(heard(standin, before).body) == sent
+    entry = gateway.entry("a\ufffd")
+    assert (entry["usage_source"], entry["tags"]) == ("provider", {"a": "\ufffd"})
+
+
+def test_half_a_surrogate_pair_passes_in_a_stream_and_in_an_error(gateway: Gateway, standin: StandIn) -> None:
+    events = rb'data: {"model":"m","choices":[{"delta":{"content":"\ud83d"}}]}' + b"\n\n"
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2},"x":"\\ude80"}\n\n'
+    standin.on("halves", Reply([events + usage + b"data: [DONE]\n\n"], headers=SSE))
+    answer = gateway.post("/v1/chat/completions", HALF_PAIRS + b', "stream": true}')
+    assert answer.content.startswith(events)
+    assert b'"usage"' not in answer.content
+    refusal = rb'{"error": {"message": "\ud83d", "code": "odd"}}'
+    standin.on("halves", Reply([refusal], status=400))
+    assert gateway.post("/v1/chat/completions", HALF_PAIRS + b"}").content == refusal
 
 
 def test_a_reply_passes_byte_for_byte(gateway: Gateway, standin: StandIn) -> None:

@@ -10,9 +10,10 @@ import msgspec
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS, TAGS_MAX
 from tollway.errors import InvalidRequestError, MalformedBodyError, TollwayError
 from tollway.routing.call import Call
+from tollway.routing.json_object import decode_object, tolerant
 
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
+_read_text = tolerant(_decode_text)
 _encode = msgspec.json.Encoder().encode
 
 _MODEL_MAX_CHARS = 512
@@ -43,7 +44,7 @@ def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: st
         InvalidRequestError: a field that Tollway itself needs is absent or of the wrong type.
     """
     try:
-        fields = _decode_object(body)
+        fields = decode_object(body)
         body.isascii() or body.decode()  # the decoder does not look into values that stay raw
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBodyError(
@@ -130,14 +131,14 @@ def _members(fields: dict[str, msgspec.Raw], name: str) -> dict[str, msgspec.Raw
     """The members of an object, values raw; none if it is something else, which the provider may judge."""
     raw = fields.get(name)
     try:
-        return _decode_object(raw) if raw is not None else {}
+        return decode_object(raw) if raw is not None else {}
     except (msgspec.DecodeError, RecursionError):
         return {}
 
 
 def _text_or_none(raw: msgspec.Raw) -> str | None:
     try:
-        return _decode_text(raw)
+        return _read_text(raw)
     except msgspec.DecodeError:
         return None
 

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from tollway.routing.call import Call
+from tollway.routing.json_object import tolerant
 
 _FIELDS = ("messages", "prompt", "input", "tools", "functions", "response_format")
-_decode = msgspec.json.Decoder().decode
+_decode = tolerant(msgspec.json.Decoder().decode)
 _MAX_DEPTH = 64
 """Deeper text is not looked for: no provider's message nests this far."""
 

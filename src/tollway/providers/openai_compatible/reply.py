@@ -2,6 +2,8 @@
 
 import msgspec
 
+from tollway.routing.json_object import decode_object, tolerant
+
 
 class Reply(msgspec.Struct):
     """The parts of a reply that are read.
@@ -39,10 +41,9 @@ class _Text(msgspec.Struct):
     tool_calls: msgspec.Raw = msgspec.Raw(b"")
 
 
-_decode = msgspec.json.Decoder(_Wire).decode
-_decode_choices = msgspec.json.Decoder(_Choices).decode
-_decode_text = msgspec.json.Decoder(_Text).decode
-_decode_mapping = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode = tolerant(msgspec.json.Decoder(_Wire).decode)
+_decode_choices = tolerant(msgspec.json.Decoder(_Choices).decode)
+_decode_text = tolerant(msgspec.json.Decoder(_Text).decode)
 _decode_model = msgspec.json.Decoder(str).decode
 
 
@@ -61,7 +62,7 @@ def parse_reply(body: bytes) -> Reply | None:
 
 def _parse_odd(body: bytes) -> Reply | None:
     try:
-        fields = _decode_mapping(body)
+        fields = decode_object(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     try:

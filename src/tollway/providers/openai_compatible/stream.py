@@ -11,6 +11,7 @@ import msgspec
 
 from tollway.constants import SSE_EVENT_MAX_BYTES
 from tollway.providers.openai_compatible.reply import message_texts
+from tollway.routing.json_object import tolerant
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
@@ -40,9 +41,9 @@ class _GroqPart(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_chunk = tolerant(msgspec.json.Decoder(_Chunk).decode)
 _decode_groq = msgspec.json.Decoder(_GroqPart | None).decode
-_decode_choices = msgspec.json.Decoder(list[_Choice]).decode
+_decode_choices = tolerant(msgspec.json.Decoder(list[_Choice]).decode)
 
 
 def event_data(event: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import msgspec
 
 from tollway.providers.transport import Upstream
+from tollway.routing.json_object import tolerant
 from tollway.services.inference.exchange import Exchange
 
 PASSED_HEADERS = frozenset(
@@ -18,7 +19,7 @@ class _ErrorBody(msgspec.Struct):
     error: msgspec.Raw
 
 
-_decode_error = msgspec.json.Decoder(_ErrorBody).decode
+_decode_error = tolerant(msgspec.json.Decoder(_ErrorBody).decode)
 _encode = msgspec.json.Encoder().encode
 
 
