@@ -10,13 +10,14 @@ import msgspec
 from tollway.data import quotas
 from tollway.data.audit_events import raise_events
 from tollway.data.changes import Change, announce
-from tollway.data.quotas import Family, QuotaRecord
+from tollway.data.quotas import Family
 from tollway.data.schema.quota import QuotaRow
 from tollway.data.session import Database, WriteSession
 from tollway.errors import UnprocessableError
 from tollway.ledger.quota import Mode
 from tollway.services.quota_event import quota_event, setting_facts
 from tollway.services.quota_list import no_quota, require_quota
+from tollway.services.quota_state import StatedQuota
 
 
 class Raise(msgspec.Struct, frozen=True):
@@ -87,7 +88,7 @@ class QuotaChange:
 
     async def change(
         self, organization_id: str, family: Family, quota_id: str, changes: QuotaChanges, *, actor_key_id: str
-    ) -> QuotaRecord:
+    ) -> StatedQuota:
         """The changed quota.
 
         Raises:
@@ -102,7 +103,7 @@ class QuotaChange:
 
         return await self._with(organization_id, family, quota_id, work)
 
-    async def reset(self, organization_id: str, family: Family, quota_id: str, *, actor_key_id: str) -> QuotaRecord:
+    async def reset(self, organization_id: str, family: Family, quota_id: str, *, actor_key_id: str) -> StatedQuota:
         """The quota with all its windows at zero: they begin anew under the next generation.
 
         Raises:
@@ -135,7 +136,7 @@ class QuotaChange:
         family: Family,
         quota_id: str,
         work: Callable[[WriteSession, QuotaRow], Awaitable[None]],
-    ) -> QuotaRecord:
+    ) -> StatedQuota:
         async with self._database.write() as session, session.begin():
             await work(session, await _locked(session, organization_id, family, quota_id))
             return await require_quota(session, organization_id, family, quota_id)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from tollway.data import quotas
 from tollway.data.page import Page
-from tollway.data.quotas import Family, QuotaRecord
+from tollway.data.quotas import Family
 from tollway.data.session import AnySession, Database
 from tollway.errors import NotFoundError
 from tollway.services.key_list import require_key
 from tollway.services.project_list import project_id_of
+from tollway.services.quota_state import StatedQuota, SubjectState, stated, stated_by_subject
 
 
 def no_quota(family: Family) -> NotFoundError:
@@ -16,7 +17,7 @@ def no_quota(family: Family) -> NotFoundError:
     return NotFoundError(f"There is no {family} of this id.", next_step=f"List them at /api/v1/{family}s.")
 
 
-async def require_quota(session: AnySession, organization_id: str, family: Family, quota_id: str) -> QuotaRecord:
+async def require_quota(session: AnySession, organization_id: str, family: Family, quota_id: str) -> StatedQuota:
     """The quota of this id.
 
     Raises:
@@ -25,16 +26,16 @@ async def require_quota(session: AnySession, organization_id: str, family: Famil
     found = await quotas.find(session, organization_id, family, quota_id)
     if found is None:
         raise no_quota(family)
-    return found
+    return (await stated(session, [found]))[0]
 
 
 class QuotaList:
-    """Reads budgets and limits."""
+    """Reads budgets and limits, with what is used of them now."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, organization_id: str, family: Family, quota_id: str) -> QuotaRecord:
+    async def find(self, organization_id: str, family: Family, quota_id: str) -> StatedQuota:
         """The budget or limit of this id.
 
         Raises:
@@ -45,7 +46,7 @@ class QuotaList:
 
     async def page(
         self, organization_id: str, family: Family, page: Page, *, project: str | None = None, key: str | None = None
-    ) -> Sequence[QuotaRecord]:
+    ) -> Sequence[StatedQuota]:
         """A page of the organization's budgets or limits, or of those of one project or key.
 
         Raises:
@@ -54,4 +55,17 @@ class QuotaList:
         async with self._database.read() as session:
             project_id = await project_id_of(session, organization_id, project)
             key_id = None if key is None else (await require_key(session, organization_id, key, project))[0].id
-            return await quotas.page(session, organization_id, family, page, project_id=project_id, key_id=key_id)
+            found = await quotas.page(session, organization_id, family, page, project_id=project_id, key_id=key_id)
+            return await stated(session, found)
+
+    async def windows(self, organization_id: str, family: Family, quota_id: str, page: Page) -> Sequence[SubjectState]:
+        """A page of the present windows of a quota, one for each of its subjects that has used it.
+
+        Raises:
+            NotFoundError: the organization has none.
+        """
+        async with self._database.read() as session:
+            found = await quotas.find(session, organization_id, family, quota_id)
+            if found is None:
+                raise no_quota(family)
+            return await stated_by_subject(session, found.quota, page)

@@ -7,7 +7,6 @@ import msgspec
 from tollway.data import quotas
 from tollway.data.audit_events import raise_events
 from tollway.data.changes import Change, announce
-from tollway.data.quotas import QuotaRecord
 from tollway.data.schema.quota import QuotaRow
 from tollway.data.session import Database
 from tollway.ids import uuid7
@@ -16,6 +15,7 @@ from tollway.services.quota_change import save_changed
 from tollway.services.quota_event import family_of, quota_event, setting_facts
 from tollway.services.quota_list import require_quota
 from tollway.services.quota_scope import QuotaScope, scope_row
+from tollway.services.quota_state import StatedQuota
 
 
 class QuotaTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class QuotaPut:
 
     async def put(
         self, organization_id: str, scope: QuotaScope, terms: QuotaTerms, *, actor_key_id: str
-    ) -> tuple[QuotaRecord, bool]:
+    ) -> tuple[StatedQuota, bool]:
         """The quota of this scope, unit and window, and whether it is new. Whether it is raised stays as it is.
 
         Raises:

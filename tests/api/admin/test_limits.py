@@ -12,15 +12,14 @@ def test_a_limit_is_shown_as_it_was_set(plane: ControlPlane) -> None:
     made = plane.must("PUT", "/limits", json=PER_MINUTE | {"key": "acme-inference", "queue_s": 2.5})
     assert (made["unit"], made["window"], made["limit"], made["queue_s"]) == ("requests", "minute", 60, 2.5)
     assert (made["key"], made["project"], made["paused"]) == ("acme-inference", "web", False)
-    assert plane.must("GET", "/limits", params={"key": "acme-inference"})["data"] == [made]
+    listed = plane.must("GET", "/limits", params={"key": "acme-inference"})["data"]
+    assert [row["id"] for row in listed] == [made["id"]]
 
 
 def test_a_key_has_one_limit_of_a_unit_and_window(plane: ControlPlane) -> None:
     made = plane.must("PUT", "/limits", json=PER_MINUTE)
-    assert plane.must("PUT", "/limits", json=PER_MINUTE | {"limit": 5}) | {
-        "limit": 60,
-        "updated_at": made["updated_at"],
-    } == made
+    again = plane.must("PUT", "/limits", json=PER_MINUTE | {"limit": 5})
+    assert (again["id"], again["limit"], again["left"]) == (made["id"], 5, 5)
     for other in ({"unit": "tokens"}, {"window": "day"}, {"unit": "parallel", "window": None}):
         assert plane.must("PUT", "/limits", json=PER_MINUTE | other)["id"] != made["id"]
 

@@ -1,5 +1,6 @@
 """Lists in pages: ids are UUIDv7, so the id of the last row is a stable cursor."""
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
@@ -7,6 +8,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from tollway.data.page import Page
+from tollway.errors import UnprocessableError
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
@@ -30,6 +32,32 @@ async def _page(
     ] = None,
 ) -> Page:
     return Page(after=cursor, limit=limit)
+
+
+async def _subject_page(
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Rows of a page at the most.")] = LIMIT_DEFAULT,
+    cursor: Annotated[
+        str | None,
+        Query(pattern="^[A-Za-z0-9_=-]*$", max_length=8_192, description="`next_cursor` of the page before."),
+    ] = None,
+) -> Page:
+    if cursor is None:
+        return Page(limit=limit)
+    try:
+        return Page(after=base64.urlsafe_b64decode(cursor).decode("ascii").replace("\x00", ""), limit=limit)
+    except ValueError:
+        raise UnprocessableError(
+            "This is no cursor.", next_step="Send `next_cursor` of the page before.", param="cursor"
+        ) from None
+
+
+SubjectPaging = Annotated[Page, Depends(_subject_page)]
+"""As `Paging`, for rows that are told apart by a text."""
+
+
+def subject_cursor(subject: str) -> str:
+    """The cursor behind a row of this text."""
+    return base64.urlsafe_b64encode(subject.encode("ascii")).decode()
 
 
 Paging = Annotated[Page, Depends(_page)]

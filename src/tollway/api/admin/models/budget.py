@@ -3,20 +3,20 @@
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from tollway.api.admin.models.base import Given, Instant
 from tollway.api.admin.models.ledger import Usd
-from tollway.api.admin.models.quota import ScopeGiven, ScopeShown
-from tollway.data.quotas import QuotaRecord
+from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment
 from tollway.ledger.money import pico_from_usd, usd_text
 from tollway.ledger.quota import Mode, Quota, Unit
 from tollway.ledger.window_text import WINDOW_PATTERN, period_of, window_text
 from tollway.services.quota_change import QuotaChanges, Raise
 from tollway.services.quota_put import QuotaTerms
+from tollway.services.quota_state import QuotaState, StatedQuota, SubjectState
 
 THRESHOLDS = (50, 80, 100)
 
@@ -129,8 +129,49 @@ class BudgetRaised(BaseModel):
     until: datetime
 
 
-class Budget(ScopeShown):
-    """A budget."""
+class BudgetState(BaseModel):
+    """What of a budget is used in the present window."""
+
+    settled_usd: Usd = Field(description="What the ledger has.")
+    held_usd: Usd = Field(description="What running requests hold, as their workers last told.")
+    leased_usd: Usd = Field(description="What workers have at hand, held or not, and the ledger does not have yet.")
+    left_usd: Usd | None = Field(
+        description="The limit in force less what is settled and held. Null: there is a window for `each`."
+    )
+    forecast_usd: Usd | None = Field(
+        description="What will have been used at the window's end, at its rate so far. Null: it has no end, or there "
+        "is a window for `each`."
+    )
+    window_start: datetime | None = Field(description="Null: it has no begin.")
+    window_end: datetime | None = Field(description="Null: it rolls, or has no end.")
+
+    @staticmethod
+    def state_of(state: QuotaState) -> dict[str, Any]:
+        """The fields of this class."""
+        return {
+            "settled_usd": usd_text(state.used.settled),
+            "held_usd": usd_text(state.used.held),
+            "leased_usd": usd_text(state.used.leased),
+            "left_usd": None if state.left is None else usd_text(state.left),
+            "forecast_usd": None if state.forecast is None else usd_text(state.forecast),
+            "window_start": moment(state.start_us),
+            "window_end": moment(state.end_us),
+        }
+
+
+class BudgetWindow(BudgetState):
+    """The present window of one of `each`."""
+
+    subject: dict[str, str] = Field(description="Whose it is.", examples=[{"user": "ada"}])
+
+    @classmethod
+    def of(cls, row: SubjectState) -> Self:
+        """As shown."""
+        return cls(subject=row.subject, **cls.state_of(row.state))
+
+
+class Budget(ScopeShown, BudgetState):
+    """A budget, and what of it is used now; of one with `each`, by all of them together."""
 
     window: str = Field(examples=["day"])
     limit_usd: Usd
@@ -143,11 +184,12 @@ class Budget(ScopeShown):
     updated_at: datetime
 
     @classmethod
-    def of(cls, record: QuotaRecord) -> Self:
+    def of(cls, row: StatedQuota) -> Self:
         """As shown."""
-        quota = record.quota
+        record, quota = row.record, row.record.quota
         return cls(
             **cls.scope_of(record),
+            **cls.state_of(row.state),
             window=window_text(quota.period, quota.length_s),
             limit_usd=usd_text(quota.amount),
             mode=quota.mode,

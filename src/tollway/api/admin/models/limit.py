@@ -3,17 +3,17 @@
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from pydantic import BaseModel, Field, model_validator
 
 from tollway.api.admin.models.base import Given, Instant
-from tollway.api.admin.models.quota import ScopeGiven, ScopeShown
-from tollway.data.quotas import QuotaRecord
+from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment
 from tollway.ledger.quota import Period, Quota, Unit
 from tollway.services.quota_change import QuotaChanges, Raise
 from tollway.services.quota_put import QuotaTerms
+from tollway.services.quota_state import QuotaState, StatedQuota, SubjectState
 
 Count = Annotated[int, Field(ge=0, le=10**15, strict=True)]
 QueueS = Annotated[
@@ -105,8 +105,44 @@ class LimitRaised(BaseModel):
     until: datetime
 
 
-class Limit(ScopeShown):
-    """A rate limit."""
+class LimitState(BaseModel):
+    """What of a limit is used in the present window."""
+
+    used: int = Field(description="As workers last told; they tell every few seconds. Of `parallel`: 0.")
+    held: int = Field(description="What running requests hold, as their workers last told.")
+    leased: int = Field(description="What workers have at hand, held or not.")
+    left: int | None = Field(
+        description="The limit in force less what is used and held. Null: there is a window for `each`."
+    )
+    window_start: datetime | None = Field(description="Null for `parallel`.")
+    window_end: datetime | None = Field(description="Null for `parallel`.")
+
+    @staticmethod
+    def state_of(state: QuotaState) -> dict[str, Any]:
+        """The fields of this class."""
+        return {
+            "used": state.used.settled,
+            "held": state.used.held,
+            "leased": state.used.leased,
+            "left": state.left,
+            "window_start": moment(state.start_us),
+            "window_end": moment(state.end_us),
+        }
+
+
+class LimitWindowShown(LimitState):
+    """The present window of one of `each`."""
+
+    subject: dict[str, str] = Field(description="Whose it is.", examples=[{"user": "ada"}])
+
+    @classmethod
+    def of(cls, row: SubjectState) -> Self:
+        """As shown."""
+        return cls(subject=row.subject, **cls.state_of(row.state))
+
+
+class Limit(ScopeShown, LimitState):
+    """A rate limit, and what of it is used now; of one with `each`, by all of them together."""
 
     unit: LimitUnit
     window: LimitWindow | None = Field(description="Null for `parallel`.")
@@ -118,11 +154,12 @@ class Limit(ScopeShown):
     updated_at: datetime
 
     @classmethod
-    def of(cls, record: QuotaRecord) -> Self:
+    def of(cls, row: StatedQuota) -> Self:
         """As shown."""
-        quota = record.quota
+        record, quota = row.record, row.record.quota
         return cls(
             **cls.scope_of(record),
+            **cls.state_of(row.state),
             unit=LimitUnit(quota.unit),
             window=None if quota.period is Period.TOTAL else LimitWindow(quota.period),
             limit=quota.amount,

@@ -1,5 +1,6 @@
 """What budgets and limits have in common on the wire: whom they are for."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
@@ -116,3 +117,8 @@ class ScopeShown(BaseModel):
             "model": quota.model,
             "each": list(quota.each),
         }
+
+
+def moment(epoch_us: int | None) -> datetime | None:
+    """A point in time as shown."""
+    return None if epoch_us is None else datetime.fromtimestamp(epoch_us / 1_000_000, UTC)
