@@ -4,24 +4,64 @@ Why it is so: docs/adr/0010-budgets-and-limits-by-leases.md. The hot path only r
 with `LeaseKeeper.lease`, and does arithmetic on it; whoever lacks something waits in `LeaseKeeper.wait`.
 """
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 
-from tollway.data.changes import Change
-from tollway.ledger.lease import Lease
+import structlog
+
+from tollway.constants import LEASES_MAX, WORKER_HEARTBEAT_S
+from tollway.data.changes import ALL, Change
+from tollway.errors import DatabaseUnavailableError, NotReadyError
+from tollway.ledger.lease import Ask, Lease
 from tollway.ledger.quota import Quota
 from tollway.ledger.quota_book import QuotaBook
+from tollway.services.lease_exchange import Exchanged, LeaseExchange
+from tollway.services.lease_line import LeaseLine
+from tollway.services.lease_shelf import LeaseShelf
+from tollway.services.lease_upkeep import NEVER, Upkeep
+
+ASKS_MAX = 500
+"""Leases in one exchange: more are several short transactions."""
+_LOOK_INTERVAL_S = 0.1
+_LOOKS_MAX = 500
+"""Leases looked at each time, in turn: less than a millisecond."""
+_RECALL_LOOK_INTERVAL_S = 0.02
+"""While others want them, leases are looked at this often: what is freed here is waited for there."""
+_RETRY_S = 0.5
+"""Pause between attempts to reach the database."""
+
+_log = structlog.get_logger(__name__)
 
 
 class LeaseKeeper:
     """Leases of one worker.
 
     Attributes:
-        available: whether the last exchange reached the database.
+        available: whether the last exchange reached the database, and it grants: not for a while after a failover.
         workers: workers that live, this one among them, as of the last exchange.
     """
 
-    available: bool
-    workers: int
+    def __init__(self, exchange: LeaseExchange, load: Callable[[], Awaitable[Sequence[Quota]]]) -> None:
+        """Args: load: reads all budgets and limits."""
+        self._exchange = exchange
+        self._load = load
+        self._book: QuotaBook | None = None
+        self._shelf = LeaseShelf(exchange.clock, most=LEASES_MAX)
+        self._line = LeaseLine()
+        self._due: dict[Lease, None] = {}
+        self._recalled: dict[Lease, None] = {}
+        self._raises: list[tuple[float, str]] = []
+        self._stir = asyncio.Event()
+        self._round: Iterator[Upkeep] = iter(())
+        self._looked_s = self._exchanged_s = -math.inf
+        self._sequence = 0
+        self._recovering = False
+        self.available = True
+        self.workers = 1
 
     @property
     def book(self) -> QuotaBook:
@@ -30,26 +70,40 @@ class LeaseKeeper:
         Raises:
             NotReadyError: they were never read, because the database was away ever since this worker started.
         """
-        raise NotImplementedError
+        if self._book is None:
+            raise NotReadyError(
+                "This worker has not read the budgets yet: the database is away.",
+                next_step="Try again shortly.",
+                headers=(("retry-after", "2"),),
+            )
+        return self._book
 
     def now_us(self) -> int:
         """The database's clock, in epoch microseconds: what windows follow. Never waits."""
-        raise NotImplementedError
+        return self._exchange.clock.now_us()
 
     def lease(self, quota: Quota, subject: str) -> Lease:
-        """The lease of the present window, empty if it is new.
+        """The lease of the present window, empty if it is new. Look it up anew after each wait: the window may be over.
+
+        Args:
+            quota: from the present `book`; one that binds.
+            subject: `Quota.subject` of the request.
 
         Raises:
             OverloadedError: too many leases are in memory.
         """
-        raise NotImplementedError
+        lease = self._shelf.present.get((quota.id, subject))
+        if lease is not None and self._exchange.clock.now_us() < lease.end_us:
+            return lease
+        return self._turn(quota, subject)
 
     async def wait(self, lacking: Sequence[tuple[Lease, int]], *, timeout_s: float, key: str = "") -> None:
-        """Wait until it makes sense to try again: an answer of the database came that was asked for after this call
-        began, or so much was freed in this worker that all of `lacking` fits, or the time is over.
+        """Wait until it makes sense to try again.
 
-        The caller then holds at once, before its next ``await``; whoever waits longer is woken first, round robin among
-        `key`. `Lease.waiting` counts the waiters meanwhile.
+        That is when an answer of the database came that was asked for after this call began, or so much was freed in
+        this worker that all of `lacking` fits, or the time is over. The caller then looks its leases up and holds at once, before its next ``await``; whoever waits longer is woken
+        first, round robin among `key`. `Lease.waiting` counts the waiters meanwhile. Returns at once while the database
+        is away (see `available`), and when a window ends.
 
         Args:
             lacking: the leases that did not suffice (or had waiters), each with all that the request needs to hold of
@@ -57,19 +111,33 @@ class LeaseKeeper:
             timeout_s: how long at the most.
             key: whose request it is.
         """
-        raise NotImplementedError
+        if not self.available or any(not self._shelf.has(lease) for lease, _ in lacking):
+            await asyncio.sleep(0)
+            return
+        waiter = self._line.join(lacking, key)
+        for lease, _ in lacking:
+            self._want(lease)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await waiter.woken
+        finally:
+            self._line.leave(waiter)
 
     def freed(self, lease: Lease) -> None:
         """Something of the lease became free while ``lease.waiting``: wake whom it suffices for."""
-        raise NotImplementedError
+        self._line.wake_fitting(lease)
 
     def low(self, lease: Lease) -> None:
         """``lease.free < lease.low``: ask for more in the background."""
-        raise NotImplementedError
+        lease.low = NEVER  # until the answer
+        self._want(lease)
 
     def refused(self, lease: Lease) -> None:
         """A request was refused for want of this: the next exchange tells, which raises the event of 100 percent."""
-        raise NotImplementedError
+        upkeep = self._shelf.upkeep.get(lease)
+        if upkeep is not None and upkeep.refuse():
+            self._want(lease)
 
     async def follow(self, change: Change) -> None:
         """Heed an announcement: read changed quotas again, give back what others want.
@@ -77,12 +145,168 @@ class LeaseKeeper:
         Raises:
             DatabaseUnavailableError: the quotas could not be read; they stay as they were.
         """
-        raise NotImplementedError
+        if change.noun == "recall":
+            self._recall({change.id})
+        elif change.noun in {ALL, "quota"}:
+            self._take_over(QuotaBook(await self._load()))
 
     async def run(self) -> None:
         """Exchange in the background until cancelled."""
-        raise NotImplementedError
+        while True:
+            self._look()
+            asks = self._asks()
+            if asks or not self.available or time.monotonic() - self._exchanged_s >= WORKER_HEARTBEAT_S:
+                await self._ask(asks)
+            if self.available:
+                await self._pause()
+            else:
+                await asyncio.sleep(_RETRY_S)
 
     async def aclose(self) -> None:
-        """Give everything back that nothing holds: the worker stops."""
-        raise NotImplementedError
+        """Give back everything that nothing holds: the worker stops.
+
+        What the database cannot take now it gets when the journal is drained.
+        """
+        for upkeep in self._shelf.upkeep.values():
+            upkeep.ended = True
+            self._due[upkeep.lease] = None
+        self.available = True
+        while self.available and (asks := self._asks()):
+            await self._ask(asks)
+
+    def _want(self, lease: Lease) -> None:
+        if lease in self._shelf.upkeep:
+            self._due[lease] = None
+            self._stir.set()
+
+    def _turn(self, quota: Quota, subject: str) -> Lease:
+        """Begin a window. Whoever waits in the one before waits no longer."""
+        lease, before = self._shelf.turn(quota, subject)
+        if before is not None:
+            self._end(before)
+        return lease
+
+    def _end(self, lease: Lease) -> None:
+        self._shelf.end(lease)
+        self._line.wake_all([lease], until=self._line.last())
+        self._want(lease)
+
+    def _take_over(self, book: QuotaBook) -> None:
+        """Let the leases follow changed quotas."""
+        before, self._book = self._book, book
+        self._raises = sorted((quota.raised_until, id_) for id_, quota in book.quotas.items() if quota.raised_until)
+        if before is None:
+            return
+        changed = {id_ for id_, quota in before.quotas.items() if book.quotas.get(id_) != quota}
+        for upkeep in self._shelf.of(changed):
+            lease = upkeep.lease
+            quota = book.quotas.get(lease.ref.quota_id)
+            upkeep.changed()
+            if quota is not None and _continues(lease.quota, quota):
+                lease.quota = quota
+                self._want(lease)
+            else:
+                self._end(lease)
+        self._recall(changed)  # of a lowered amount what is free goes back at once, and is granted anew
+
+    def _recall(self, quota_ids: set[str]) -> None:
+        now_us = self.now_us()
+        for upkeep in self._shelf.of(quota_ids):
+            upkeep.recall(now_us)
+            self._recalled[upkeep.lease] = None
+            self._want(upkeep.lease)
+
+    def _look(self) -> None:
+        """Find leases that have a reason to ask."""
+        now_us, now_s = self.now_us(), time.monotonic()
+        while self._raises and self._raises[0][0] * 1_000_000 <= now_us:
+            self._recall({self._raises.pop(0)[1]})
+        for lease in list(self._recalled):
+            upkeep = self._shelf.upkeep.get(lease)
+            if upkeep is None or upkeep.recalled_until_us <= now_us:
+                del self._recalled[lease]
+            elif upkeep.look(now_us):
+                self._due[lease] = None
+        if now_s - self._looked_s < _LOOK_INTERVAL_S:
+            return
+        self._looked_s = now_s
+        looked = list(islice(self._round, _LOOKS_MAX))
+        if len(looked) < _LOOKS_MAX:
+            self._round = iter(list(self._shelf.upkeep.values()))
+        for upkeep in looked:
+            self._look_at(upkeep, now_us)
+
+    def _look_at(self, upkeep: Upkeep, now_us: int) -> None:
+        lease = upkeep.lease
+        if not upkeep.ended and self._shelf.is_over(lease, now_us):
+            self._end(lease)
+        if upkeep.look(now_us):
+            self._due[lease] = None
+        elif upkeep.forgettable(now_us):
+            self._shelf.forget(lease)
+            self._due.pop(lease, None)
+        elif (ahead := self._shelf.ahead(upkeep, now_us)) is not None:
+            self._due[ahead] = None
+
+    def _asks(self) -> list[Ask]:
+        """The next exchange: leases that somebody waits for first."""
+        now_us = self.now_us()
+        ready = [lease for lease in self._due if self._shelf.upkeep[lease].ready_us() <= now_us]
+        ready.sort(key=lambda lease: not lease.waiting)
+        self._sequence += 1
+        asks = []
+        for lease in ready[:ASKS_MAX]:
+            first, total = self._line.needs(lease)
+            upkeep = self._shelf.upkeep[lease]
+            ask = upkeep.ask(self._sequence, first=first, total=total, now_us=now_us, giving_back=self.available)
+            asks.append(ask)
+            del self._due[lease]
+        return asks
+
+    async def _ask(self, asks: Sequence[Ask]) -> None:
+        """One exchange; then wake whoever waited for it."""
+        asked = [self._shelf.leases[ask.window] for ask in asks]
+        until = self._line.last()
+        self._exchanged_s = time.monotonic()
+        try:
+            self._answered(await self._exchange.exchange(asks))
+        except Exception as error:  # noqa: BLE001 -- a worker that no longer exchanges would refuse every request
+            if self.available:
+                known = isinstance(error, DatabaseUnavailableError)
+                _log.warning("leases_not_exchanged", reason=str(error), exc_info=None if known else error)
+            self.available = False
+            self._due |= dict.fromkeys(asked)
+        self._line.wake_all(asked if self.available else list(self._shelf.upkeep), until=until)
+        for lease in asked:
+            if lease.waiting:
+                self._due[lease] = None
+                self._line.wake_fitting(lease)
+
+    def _answered(self, exchanged: Exchanged) -> None:
+        now_us = self.now_us()
+        for grant in exchanged.grants:
+            self._shelf.upkeep[self._shelf.leases[grant.window]].answered(grant, now_us)
+        if not self.available and not exchanged.recovering:
+            _log.info("leases_exchanged_again")
+        if exchanged.recovering and not self._recovering:
+            _log.warning("leases_recovering", reason="the database was promoted, and may have forgotten grants")
+            self._due |= dict.fromkeys(self._shelf.upkeep)
+        self._recovering = exchanged.recovering
+        self.available = not exchanged.recovering
+        self.workers = exchanged.workers
+
+    async def _pause(self) -> None:
+        """Until somebody wants something, or a lease that wants something is ready, or it is time to look."""
+        now_us = self.now_us()
+        pause_s = _RECALL_LOOK_INTERVAL_S if self._recalled else _LOOK_INTERVAL_S
+        for lease in self._due:
+            pause_s = min(pause_s, (self._shelf.upkeep[lease].ready_us() - now_us) / 1_000_000)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(pause_s, 0)):
+                await self._stir.wait()
+        self._stir.clear()
+
+
+def _continues(before: Quota, after: Quota) -> bool:
+    """Whether the windows of a changed quota are what they were."""
+    return after.binds and (after.generation, after.time_zone) == (before.generation, before.time_zone)
