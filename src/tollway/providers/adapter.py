@@ -13,7 +13,8 @@ from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 
 _COMPLETION_LIMITS = ("max_tokens",)
-_DEFAULT_TIERS = frozenset({"", "default", "auto", "standard"})
+DEFAULT_TIERS = frozenset({"", "default", "auto", "standard"})
+"""Names of the service tier that has a model's usual prices."""
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -116,7 +117,7 @@ def _limits(call: Call, spec: ProviderSpec) -> tuple[str, ...]:
 
 
 def _answer(found: reply.Reply | StreamParser, spec: ProviderSpec) -> Answer:
-    tier = "" if found.service_tier in _DEFAULT_TIERS else found.service_tier
+    tier = "" if found.service_tier in DEFAULT_TIERS else found.service_tier
     parsed = parse_usage(found.usage, convention=spec.usage) if found.usage is not None else None
     if parsed is None:
         return Answer(found.model, service_tier=tier)

@@ -12,6 +12,7 @@ import msgspec
 from tollway.errors import InvalidRequestError
 from tollway.ledger.bound import UsageBound
 from tollway.providers.openai_compatible.media import find_media
+from tollway.providers.openai_compatible.output_limits import output_limit
 from tollway.routing.call import Call
 from tollway.routing.json_object import tolerant
 
@@ -32,6 +33,7 @@ _COUNT_MAX = 10**9
 _PROMPT_BEGINS = b'"['
 """A text, or a list of tokens."""
 
+_decode_text = msgspec.json.Decoder(str).decode
 _decode_number = msgspec.json.Decoder(int | float | None).decode
 _decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
 
@@ -43,11 +45,15 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
         text_bytes: bytes of the body that may be text.
         output_tokens: of one answer; ``None`` if the request does not say.
         heeded: whether it says so in a field that the provider heeds.
+        longest: what the model writes at the most for one answer; ``None`` if that is not known, or the request says.
+        service_tier: the tier that it asks for, empty if none.
     """
 
     text_bytes: int
     output_tokens: int | None
     heeded: bool
+    longest: int | None
+    service_tier: str
 
 
 def request_bound(call: Call, *, model: str, limits: Sequence[str], context_tokens: int) -> RequestBound:
@@ -85,6 +91,8 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         text_bytes=text_bytes,
         output_tokens=output_tokens,
         heeded=heeded,
+        longest=output_limit(model) if output_tokens is None else None,
+        service_tier=_text(fields["service_tier"]) if "service_tier" in fields else "",
     )
 
 
@@ -119,6 +127,13 @@ def _prompts(raw: msgspec.Raw) -> int:
     except msgspec.DecodeError:
         return 1
     return max(sum(memoryview(each)[0] in _PROMPT_BEGINS for each in prompts), 1)
+
+
+def _text(raw: msgspec.Raw) -> str:
+    try:
+        return _decode_text(raw)
+    except msgspec.DecodeError:
+        return ""
 
 
 def _count(fields: dict[str, msgspec.Raw], name: str) -> int | None:

@@ -6,6 +6,7 @@ from tollway.errors import InvalidRequestError, ModelNotPricedError
 from tollway.identity.principal import Principal
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
 from tollway.routing.call import Call
+from tollway.routing.catalog import Deployment
 from tollway.routing.resolve import resolve
 from tollway.services.inference.exchange import Exchange, Inbound
 from tollway.services.live_catalog import LiveCatalog
@@ -32,13 +33,7 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
         at=time.time(),
     )
     if sheet is None and not principal.allow_unpriced:
-        raise ModelNotPricedError(
-            f"No price is known for {deployment.name}/{model[:200]}, so it was refused: nothing is served for free "
-            "by mistake.",
-            next_step=f"An administrator can add one: `tollway prices set {deployment.name}/{model[:200]} --input USD "
-            "--output USD` (per million tokens), or let the project use unpriced models.",
-            param="model",
-        )
+        raise not_priced(deployment, model, "or let the project use unpriced models")
     spec = REGISTRY.get(deployment.spec, OPENAI_COMPATIBLE)
     return Exchange(
         inbound=inbound,
@@ -48,4 +43,15 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
         spec=spec,
         model_sent=model,
         sheet=sheet,
+    )
+
+
+def not_priced(deployment: Deployment, model: str, alternative: str) -> ModelNotPricedError:
+    """What is said of a model without a price; `alternative`: what else an administrator can do about it."""
+    name = f"{deployment.name}/{model[:200]}"
+    return ModelNotPricedError(
+        f"No price is known for {name}, so it was refused: nothing is served for free by mistake.",
+        next_step=f"An administrator can add one: `tollway prices set {name} --input USD --output USD` (per million "
+        f"tokens), {alternative}.",
+        param="model",
     )
