@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tollway.config import Settings
-from tollway.constants import IDEMPOTENCY_SPARE_S
+from tollway.constants import IDEMPOTENCY_SPARE_S, LEASE_TIMEOUT_S
 from tollway.data.session import Database, create_engine
 from tollway.identity.vault import SecretKeys, Vault
-from tollway.journal.segment import QUARANTINE_DIRECTORY
+from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory
+from tollway.journal.sent import SentSegments
 from tollway.providers.transport import Transport
 from tollway.services.alias_list import AliasList
 from tollway.services.alias_put import AliasPut
@@ -20,6 +21,7 @@ from tollway.services.authenticate import Authenticator
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
 from tollway.services.database_check import DatabaseCheck
+from tollway.services.database_clock import DatabaseClock
 from tollway.services.drain import Drain
 from tollway.services.first_start import FirstStart
 from tollway.services.idempotency_claims import IdempotencyClaims
@@ -33,6 +35,8 @@ from tollway.services.key_list import KeyList
 from tollway.services.key_lookup import KeyLookup
 from tollway.services.key_revoke import KeyRevoke
 from tollway.services.key_rotate import KeyRotate
+from tollway.services.lease_exchange import LeaseExchange
+from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.ledger_audit import LedgerAudit
 from tollway.services.ledger_explain import LedgerExplain
 from tollway.services.ledger_query import LedgerQuery
@@ -61,10 +65,15 @@ from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_remove import ProviderRemove
 from tollway.services.quota_change import QuotaChange
 from tollway.services.quota_list import QuotaList
+from tollway.services.quota_load import QuotaLoad
 from tollway.services.quota_put import QuotaPut
+from tollway.services.resend import Resend
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
 from tollway.services.worker_release import WorkerRelease
+
+_LEASE_CONNECTIONS = 2
+"""One that exchanges; the other where the first was given up."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,7 @@ class Inference:
     authenticator: Authenticator
     idempotency_endings: IdempotencyEndings
     idempotent: Idempotent
+    leases: LeaseKeeper
     live: LiveCatalog
     pipeline: Pipeline
     places: Places
@@ -130,11 +140,26 @@ class Factory:
         """Brings the journals of the data directory into the ledger."""
         storage = self._context.settings.storage
         store = LedgerStore(self._context.database, quarantine=storage.data_dir / QUARANTINE_DIRECTORY)
-        return Drain(store, self.worker_release(), storage.data_dir, batch_entries=storage.drain_batch_entries)
+        sent = SentSegments(journal_directory(storage.data_dir), window_s=storage.recovery_window_s)
+        release, batch_entries = self.worker_release(), storage.drain_batch_entries
+        resend = Resend(self._context.database, store, release, sent, batch_entries=batch_entries)
+        return Drain(store, release, resend, storage.data_dir, batch_entries=batch_entries)
 
     def worker_release(self) -> WorkerRelease:
         """Gives up workers that are gone."""
         return WorkerRelease(self._context.database)
+
+    def lease_keeper(self, worker_id: str) -> LeaseKeeper:
+        """Keeps a worker's leases."""
+        return LeaseKeeper(self.lease_exchange(worker_id), QuotaLoad(self._context.database).load)
+
+    def lease_exchange(self, worker_id: str) -> LeaseExchange:
+        """Exchanges a worker's leases, over connections of its own: nothing else can hold an exchange up."""
+        url = self._context.settings.storage.database_url
+        engine = create_engine(
+            url.get_secret_value() if url else "", pool_size=_LEASE_CONNECTIONS, timeout_s=LEASE_TIMEOUT_S / 2
+        )
+        return LeaseExchange(Database(engine), worker_id, DatabaseClock())
 
     def ledger_query(self) -> LedgerQuery:
         """Finds entries."""
@@ -163,9 +188,11 @@ class Factory:
         context, limits = self._context, self._context.settings.limits
         url = context.settings.storage.database_url
         authenticator = Authenticator(context.secret_keys.pepper, KeyLookup(context.database).find)
+        leases = self.lease_keeper(worker_id)
         live = LiveCatalog(
             load_catalog=CatalogLoad(context.database, context.vault).load,
             load_price_book=self.price_book_load.load,
+            follow_quotas=leases.follow,
             listen=ChangeFeed(url.get_secret_value() if url else "").listen,
             authenticator=authenticator,
         )
@@ -183,7 +210,7 @@ class Factory:
         )
         endings = IdempotencyEndings(context.database)
         idempotent = self._idempotent(endings, worker_id, pipeline=pipeline, authenticator=authenticator, places=places)
-        return Inference(authenticator, endings, idempotent, live, pipeline, places, recorder, transport)
+        return Inference(authenticator, endings, idempotent, leases, live, pipeline, places, recorder, transport)
 
     def _idempotent(
         self,

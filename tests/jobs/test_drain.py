@@ -17,6 +17,7 @@ from support.postgres import DatabaseUrls
 from support.waiting import wait_until
 from tollway.data.session import Database, create_engine
 from tollway.ids import uuid7
+from tollway.journal.segment import worker_directories
 from tollway.services.ledger_audit import LedgerAudit
 
 
@@ -56,7 +57,7 @@ async def test_a_drain_killed_in_mid_batch_again_and_again_loses_and_doubles_not
             process.send_signal(signal.SIGKILL)
             kills += 1
     with drain_process(database_urls, tmp_path) as process:
-        wait_until(lambda: not any((tmp_path / "journal").iterdir()), what="the journal's end")
+        wait_until(lambda: not worker_directories(tmp_path), what="the journal's end")
         process.terminate()
         assert process.wait(30) == 0
     assert kills > 1

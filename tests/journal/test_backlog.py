@@ -10,12 +10,18 @@ from support.entries import a_writer, an_entry, opening
 from tollway.ids import uuid7
 from tollway.journal.backlog import Backlog
 from tollway.journal.segment import segment_numbers, segment_path
+from tollway.journal.sent import SentSegments
 from tollway.ledger.entry import LedgerEntry, Outcome
 
 
 def the_backlog(journal: Path) -> Backlog:
     (directory,) = journal.iterdir()
-    return Backlog(directory, quarantine=journal.parent / "damaged")
+    return a_backlog(directory)
+
+
+def a_backlog(directory: Path, *, window_s: float = 0) -> Backlog:
+    sent = SentSegments(directory.parent, window_s=window_s)
+    return Backlog(directory, quarantine=directory.parents[1] / "damaged", sent=sent)
 
 
 def drained(backlog: Backlog, *, max_entries: int = 7) -> list[LedgerEntry]:
@@ -177,7 +183,7 @@ def test_whatever_byte_is_damaged_nothing_wrong_and_nothing_twice_is_read(
         del content[position:]
     path.write_bytes(content)
 
-    backlog = Backlog(directory, quarantine=source.parent / "damaged")
+    backlog = a_backlog(directory)
     backlog.adopt()
     found = drained(backlog, max_entries=data.draw(st.integers(1, 20)))
     backlog.release()

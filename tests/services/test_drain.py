@@ -9,28 +9,16 @@ import psycopg
 import pytest
 
 from support.entries import a_writer, an_entry, opening
-from support.ledger import rollup_sums, stored_ids, write_journal
+from support.ledger import a_drain, drain_all, rollup_sums, stored_ids, write_journal
 from support.postgres import DatabaseUrls
 from support.waiting import eventually
 from tollway.data.session import Database, create_engine
 from tollway.errors import DatabaseUnavailableError
 from tollway.ids import uuid7
+from tollway.journal.segment import worker_directories
 from tollway.ledger.entry import LedgerEntry, UsageSource
-from tollway.services.drain import Drain
 from tollway.services.ledger_audit import LedgerAudit
 from tollway.services.ledger_query import EntryQuery, LedgerQuery
-from tollway.services.ledger_store import LedgerStore
-from tollway.services.worker_release import WorkerRelease
-
-
-def a_drain(database: Database, data_dir: Path, *, batch_entries: int = 50) -> Drain:
-    store = LedgerStore(database, quarantine=data_dir / "damaged")
-    return Drain(store, WorkerRelease(database), data_dir, batch_entries=batch_entries)
-
-
-async def drain_all(drain: Drain) -> None:
-    while (await drain.pass_over()).more:
-        pass
 
 
 def ids(entries: list[LedgerEntry]) -> list[str]:
@@ -95,7 +83,7 @@ async def test_a_dead_workers_journal_is_finished_and_removed(database: Database
     drain = a_drain(database, tmp_path)
     report = await drain.pass_over()
     assert (report.read, report.stored, report.adopted) == (121, 121, 1)
-    assert list((tmp_path / "journal").iterdir()) == []
+    assert worker_directories(tmp_path) == []
 
 
 async def test_a_live_workers_requests_are_not_called_interrupted(
@@ -134,11 +122,10 @@ async def test_entries_wait_while_the_database_is_away(
         await refused.pass_over()
     refused.close()
     reachable = Database(create_engine(database_urls.app, pool_size=1, timeout_s=5.0))
-    store = LedgerStore(nowhere, quarantine=tmp_path / "damaged")
-    drain, stop = Drain(store, WorkerRelease(reachable), tmp_path, batch_entries=3), asyncio.Event()
+    drain, stop = a_drain(nowhere, tmp_path, batch_entries=3), asyncio.Event()
     running = asyncio.create_task(drain.run(stop, interval_s=0.01))
     await asyncio.sleep(0)
-    monkeypatch.setattr(store, "_database", reachable)
+    monkeypatch.setattr(nowhere, "engine", reachable.engine)
     await eventually(lambda: stored_ids(database_urls.owner) == ids(entries))
     stop.set()
     await running

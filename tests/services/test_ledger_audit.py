@@ -5,21 +5,17 @@ import msgspec
 import psycopg
 
 from support.entries import an_entry
-from support.ledger import write_journal
+from support.ledger import a_drain, write_journal
 from support.postgres import DatabaseUrls
 from tollway.data.session import Database
 from tollway.ids import uuid7
 from tollway.ledger.entry import LedgerEntry, Outcome
-from tollway.services.drain import Drain
 from tollway.services.ledger_audit import LedgerAudit
-from tollway.services.ledger_store import LedgerStore
-from tollway.services.worker_release import WorkerRelease
 
 
 async def stored(database: Database, data_dir: Path, entries: list[LedgerEntry]) -> None:
     await write_journal(data_dir, entries)
-    store = LedgerStore(database, quarantine=data_dir / "damaged")
-    drain = Drain(store, WorkerRelease(database), data_dir, batch_entries=7)
+    drain = a_drain(database, data_dir, batch_entries=7)
     await drain.pass_over()
     drain.close()
 

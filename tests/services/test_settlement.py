@@ -8,26 +8,15 @@ import psycopg
 import pytest
 
 from support.entries import a_writer, an_entry, opening
+from support.ledger import a_drain, drain_all
 from support.quotas import a_quota, a_settlement, an_organization, grant, window_rows
 from tollway.data.session import Database
 from tollway.ids import uuid7
 from tollway.ledger.entry import LedgerEntry
 from tollway.ledger.quota import Settlement
-from tollway.services.drain import Drain
-from tollway.services.ledger_store import LedgerStore
 from tollway.services.worker_release import WorkerRelease
 
 DAY_US = 86_400_000_000
-
-
-def a_drain(database: Database, data_dir: Path, *, batch_entries: int = 7) -> Drain:
-    store = LedgerStore(database, quarantine=data_dir / "damaged")
-    return Drain(store, WorkerRelease(database), data_dir, batch_entries=batch_entries)
-
-
-async def drain_all(drain: Drain) -> None:
-    while (await drain.pass_over()).more:
-        pass
 
 
 def charged(*settlements: Settlement, count: int = 1) -> list[LedgerEntry]:

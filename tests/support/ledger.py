@@ -6,7 +6,13 @@ from pathlib import Path
 import psycopg
 
 from support.entries import a_writer, opening
+from tollway.data.session import Database
+from tollway.journal.sent import SentSegments
 from tollway.ledger.entry import LedgerEntry
+from tollway.services.drain import Drain
+from tollway.services.ledger_store import LedgerStore
+from tollway.services.resend import Resend
+from tollway.services.worker_release import WorkerRelease
 
 ROLLUPS = ("usage_hourly", "usage_daily", "usage_tag_hourly", "usage_tag_daily")
 
@@ -27,6 +33,20 @@ def rollup_sums(url: str) -> dict[str, tuple[int, int]]:
             assert row
             found[table] = (int(row[0]), int(row[1]))
         return found
+
+
+def a_drain(database: Database, data_dir: Path, *, batch_entries: int = 50, recovery_window_s: float = 0) -> Drain:
+    """The drain of a data directory."""
+    store, release = LedgerStore(database, quarantine=data_dir / "damaged"), WorkerRelease(database)
+    sent = SentSegments(data_dir / "journal", window_s=recovery_window_s)
+    resend = Resend(database, store, release, sent, batch_entries=batch_entries)
+    return Drain(store, release, resend, data_dir, batch_entries=batch_entries)
+
+
+async def drain_all(drain: Drain) -> None:
+    """Drain until nothing is left."""
+    while (await drain.pass_over()).more:
+        pass
 
 
 async def write_journal(

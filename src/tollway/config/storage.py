@@ -45,5 +45,12 @@ class StorageSettings(Section):
         ge=1 << 20,
         description="Undrained bytes of all workers' journals at which requests are refused.",
     )
+    recovery_window_s: float = Field(
+        600.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which journal segments are kept after they were stored, to be sent again if a standby "
+        "is promoted that lacks the last of them; 0: not at all. A disk that is nearly full keeps less.",
+    )
     drain_interval_ms: int = Field(200, ge=10, le=60_000, description="Milliseconds between drains to PostgreSQL.")
     drain_batch_entries: int = Field(2_000, ge=1, le=50_000, description="Entries in one drain transaction.")

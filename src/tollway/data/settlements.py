@@ -10,7 +10,7 @@ from sqlalchemy import delete
 
 from tollway.data import quota_windows as store
 from tollway.data.quota_events import raise_thresholds
-from tollway.data.quotas import quotas_of
+from tollway.data.quotas import lock_rolling, quotas_of
 from tollway.data.schema.idempotency_claim import IdempotencyClaim
 from tollway.data.schema.worker import WorkerRow
 from tollway.data.session import WriteSession
@@ -53,6 +53,7 @@ async def settle(session: WriteSession, worker_id: str, sums: Mapping[WindowRef,
     if not sums:
         return
     quotas = await quotas_of(session, {ref.quota_id for ref in sums})
+    await lock_rolling(session, quotas.values())
     await store.make(session, {ref: _end_us(ref, quotas.get(ref.quota_id)) for ref in sums})
     windows = await store.lock(session, {ref: _since_us(ref, quotas.get(ref.quota_id)) for ref in sums})
     leases = await store.leases_of(session, worker_id, [ref for ref in sums if sums[ref].leased])

@@ -6,14 +6,19 @@ again, also to the next process: the database takes an entry in once, whatever h
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tollway.journal.cursor import Cursor, load_cursor, save_cursor
 from tollway.journal.lock import try_lock
-from tollway.journal.reader import Damage, read_chunk
+from tollway.journal.reader import Damage, Position, read_chunk
+from tollway.journal.record import encode
+from tollway.journal.reserve import Reserve
 from tollway.journal.segment import segment_numbers, segment_path
+from tollway.journal.sent import SentSegments
 from tollway.ledger.entry import EntryOpen, LedgerEntry
 from tollway.ledger.interrupted import interrupted_entry
 
@@ -38,12 +43,14 @@ class Backlog:
 
     Args:
         directory: the worker's.
-        quarantine: where damaged segments go instead of being removed.
+        quarantine: where damaged segments are copied to.
+        sent: where segments go that were read to the end.
     """
 
-    def __init__(self, directory: Path, *, quarantine: Path) -> None:
+    def __init__(self, directory: Path, *, quarantine: Path, sent: SentSegments) -> None:
         self.directory = directory
         self._quarantine = quarantine
+        self._sent = sent
         self._cursor = load_cursor(directory)
         self._lock: int | None = None
 
@@ -64,10 +71,13 @@ class Backlog:
         return self.adopted
 
     def take(self, *, max_entries: int) -> Batch:
-        """The next entries, at the most so many. Once a dead worker's journal is read, its open requests follow.
+        """The next entries, at the most so many.
+
+        Once a dead worker's journal is read, the entries of its interrupted requests are added to it, and then read as
+        any others: so they can be sent again as any others.
 
         Raises:
-            OSError: the journal cannot be read.
+            OSError: the journal cannot be read, or not be added to.
         """
         chunk = read_chunk(self.directory, self._cursor.position, dead=self.adopted, max_entries=max_entries)
         opens = dict(self._cursor.opens)
@@ -78,16 +88,14 @@ class Backlog:
             else:
                 opens.pop(record.entry_id, None)
                 entries.append(record)
-        more = chunk.more
-        if self.adopted and not chunk.more:
-            interrupted = [opens.pop(entry_id) for entry_id in list(opens)[: max_entries - len(entries)]]
-            entries.extend(interrupted_entry(record) for record in interrupted)
-            more = bool(opens)
+        if self.adopted and not chunk.more and opens:
+            self._add_interrupted(opens.values())
+        more = chunk.more or (self.adopted and bool(opens))
         damaged = self._cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
         return Batch(entries, chunk.damages, more, Cursor(chunk.position, opens, damaged))
 
     def settle(self, batch: Batch) -> None:
-        """The entries of the batch are in the database: never give them again, and remove segments read to the end.
+        """The entries of the batch are in the database: never give them again, and let go of segments read to the end.
 
         Raises:
             OSError: the disk refused it. The same entries are then given again.
@@ -98,6 +106,17 @@ class Backlog:
         for number in segment_numbers(self.directory):
             if number < self._cursor.position.segment:
                 self._discard(number)
+
+    def rewind(self) -> None:
+        """Give the segment that is being read again from its beginning; those before it are with the sent ones.
+
+        Raises:
+            OSError: the disk refused it.
+        """
+        if self._cursor.position.offset:
+            cursor = replace(self._cursor, position=Position(self._cursor.position.segment))
+            save_cursor(self.directory, cursor)
+            self._cursor = cursor
 
     def remove(self) -> None:
         """Remove the directory of a dead worker whose last batch is settled, and give up its lock.
@@ -118,10 +137,28 @@ class Backlog:
             os.close(self._lock)
             self._lock = None
 
+    def _add_interrupted(self, opens: Iterable[EntryOpen]) -> None:
+        """As a segment of its own: the last one may end in the middle of a record."""
+        Reserve(self.directory).release()
+        path = segment_path(self.directory, max(segment_numbers(self.directory), default=0) + 1)
+        try:
+            with path.open("xb") as file:
+                file.writelines(encode(interrupted_entry(record)) for record in opens)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
     def _discard(self, number: int) -> None:
-        path = segment_path(self.directory, number)
         if number in self._cursor.damaged:
+            path = segment_path(self.directory, number)
             self._quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.replace(self._quarantine / f"{self.directory.name}-{path.name}")
-        else:
-            path.unlink()
+            copy = self._quarantine / f"{self.directory.name}-{path.name}"
+            try:
+                copy.hardlink_to(path)
+            except FileExistsError:
+                pass  # of an attempt that failed after it
+            except OSError:  # another disk
+                shutil.copy(path, copy)
+        self._sent.keep(self.directory, number)

@@ -5,6 +5,8 @@ from pathlib import Path
 JOURNAL_DIRECTORY = "journal"
 QUARANTINE_DIRECTORY = "journal-damaged"
 """Beside the journal: segments in which a record could not be read are kept here for a person to look at."""
+SENT_DIRECTORY = ".sent"
+"""In the journal, on the same disk: segments that are in the database already, by worker."""
 _SUFFIX = ".seg"
 
 
@@ -34,4 +36,6 @@ def segment_numbers(directory: Path) -> list[int]:
 def worker_directories(data_dir: Path) -> list[Path]:
     """The directories of all workers, live and dead."""
     root = journal_directory(data_dir)
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tollway.journal.backlog import Backlog, Batch
 from tollway.journal.lock import try_lock
 from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory, worker_directories
 from tollway.services.ledger_store import LedgerStore
+from tollway.services.resend import Resend
 from tollway.services.worker_release import WorkerRelease
 
 _log = structlog.get_logger(__name__)
@@ -49,13 +51,17 @@ class Drain:
     Args:
         store: where entries go.
         release: gives up the workers whose journals are finished.
+        resend: keeps what was drained, and sends it again when a promoted standby lacks it.
         data_dir: its journals are drained.
         batch_entries: entries in one transaction; bounds the memory.
     """
 
-    def __init__(self, store: LedgerStore, release: WorkerRelease, data_dir: Path, *, batch_entries: int) -> None:
+    def __init__(
+        self, store: LedgerStore, release: WorkerRelease, resend: Resend, data_dir: Path, *, batch_entries: int
+    ) -> None:
         self._store = store
         self._release = release
+        self._resend = resend
         self._data_dir = data_dir
         self._batch_entries = batch_entries
         self._backlogs: dict[Path, Backlog] = {}
@@ -73,12 +79,15 @@ class Drain:
         report = DrainReport()
         if not self._sole():
             return report
+        self._resend.sent.trim()
         if time.monotonic() >= self._partitions_due_s:
             await self._store.make_partitions_ahead()
             self._partitions_due_s = time.monotonic() + _PARTITION_INTERVAL_S
         directories = worker_directories(self._data_dir)
         for gone in self._backlogs.keys() - set(directories):
             self._backlogs.pop(gone).release()
+        if await self._resend.due():
+            await self._send_again(directories)
         fault: OSError | None = None
         for directory in directories:
             try:
@@ -128,12 +137,23 @@ class Drain:
             self._lock = try_lock(root)
         return self._lock is not None
 
+    async def _send_again(self, directories: Sequence[Path]) -> None:
+        """What of the journals was drained from segments that still stand there is given again by their backlogs."""
+        for directory in directories:
+            with suppress(FileNotFoundError):
+                self._backlog(directory).rewind()
+        await self._resend.send(present={directory.name for directory in directories})
+
+    def _backlog(self, directory: Path) -> Backlog:
+        backlog = self._backlogs.get(directory)
+        if backlog is None:
+            backlog = Backlog(directory, quarantine=self._data_dir / QUARANTINE_DIRECTORY, sent=self._resend.sent)
+            self._backlogs[directory] = backlog
+        return backlog
+
     async def _turn(self, directory: Path, report: DrainReport) -> None:
         try:
-            backlog = self._backlogs.get(directory)
-            if backlog is None:
-                backlog = Backlog(directory, quarantine=self._data_dir / QUARANTINE_DIRECTORY)
-                self._backlogs[directory] = backlog
+            backlog = self._backlog(directory)
             backlog.adopt()
             for _ in range(_BATCHES_A_TURN):
                 batch = backlog.take(max_entries=self._batch_entries)
