@@ -135,6 +135,17 @@ def test_metering(gateway: Gateway, standin: StandIn, case: Case) -> None:
 
 
 @each_surface
+def test_idempotency(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    mark = new_mark()
+    first, second = (gateway.post(case.path, case.body(user=mark), headers={"idempotency-key": mark}) for _ in "ab")
+    assert first.is_success
+    assert (second.status_code, second.content) == (first.status_code, first.content)
+    assert second.headers["x-tollway-replayed"] == "true"
+    assert len(standin.marked(mark)) == 1
+    assert gateway.entry(mark)["request_id"] == second.headers["x-request-id"]
+
+
+@each_surface
 def test_errors_of_the_provider_are_metered_too(gateway: Gateway, case: Case) -> None:
     mark = new_mark()
     asked = case.body(model="stub/rate-limited", user=mark)

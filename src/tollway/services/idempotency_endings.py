@@ -99,11 +99,11 @@ class IdempotencyEndings:
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
                 continue
-            except Exception:  # noqa: BLE001 -- one outcome that cannot be stored must not stop those after it
+            except Exception as error:  # noqa: BLE001 -- one outcome that cannot be stored must not stop those after it
                 if len(batch) > 1:
                     self._batch_endings = 1
                     continue
-                _log.exception("idempotency_outcome_not_stored", entry_id=batch[0].claim.entry_id)
+                _log.error("idempotency_outcome_not_stored", entry_id=batch[0].claim.entry_id, reason=repr(error))
             delay_s = _RETRY_MIN_S
             self._batch_endings = min(2 * self._batch_endings, _BATCH_ENDINGS)
             for ending in batch:

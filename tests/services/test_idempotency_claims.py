@@ -1,0 +1,169 @@
+"""Claims of several workers on one database, and workers that die at the worst moment."""
+
+import asyncio
+from hashlib import sha256
+
+import psycopg
+import pytest
+
+from support.quotas import an_organization
+from support.waiting import eventually
+from tollway.data.idempotency import Claim, Outcome
+from tollway.data.session import Database
+from tollway.errors import (
+    DatabaseUnavailableError,
+    IdempotencyError,
+    IdempotencyLostError,
+    IdempotencyRunningError,
+    OverloadedError,
+)
+from tollway.ids import uuid7
+from tollway.services import idempotency_claims
+from tollway.services.idempotency_claims import IdempotencyClaims
+from tollway.services.idempotency_endings import IdempotencyEndings
+from tollway.services.worker_release import WorkerRelease
+
+OUTCOME = Outcome(200, (("content-type", "text/event-stream"), ("x-odd", "caf\xe9")), bytes(range(256)))
+
+
+@pytest.fixture
+def key_id(database_url: str) -> str:
+    """An API key."""
+    key_id, organization_id = uuid7(), an_organization(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO api_key (id, organization_id, name, digest, shown_prefix, scopes)"
+            " VALUES (%s, %s, 'k', %s, 'tw-', '{read}')",
+            (key_id, organization_id, sha256(key_id.encode()).digest()),
+        )
+    return key_id
+
+
+class Worker:
+    """The claims of one worker."""
+
+    def __init__(self, database: Database, *, run_max_s: float = 600.0) -> None:
+        self.id = uuid7()
+        self.endings = IdempotencyEndings(database)
+        self.claims = IdempotencyClaims(database, self.endings, self.id, run_max_s=run_max_s, connections=2)
+
+
+def a_claim(key_id: str, name: str = "k", body: bytes = b"b") -> Claim:
+    return Claim(key_id, sha256(name.encode()).digest(), sha256(body).digest(), uuid7())
+
+
+async def test_of_many_workers_one_gets_the_key(database: Database, key_id: str) -> None:
+    workers = [Worker(database) for _ in range(8)]
+    answers = await asyncio.gather(*(worker.claims.take(a_claim(key_id)) for worker in workers), return_exceptions=True)
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, IdempotencyRunningError) for answer in answers) == 7
+
+
+async def test_an_outcome_comes_back_as_it_was(database: Database, key_id: str) -> None:
+    first, second, claim = Worker(database), Worker(database), a_claim(key_id)
+    assert await first.claims.take(claim) is None
+    await first.claims.keep(claim, OUTCOME)
+    assert await second.claims.take(a_claim(key_id)) == OUTCOME
+    with pytest.raises(IdempotencyError):
+        await second.claims.take(a_claim(key_id, body=b"other"))
+    assert await second.claims.take(a_claim(key_id, name="other")) is None
+
+
+async def test_a_worker_that_dies_between_storing_and_sending_leaves_the_answer(
+    database: Database, key_id: str
+) -> None:
+    dead, next_, claim = Worker(database), Worker(database), a_claim(key_id)
+    await dead.claims.take(claim)
+    await dead.claims.keep(claim, OUTCOME)
+    await WorkerRelease(database).release(dead.id)
+    assert await next_.claims.take(a_claim(key_id)) == OUTCOME
+
+
+async def test_a_worker_that_dies_before_storing_frees_the_key(database: Database, key_id: str) -> None:
+    dead, next_ = Worker(database), Worker(database)
+    await dead.claims.take(a_claim(key_id))
+    with pytest.raises(IdempotencyRunningError):
+        await next_.claims.take(a_claim(key_id))
+    await WorkerRelease(database).release(dead.id)
+    assert await next_.claims.take(a_claim(key_id)) is None
+
+
+async def test_a_run_that_lost_its_claim_touches_nothing_of_the_next_one(database: Database, key_id: str) -> None:
+    lost, next_, claim, later = Worker(database), Worker(database), a_claim(key_id), a_claim(key_id)
+    await lost.claims.take(claim)
+    await WorkerRelease(database).release(lost.id)
+    assert await next_.claims.take(later) is None
+    await lost.claims.release(claim)
+    await lost.claims.keep(claim, OUTCOME)
+    with pytest.raises(IdempotencyRunningError):
+        await lost.claims.take(a_claim(key_id))
+    await next_.claims.keep(later, Outcome(200, (), b"of the next"))
+    assert await lost.claims.take(a_claim(key_id)) == Outcome(200, (), b"of the next")
+
+
+async def test_a_claim_that_ran_out_is_free(database: Database, key_id: str) -> None:
+    assert await Worker(database, run_max_s=0.0).claims.take(a_claim(key_id)) is None
+    assert await Worker(database).claims.take(a_claim(key_id)) is None
+
+
+async def test_an_outcome_runs_out_after_a_day(database: Database, database_url: str, key_id: str) -> None:
+    worker, claim = Worker(database), a_claim(key_id)
+    await worker.claims.take(claim)
+    await worker.claims.keep(claim, OUTCOME)
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT expires_at - now() < '24h', expires_at - now() > '23h' FROM idempotency_claim")
+        assert row.fetchone() == (True, True)
+        connection.execute("UPDATE idempotency_claim SET expires_at = now()")
+    assert await worker.claims.take(a_claim(key_id, body=b"other")) is None
+
+
+async def test_an_outcome_without_a_body_is_told_as_lost(database: Database, key_id: str) -> None:
+    worker, claim = Worker(database), a_claim(key_id)
+    await worker.claims.take(claim)
+    await worker.claims.keep(claim, Outcome(200, (), None))
+    with pytest.raises(IdempotencyLostError):
+        await worker.claims.take(a_claim(key_id))
+
+
+async def test_a_claim_that_the_database_did_not_confirm_is_undone(
+    database: Database, database_url: str, key_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency_claims, "_TIMEOUT_S", 0.2)
+    worker = Worker(database)
+    rival = a_claim(key_id)
+    with psycopg.connect(database_url) as connection:  # makes the same claim, and is not sure yet
+        connection.execute(
+            "INSERT INTO idempotency_claim (key_id, digest, body_digest, worker_id, expires_at)"
+            " VALUES (%s, %s, %s, %s, now() + '1h')",
+            (key_id, rival.digest, rival.body_digest, uuid7()),
+        )
+        with pytest.raises(DatabaseUnavailableError):
+            await worker.claims.take(a_claim(key_id))
+        connection.rollback()
+    await eventually(lambda: not worker.endings._waiting)
+    assert await Worker(database).claims.take(a_claim(key_id)) is None
+
+
+async def test_too_many_waiting_claims_are_refused_in_words(
+    database: Database, key_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency_claims, "_WAITING_MAX", 3)
+    worker = Worker(database)
+    answers = await asyncio.gather(
+        *(worker.claims.take(a_claim(key_id, name=str(number))) for number in range(5)), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers].count(OverloadedError) == 2
+    assert answers.count(None) == 3
+
+
+async def test_one_outcome_that_cannot_be_stored_does_not_stop_the_others(database: Database, key_id: str) -> None:
+    worker = Worker(database)
+    claims = [a_claim(key_id, name=str(number)) for number in range(6)]
+    for claim in claims:
+        await worker.claims.take(claim)
+    outcomes = [OUTCOME if number != 2 else Outcome(2**40, (), b"") for number in range(6)]
+    await asyncio.gather(*(worker.claims.keep(*pair) for pair in zip(claims, outcomes, strict=True)))
+    for number in (0, 1, 3, 4, 5):
+        assert await worker.claims.take(a_claim(key_id, name=str(number))) == OUTCOME
+    with pytest.raises(IdempotencyRunningError):
+        await worker.claims.take(a_claim(key_id, name="2"))
