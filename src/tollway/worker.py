@@ -86,7 +86,7 @@ class Worker:
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
-            background = [self._keep(inference.live.run()), self._keep(observer.run())]
+            background = [self._keep(part) for part in (inference.live.run(), inference.leases.run(), observer.run())]
             await self._serve(factory, inference, observer, metrics, journal)
             for task in background:
                 task.cancel()
@@ -94,6 +94,7 @@ class Worker:
         finally:
             inference.recorder.flush()
             observer.flush()
+            await inference.leases.aclose()
             await journal.aclose()
             await inference.idempotency_endings.aclose()
             await inference.transport.aclose()

@@ -50,6 +50,7 @@ async def test_a_change_that_cannot_be_read_leaves_the_memory_as_it_was_and_the_
     live = LiveCatalog(
         load_catalog=source.load_catalog,
         load_price_book=source.load_price_book,
+        follow_quotas=source.follow_quotas,
         listen=source.listen,
         authenticator=Authenticator(b"p" * 32, source.find_keys),
     )
@@ -72,6 +73,7 @@ async def test_names_that_do_not_exist_cannot_keep_the_database_busy() -> None:
     live = LiveCatalog(
         load_catalog=source.load_catalog,
         load_price_book=source.load_price_book,
+        follow_quotas=source.follow_quotas,
         listen=source.listen,
         authenticator=Authenticator(b"p" * 32, source.find_keys),
     )

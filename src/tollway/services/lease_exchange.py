@@ -79,6 +79,10 @@ class LeaseExchange:
             raise DatabaseUnavailableError("The database took too long.", next_step="Try again shortly.") from error
         return Exchanged(grants, presence.workers, recovering)
 
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._database.close()
+
     async def _show(self, session: WriteSession) -> Presence:
         _ = await session.connection()  # what opening one takes would blur the clock
         before_us = running_us()

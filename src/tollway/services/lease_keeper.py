@@ -101,9 +101,10 @@ class LeaseKeeper:
         """Wait until it makes sense to try again.
 
         That is when an answer of the database came that was asked for after this call began, or so much was freed in
-        this worker that all of `lacking` fits, or the time is over. The caller then looks its leases up and holds at once, before its next ``await``; whoever waits longer is woken
-        first, round robin among `key`. `Lease.waiting` counts the waiters meanwhile. Returns at once while the database
-        is away (see `available`), and when a window ends.
+        this worker that all of `lacking` fits, or a window ended, or the time is over; at once while the database is
+        away (see `available`). The caller then looks its leases up and holds, before its next ``await``.
+
+        Whoever has waited longest is woken first, round robin among `key`. `Lease.waiting` counts those who wait.
 
         Args:
             lacking: the leases that did not suffice (or had waiters), each with all that the request needs to hold of
@@ -173,6 +174,7 @@ class LeaseKeeper:
         self.available = True
         while self.available and (asks := self._asks()):
             await self._ask(asks)
+        await self._exchange.aclose()
 
     def _want(self, lease: Lease) -> None:
         if lease in self._shelf.upkeep:
@@ -194,7 +196,12 @@ class LeaseKeeper:
     def _take_over(self, book: QuotaBook) -> None:
         """Let the leases follow changed quotas."""
         before, self._book = self._book, book
-        self._raises = sorted((quota.raised_until, id_) for id_, quota in book.quotas.items() if quota.raised_until)
+        now_s = self.now_us() / 1_000_000
+        self._raises = sorted(
+            (quota.raised_until, id_)
+            for id_, quota in book.quotas.items()
+            if quota.raised_until is not None and quota.raised_until > now_s
+        )
         if before is None:
             return
         changed = {id_ for id_, quota in before.quotas.items() if book.quotas.get(id_) != quota}

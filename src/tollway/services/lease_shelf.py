@@ -93,7 +93,7 @@ class LeaseShelf:
         if lease is None:
             if len(self.leases) >= self._most:
                 raise OverloadedError(
-                    f"This worker already keeps {self._most} budgets and limits of single users, keys or tags in memory.",
+                    f"This worker keeps {self._most} budgets and limits of users, keys and tags in memory already.",
                     next_step="Try again in a minute; the operator can add workers.",
                     headers=(("retry-after", "60"),),
                 )

@@ -32,11 +32,13 @@ class LiveCatalog:
         *,
         load_catalog: Callable[[], Awaitable[Catalog]],
         load_price_book: Callable[[], Awaitable[PriceBook]],
+        follow_quotas: Callable[[Change], Awaitable[None]],
         listen: Callable[[], AsyncIterator[Change]],
         authenticator: Authenticator,
     ) -> None:
         self._load_catalog = load_catalog
         self._load_price_book = load_price_book
+        self._follow_quotas = follow_quotas
         self._listen = listen
         self._authenticator = authenticator
         self.catalog = Catalog()
@@ -116,6 +118,8 @@ class LiveCatalog:
         if change.noun == "key" and change.id != ALL:
             self._authenticator.forget_key(change.id)
             return
+        if change.noun in {ALL, "quota", "recall"}:
+            await self._follow_quotas(change)
         if change.noun in {ALL, "catalog"}:
             self.catalog = await self._load_catalog()
         if change.noun in {ALL, "price"}:
