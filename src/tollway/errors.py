@@ -259,6 +259,13 @@ class JournalUnavailableError(NotReadyError):
     code = "journal_unavailable"
 
 
+class ProviderSealedError(NotReadyError):
+    """The provider's stored credential cannot be opened: the master key is another one than it was stored under."""
+
+    code = "provider_credential_unreadable"
+    retryable = False
+
+
 class SchemaError(NotReadyError):
     """The schema of the database and this version of Tollway do not fit."""
 

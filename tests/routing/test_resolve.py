@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.errors import ModelNotAllowedError, ModelNotFoundError, TollwayError
+from tollway.errors import ModelNotAllowedError, ModelNotFoundError, ProviderSealedError, TollwayError
 from tollway.identity.principal import Principal, Scope
 from tollway.routing.catalog import Catalog, Deployment
 from tollway.routing.resolve import is_allowed, resolve
@@ -87,6 +87,14 @@ def test_a_key_may_use_nothing_else(patterns: tuple[str, ...]) -> None:
 def test_a_key_is_not_told_whether_what_it_may_not_use_exists_elsewhere() -> None:
     with pytest.raises(ModelNotFoundError):
         resolve("north/x", principal(allowed_models=("east/*",)), CATALOG)
+
+
+def test_a_provider_whose_credential_cannot_be_opened_is_told_as_that_and_only_to_those_who_may_use_it() -> None:
+    catalog = Catalog(deployments={("acme", "east"): deployment("east", sealed=True)})
+    with pytest.raises(ProviderSealedError, match="'east'"):
+        resolve("east/x", principal(), catalog)
+    with pytest.raises(ModelNotAllowedError):
+        resolve("east/x", principal(allowed_models=("west/*",)), catalog)
 
 
 @given(st.text(max_size=600))

@@ -7,7 +7,7 @@ from tollway.services.catalog_load import CatalogLoad
 from tollway.services.provider_settings import ProviderSettings
 
 
-def test_a_credential_that_does_not_open_leaves_out_its_provider_only(database_urls: DatabaseUrls) -> None:
+def test_a_credential_that_does_not_open_marks_its_provider_only(database_urls: DatabaseUrls) -> None:
     async def story() -> None:
         factory = factory_with_keys(database_urls.app)
         organization = await factory.organization_create().create(name="acme")
@@ -22,7 +22,11 @@ def test_a_credential_that_does_not_open_leaves_out_its_provider_only(database_u
         assert (deployment.credential, deployment.models) == ("sk-secret", ("a", "b"))
         assert "sk-secret" not in repr(catalog)
         other = await CatalogLoad(database, Vault(b"x" * 32)).load()
-        assert set(other.deployments) == {(organization.id, "ollama")}
+        assert {name: found.sealed for (_, name), found in other.deployments.items()} == {
+            "openai": True,
+            "ollama": False,
+        }
+        assert not other.deployments[organization.id, "openai"].credential
         assert other.version > catalog.version
         await factory._context.aclose()
 

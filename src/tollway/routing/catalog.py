@@ -15,6 +15,8 @@ class Deployment(msgspec.Struct, frozen=True):
         provider_id: UUID of the row.
         models: the declared model names (for ``GET /v1/models``).
         declared_only: whether only declared models may be asked for.
+        public_only: whether its name must lead to the public internet at each connection: a tenant chose it.
+        sealed: whether its credential is there but cannot be opened, so that it cannot be asked.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Deployment(msgspec.Struct, frozen=True):
     provider_id: str = ""
     models: tuple[str, ...] = ()
     declared_only: bool = False
+    public_only: bool = False
+    sealed: bool = False
 
     def __repr__(self) -> str:
         return f"Deployment(name={self.name!r}, spec={self.spec!r}, base_url={self.base_url!r})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tollway.errors import ModelNotAllowedError, ModelNotFoundError
+from tollway.errors import ModelNotAllowedError, ModelNotFoundError, ProviderSealedError
 from tollway.identity.principal import Principal
 from tollway.routing.catalog import Catalog, Deployment
 
@@ -29,6 +29,7 @@ def resolve(model: str, principal: Principal, catalog: Catalog) -> tuple[Deploym
     Raises:
         ModelNotFoundError: no such alias, provider or declared model in the caller's organization.
         ModelNotAllowedError: it exists, the key may not use it.
+        ProviderSealedError: its credential cannot be opened here.
     """
     target = catalog.aliases.get((principal.project_id, model), model)
     provider, slash, upstream_model = target.partition("/")
@@ -48,5 +49,11 @@ def resolve(model: str, principal: Principal, catalog: Catalog) -> tuple[Deploym
             f"This key may not use the model {model[:200]!r}.",
             next_step="Use a model from `GET /v1/models`, or ask an administrator to allow this one for the key.",
             param="model",
+        )
+    if deployment.sealed:
+        raise ProviderSealedError(
+            f"The stored credential of provider {provider!r} cannot be opened with this installation's master key.",
+            next_step=f"An administrator sends it again (`tollway providers update {provider} --api-key-file FILE`), "
+            "or the operator restores the TOLLWAY_MASTER_KEY that it was stored under.",
         )
     return deployment, upstream_model

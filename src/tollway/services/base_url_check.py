@@ -1,11 +1,11 @@
 """Check where a provider's requests would go, so that a tenant cannot make the gateway call into its own network."""
 
 import asyncio
-import ipaddress
 from urllib.parse import urlsplit
 
 from tollway.errors import PermissionDeniedError, UnprocessableError
 from tollway.identity.principal import Principal, Scope
+from tollway.providers.transport.public import is_public
 
 RESOLVE_TIMEOUT_S = 3.0
 
@@ -36,18 +36,20 @@ def clean_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-async def require_reachable_for(caller: Principal | None, base_url: str) -> None:
+async def require_reachable_for(caller: Principal | None, base_url: str) -> bool:
     """Refuse what this caller may not make the gateway call; the platform (and the installation itself) may all.
 
-    For others: https only, and every address that the name has now must be a public one. The name may have another
-    address later: where tenants are not trusted, the network must keep the gateway from its inside as well.
+    For others: https only, and every address that the name has now must be a public one.
+
+    Returns:
+        Whether the name must be checked again at each connection, because it may have another address then.
 
     Raises:
         PermissionDeniedError: http, or a private, loopback or link-local address.
         UnprocessableError: the name has no address.
     """
     if caller is None or Scope.PLATFORM in caller.scopes:
-        return
+        return False
     parts = urlsplit(base_url)
     if parts.scheme != "https":
         raise _denied("Plain http")
@@ -59,14 +61,9 @@ async def require_reachable_for(caller: Principal | None, base_url: str) -> None
         raise UnprocessableError(
             f"The host {host} cannot be found.", next_step="Check the base URL.", param="base_url"
         ) from None
-    if not all(_is_public(str(address[0])) for *_, address in found):
+    if not all(is_public(str(address[0])) for *_, address in found):
         raise _denied("A private, loopback or link-local address")
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_global and not address.is_multicast
+    return True
 
 
 def _denied(what: str) -> PermissionDeniedError:

@@ -1,7 +1,6 @@
 """Read the whole catalog, credentials opened, for the memory of a worker."""
 
 import itertools
-from collections.abc import Iterator
 
 import structlog
 
@@ -28,7 +27,7 @@ class CatalogLoad:
         self._vault = vault
 
     async def load(self) -> Catalog:
-        """A new picture. A provider whose credential does not open is left out and logged: the others go on.
+        """A new picture. A provider whose credential does not open is logged, and marked: the others go on.
 
         Raises:
             DatabaseUnavailableError: keep the picture you have.
@@ -38,21 +37,19 @@ class CatalogLoad:
             models = await store.all_models(session)
             aliases = await store.all_aliases(session)
         deployments = {
-            (row.organization_id, row.name): deployment
-            for row in providers
-            for deployment in self._deployment(row, models.get(row.id, ()))
+            (row.organization_id, row.name): self._deployment(row, models.get(row.id, ())) for row in providers
         }
         return Catalog(deployments=deployments, aliases=aliases, version=next(_versions))
 
-    def _deployment(self, row: Provider, models: tuple[str, ...]) -> Iterator[Deployment]:
+    def _deployment(self, row: Provider, models: tuple[str, ...]) -> Deployment:
+        credential, sealed = "", False
         try:
-            credential = (
-                "" if row.credential is None else self._vault.open(row.credential, identity=vault_identity(row.id))
-            )
+            if row.credential is not None:
+                credential = self._vault.open(row.credential, identity=vault_identity(row.id))
         except SealedSecretError as error:
             _log.error("credential_does_not_open", provider_id=row.id, provider=row.name, reason=str(error))
-            return
-        yield Deployment(
+            sealed = True
+        return Deployment(
             name=row.name,
             spec=row.spec,
             base_url=row.base_url,
@@ -61,4 +58,6 @@ class CatalogLoad:
             provider_id=row.id,
             models=models,
             declared_only=row.declared_only,
+            public_only=row.public_only,
+            sealed=sealed,
         )

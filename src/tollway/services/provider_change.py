@@ -28,8 +28,7 @@ class ProviderChange:
             UnprocessableError, PermissionDeniedError: a setting cannot be used, or not by this caller.
         """
         base_url = None if settings.base_url is None else clean_base_url(settings.base_url)
-        if base_url is not None:
-            await require_reachable_for(caller, base_url)
+        public_only = base_url is not None and await require_reachable_for(caller, base_url)
         credential = None if settings.credential is None else clean_credential(settings.credential)
         async with self._database.write() as session, session.begin():
             row = await providers.lock(session, organization_id, reference)
@@ -37,7 +36,7 @@ class ProviderChange:
                 raise no_provider()
             if base_url is not None:
                 require_credential_for_move(row, base_url, given=credential is not None)
-                row.base_url = base_url
+                row.base_url, row.public_only = base_url, public_only
             if credential is not None:
                 seal_credential(row, credential, self._vault)
             if settings.price_provider is not None:

@@ -30,6 +30,7 @@ class _Resolved(msgspec.Struct, frozen=True):
     spec: str
     dialect: str
     base_url: str
+    public_only: bool
     price_provider: str
     declared_only: bool
     credential: str | None
@@ -39,15 +40,16 @@ class _Resolved(msgspec.Struct, frozen=True):
         return f"_Resolved(spec={self.spec!r}, base_url={self.base_url!r})"
 
 
-async def _base_url(spec: ProviderSpec, settings: ProviderSettings, caller: Principal | None) -> str:
+async def _base_url(spec: ProviderSpec, settings: ProviderSettings, caller: Principal | None) -> tuple[str, bool]:
+    """The address, and whether it must lead to the public internet at each connection."""
     url = clean_base_url(settings.base_url or spec.base_url) if settings.base_url or spec.base_url else ""
     if not url:
         raise UnprocessableError(
             f"A provider of the kind {spec.name!r} needs a base URL.", next_step="Give base_url.", param="base_url"
         )
-    if not (url == spec.base_url and spec.needs_key):  # the registry's own public addresses need no look-up
-        await require_reachable_for(caller, url)
-    return url
+    if url == spec.base_url and spec.needs_key:  # the registry's own public addresses need no look-up
+        return url, False
+    return url, await require_reachable_for(caller, url)
 
 
 def _require_not_local(name: str, spec: ProviderSpec, caller: Principal | None) -> None:
@@ -63,10 +65,12 @@ def _require_not_local(name: str, spec: ProviderSpec, caller: Principal | None) 
 async def _resolve(name: str, settings: ProviderSettings, caller: Principal | None) -> _Resolved:
     spec = spec_of(name, settings)
     _require_not_local(name, spec, caller)
+    base_url, public_only = await _base_url(spec, settings, caller)
     return _Resolved(
         spec=spec.name,
         dialect=dialect_of(spec, settings),
-        base_url=await _base_url(spec, settings, caller),
+        base_url=base_url,
+        public_only=public_only,
         price_provider=settings.price_provider or spec.price_provider or name,
         declared_only=bool(settings.declared_only),
         credential=None if settings.credential is None else clean_credential(settings.credential),
@@ -137,6 +141,7 @@ class ProviderRegister:
 
     async def _save(self, session: WriteSession, row: Provider, resolved: _Resolved) -> ProviderRecord:
         row.spec, row.dialect, row.base_url = resolved.spec, resolved.dialect, resolved.base_url
+        row.public_only = resolved.public_only
         row.price_provider, row.declared_only = resolved.price_provider, resolved.declared_only
         if resolved.credential is not None:
             seal_credential(row, resolved.credential, self._vault)

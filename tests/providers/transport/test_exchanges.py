@@ -16,6 +16,7 @@ from tollway.config.limits import LimitSettings
 from tollway.errors import UpstreamCutError, UpstreamTimeoutError, UpstreamUnreachableError
 from tollway.providers.transport import Transport
 from tollway.providers.transport.dial import _race, dial
+from tollway.providers.transport.public import is_public
 
 Open = Callable[..., Transport]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -150,6 +151,46 @@ async def test_a_host_none_of_whose_addresses_answers_is_a_fault_of_the_network(
         found = [(await loop.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM))[0] for port in (first, second)]
         with pytest.raises(ConnectionRefusedError):
             await _race(found)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433"])
+async def test_a_host_that_must_be_public_and_is_not_is_never_connected_to(transport: Transport, host: str) -> None:
+    async with serving(says(HELLO)) as provider:
+        url = provider.url.replace("127.0.0.1", host)
+        assert await ask(transport, url) == b"hello"  # a free connection of others is there, and must not be used
+        opened = provider.opened
+        with pytest.raises(UpstreamUnreachableError, match="not public"):
+            async with transport.post(url, headers={}, body=b"{}", provider="stub", public_only=True):
+                pass
+        assert provider.opened == opened
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("1.1.1.1", True),
+        ("2606:4700:4700::1111", True),
+        ("::ffff:1.1.1.1", True),
+        ("64:ff9b::101:101", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),  # noqa: S104 -- read, not bound
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("::", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("ff02::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::a00:1", False),
+        ("2002:7f00:1::", False),
+        ("2001::1", False),
+    ],
+)
+def test_an_address_of_the_public_internet_is_told_from_others(address: str, *, public: bool) -> None:
+    assert is_public(address) is public
 
 
 async def test_connecting_takes_no_longer_than_it_may(open_transport: Open) -> None:

@@ -26,6 +26,8 @@ class Provider(Base):
     spec: Mapped[str]
     dialect: Mapped[str]
     base_url: Mapped[str]
+    public_only: Mapped[bool] = mapped_column(server_default=false())
+    """Whether the address must lead to the public internet at each connection: a tenant chose it."""
     credential: Mapped[bytes | None]
     credential_suffix: Mapped[str] = mapped_column(server_default="")
     price_provider: Mapped[str]

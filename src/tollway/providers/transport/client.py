@@ -20,9 +20,11 @@ class Transport:
         self._pool = Pool(connect_timeout_s=limits.connect_timeout_s)
         self._read_timeout_s = limits.read_timeout_s
         self._total_timeout_s = limits.total_timeout_s
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[tuple[str, bool], Target] = {}
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, provider: str) -> Upstream:
+    def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, provider: str, public_only: bool = False
+    ) -> Upstream:
         """Prepare a POST; nothing is sent until the exchange is entered.
 
         Args:
@@ -30,12 +32,13 @@ class Transport:
             headers: of the request.
             body: as it is sent.
             provider: its name, for errors.
+            public_only: whether the host must be on the public internet, now and at every connection.
 
         Raises:
             UpstreamUnreachableError: the URL or a header cannot be used.
         """
         try:
-            target = self._target(url)
+            target = self._target(url, public_only=public_only)
             head = _head(target, headers, len(body))
         except ValueError as error:
             raise UpstreamUnreachableError(
@@ -56,12 +59,12 @@ class Transport:
         """Close all connections."""
         await self._pool.aclose()
 
-    def _target(self, url: str) -> Target:
-        target = self._targets.get(url)
+    def _target(self, url: str, *, public_only: bool) -> Target:
+        target = self._targets.get((url, public_only))
         if target is None:
             if len(self._targets) >= _TARGETS_MAX:
                 self._targets.clear()
-            target = self._targets[url] = parse_url(url)
+            target = self._targets[url, public_only] = parse_url(url, public_only=public_only)
         return target
 
 

@@ -5,18 +5,30 @@ import socket
 from itertools import chain, zip_longest
 from typing import Any
 
+from tollway.providers.transport.public import PrivateAddressError, is_public
+
 _ATTEMPT_DELAY_S = 0.25
 """The next address is tried beside the ones before it after this time; RFC 8305 section 5 recommends it."""
 
 
-async def dial(host: str, port: int) -> socket.socket:
+async def dial(host: str, port: int, *, public_only: bool = False) -> socket.socket:
     """A connected socket: of the address that answers first.
+
+    Args:
+        host: a name or an address.
+        port: of TCP.
+        public_only: whether the host must be on the public internet with all its addresses. What is checked is what is
+            connected to, so that a name cannot lead elsewhere in between.
 
     Raises:
         OSError: the host is not known, or none of its addresses answers.
+        PrivateAddressError: the host is not where it must be.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if public_only and not all(is_public(str(address[0])) for *_, address in found):
+        message = "the host has an address that is not public"
+        raise PrivateAddressError(message)
     return await _connect(*found[0]) if len(found) == 1 else await _race(_alternating(found))
 
 

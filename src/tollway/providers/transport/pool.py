@@ -26,6 +26,8 @@ class Origin(NamedTuple):
     host: str
     port: int
     tls: bool
+    public_only: bool
+    """Whether it must be on the public internet. Where the way leads through a proxy, that sees to it."""
 
 
 class Target(NamedTuple):
@@ -36,7 +38,7 @@ class Target(NamedTuple):
     host_header: bytes
 
 
-def parse_url(url: str) -> Target:
+def parse_url(url: str, *, public_only: bool = False) -> Target:
     """Take a URL apart.
 
     Raises:
@@ -52,7 +54,9 @@ def parse_url(url: str) -> Target:
         message = "a URL cannot hold a blank"
         raise ValueError(message)
     host = parts.netloc.rpartition("@")[2]
-    return Target(Origin(parts.hostname, parts.port or (443 if tls else 80), tls), path.encode(), host.encode())
+    return Target(
+        Origin(parts.hostname, parts.port or (443 if tls else 80), tls, public_only), path.encode(), host.encode()
+    )
 
 
 class Pool:
@@ -107,7 +111,10 @@ class Pool:
         tls = self._tls if origin.tls else None
         name = origin.host if origin.tls else None
         proxy = proxy_for(origin.host, origin.port, tls=origin.tls)
-        way = dial(origin.host, origin.port) if proxy is None else open_tunnel(proxy, origin.host, origin.port)
+        if proxy is None:
+            way = dial(origin.host, origin.port, public_only=origin.public_only)
+        else:
+            way = open_tunnel(proxy, origin.host, origin.port)
         _, connection = await loop.create_connection(Connection, sock=await way, ssl=tls, server_hostname=name)
         if connection.closed:
             message = "the connection was closed as soon as it was made"

@@ -14,6 +14,7 @@ from tollway.errors import (
 )
 from tollway.providers.transport.connection import Connection
 from tollway.providers.transport.pool import Pool, Target
+from tollway.providers.transport.public import PrivateAddressError
 
 _TRY_AGAIN = "Try again; if it lasts, the operator checks the address and network with `tollway doctor`."
 
@@ -72,6 +73,11 @@ class Upstream:
         total_deadline_s = time.monotonic() + self._total_timeout_s
         try:
             self._connection = connection = await self._pool.take(self._target.origin)
+        except PrivateAddressError as error:
+            raise UpstreamUnreachableError(
+                f"Provider {self._provider!r} was not called: its host has an address that is not public.",
+                next_step="If that is meant, the operator registers it with a key of scope `platform`.",
+            ) from error
         except (OSError, TimeoutError, ValueError) as error:
             raise UpstreamUnreachableError(
                 f"Provider {self._provider!r} could not be reached: no connection.", next_step=_TRY_AGAIN

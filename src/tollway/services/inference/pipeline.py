@@ -107,6 +107,7 @@ class Pipeline:
             headers=request.headers,
             body=request.body,
             provider=exchange.deployment.name,
+            public_only=exchange.deployment.public_only,
         ) as upstream:
             exchange.status = upstream.status
             if upstream.status < _OK_BELOW and exchange.call.stream and is_event_stream(upstream):

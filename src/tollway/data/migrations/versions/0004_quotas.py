@@ -34,6 +34,9 @@ _STATEMENTS = (
         ADD CONSTRAINT ck_project_default_output_tokens_positive CHECK (default_output_tokens > 0)
     """,
     """
+    ALTER TABLE provider ADD COLUMN public_only boolean DEFAULT false NOT NULL
+    """,
+    """
     CREATE TABLE quota (
         id uuid NOT NULL,
         organization_id uuid NOT NULL,
@@ -225,3 +228,4 @@ def downgrade() -> None:
     op.execute(f"DROP TABLE {', '.join(reversed(_TABLES))}")
     op.execute("ALTER TABLE project DROP COLUMN clamp_output, DROP COLUMN default_output_tokens")
     op.execute("ALTER TABLE organization DROP COLUMN serve_without_database")
+    op.execute("ALTER TABLE provider DROP COLUMN public_only")
