@@ -33,6 +33,9 @@ class Source:
     async def load_price_book(self) -> PriceBook:
         return PriceBook(PriceBase(BaseBook("empty", ())))
 
+    async def follow_quotas(self, change: Change) -> None:
+        assert change.noun
+
     async def find_keys(self, digests: Sequence[bytes]) -> dict[bytes, Principal]:
         assert digests
         return {}
