@@ -18,6 +18,8 @@ COMMANDS: dict[str, Entry] = {
     "models": ("tollway.cli.models", "List and declare models."),
     "aliases": ("tollway.cli.aliases", "Give a project its own names for models."),
     "prices": ("tollway.cli.prices", "Show and set prices."),
+    "budgets": ("tollway.cli.budgets", "Set budgets, and see what is left of them."),
+    "limits": ("tollway.cli.limits", "Set rate limits."),
     "usage": ("tollway.cli.usage", "Sum requests, tokens and charges."),
     "ledger": ("tollway.cli.ledger", "List, explain, audit and export ledger entries."),
     "doctor": ("tollway.cli.doctor", "Check the machine, database, providers and server, and say what to do."),

@@ -1,0 +1,216 @@
+"""`tollway budgets`."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from tollway.cli.desk import Desk, Yes, connected, given, path
+from tollway.cli.failure import usage_error
+from tollway.cli.moment import instant
+from tollway.cli.scope import (
+    SCOPE_OPTIONS,
+    OnlyKey,
+    OnlyProject,
+    scope_body,
+    scope_text,
+    subject_text,
+    takes,
+    with_scope,
+)
+from tollway.cli.table import Column
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+STATE: tuple[Column, ...] = (
+    ("SETTLED>", "settled_usd"),
+    ("HELD>", "held_usd"),
+    ("LEASED>", "leased_usd"),
+    ("LEFT>", "left_usd"),
+    ("FORECAST>", "forecast_usd"),
+    ("ENDS", "window_end"),
+)
+COLUMNS: tuple[Column, ...] = (
+    ("FOR", "scope"),
+    ("WINDOW", "window"),
+    ("MODE", "mode"),
+    ("LIMIT USD>", "limit_usd"),
+    *STATE,
+    ("PAUSED", "paused"),
+    ("ID", "id"),
+)
+RECORD: tuple[Column, ...] = (
+    *COLUMNS,
+    ("RAISED TO", "raised.limit_usd"),
+    ("RAISED UNTIL", "raised.until"),
+    ("STRICT", "strict"),
+    ("EVENTS AT %", "thresholds"),
+)
+WORKERS: tuple[Column, ...] = (
+    ("WORKER", "id"),
+    ("HOST", "host"),
+    ("STARTED", "started_at"),
+    ("LAST SEEN", "seen_at"),
+    ("LEASES>", "leases"),
+    ("LEASED USD>", "leased_usd"),
+)
+BudgetId = Annotated[str, typer.Argument(metavar="ID", help="The id that `tollway budgets list` shows.")]
+LimitUsd = Annotated[str, typer.Option("--limit-usd", metavar="USD", help="USD in a window, for instance 25.50.")]
+_Threshold = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--threshold", min=1, max=100, help="Raise an event at this percentage; repeat. Default: 50, 80, 100."
+    ),
+]
+_Strict = Annotated[
+    bool | None,
+    typer.Option(
+        "--strict/--estimate",
+        help="Charge what the provider did not count with its upper bound, or with our estimate. "
+        "Default: the upper bound if hard.",
+    ),
+]
+
+
+class Mode(StrEnum):
+    """What happens at the end of a budget."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+_Mode = Annotated[
+    Mode | None, typer.Option("--mode", help="hard: never exceeded. soft: it warns.", show_default="hard")
+]
+
+
+def _show(desk: Desk, row: dict[str, Any]) -> None:
+    desk.show(row if desk.as_json else {**row, "scope": scope_text(row)}, RECORD)
+
+
+@connected(app, "list")
+def list_budgets(desk: Desk, *, project: OnlyProject = None, key: OnlyKey = None) -> None:
+    """List the budgets, with what of them is used now."""
+    rows = desk.api.pages(path("budgets"), {"project": project, "key": key})
+    desk.show_list(
+        rows if desk.as_json else with_scope(rows),
+        COLUMNS,
+        empty="No budget. Set one with `tollway budgets set --window day --limit-usd 5`.",
+    )
+
+
+@connected(app)
+def show(desk: Desk, budget: BudgetId) -> None:
+    """Show one budget."""
+    _show(desk, desk.api.get(path("budgets", budget)))
+
+
+@connected(app)
+def windows(desk: Desk, budget: BudgetId) -> None:
+    """List what each user, key or whatever --each said has used of a budget now."""
+    rows = desk.api.pages(path("budgets", budget, "windows"))
+    shown = rows if desk.as_json else ({**row, "subject": subject_text(row)} for row in rows)
+    desk.show_list(shown, (("OF", "subject"), *STATE), empty="Nothing of it is used.")
+
+
+@connected(app, "set")
+@takes(*SCOPE_OPTIONS)
+def set_budget(
+    desk: Desk,
+    /,
+    *,
+    window: Annotated[
+        str,
+        typer.Option("--window", help="total, hour, day, week, month, or rolling: with a length, as in rolling:24h."),
+    ],
+    limit_usd: LimitUsd,
+    mode: _Mode = None,
+    strict: _Strict = None,
+    threshold: _Threshold = None,
+    **scope: Any,
+) -> None:
+    """Set a budget: the one of this scope and window is made, or changed."""
+    body = given(window=window, limit_usd=limit_usd, mode=mode, strict=strict, thresholds=threshold or None)
+    _show(desk, desk.api.put(path("budgets"), scope_body(scope) | body))
+
+
+@connected(app)
+def update(
+    desk: Desk,
+    budget: BudgetId,
+    *,
+    limit_usd: Annotated[str | None, typer.Option("--limit-usd", metavar="USD", help="The new limit.")] = None,
+    mode: Annotated[Mode | None, typer.Option("--mode", help="hard: never exceeded. soft: it warns.")] = None,
+    strict: _Strict = None,
+    threshold: _Threshold = None,
+) -> None:
+    """Change a budget; what is not given stays."""
+    body = given(limit_usd=limit_usd, mode=mode, strict=strict, thresholds=threshold or None)
+    _show(desk, desk.api.patch(path("budgets", budget), body))
+
+
+@connected(app)
+def pause(desk: Desk, budget: BudgetId) -> None:
+    """Let a budget count on, and neither refuse nor warn."""
+    _show(desk, desk.api.patch(path("budgets", budget), {"paused": True}))
+
+
+@connected(app)
+def resume(desk: Desk, budget: BudgetId) -> None:
+    """End the pause of a budget."""
+    _show(desk, desk.api.patch(path("budgets", budget), {"paused": False}))
+
+
+@connected(app, "raise")
+def raise_budget(
+    desk: Desk,
+    budget: BudgetId,
+    *,
+    limit_usd: Annotated[str | None, typer.Option("--limit-usd", metavar="USD", help="The higher limit.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Until when, for instance 2027-01-01T00:00:00Z.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End the raise that holds.")] = False,
+) -> None:
+    """Raise a budget for some time."""
+    if end == bool(limit_usd and until) or (end and (limit_usd or until)):
+        raise usage_error("Give --limit-usd and --until, or --end.")
+    raised = None if end else {"limit_usd": limit_usd, "until": instant(until)}
+    _show(desk, desk.api.patch(path("budgets", budget), {"raised": raised}))
+
+
+@connected(app)
+def reset(desk: Desk, budget: BudgetId, *, yes: Yes = False) -> None:
+    """Begin the windows of a budget anew, with nothing used."""
+    desk.confirm(f"Forget what was used of the budget {budget}?", yes=yes)
+    _show(desk, desk.api.post(path("budgets", budget, "reset")))
+
+
+@connected(app)
+def remove(desk: Desk, budget: BudgetId, *, yes: Yes = False) -> None:
+    """Remove a budget."""
+    desk.confirm(f"Remove the budget {budget}?", yes=yes)
+    desk.api.delete(path("budgets", budget))
+    desk.done(f"Budget {budget} is removed.", removed=budget)
+
+
+@connected(app)
+def workers(desk: Desk) -> None:
+    """List the workers, with what they have leased. The key needs scope `platform`."""
+    desk.show_list(desk.api.pages(path("workers")), WORKERS, empty="No worker.")
+
+
+@connected(app)
+def release(
+    desk: Desk,
+    worker: Annotated[str, typer.Argument(metavar="WORKER", help="The id that `tollway budgets workers` shows.")],
+    *,
+    yes: Yes = False,
+) -> None:
+    """Give up a worker whose machine is lost: what it had leased may be spent again.
+
+    Whatever its journal held and the ledger lacks is then counted nowhere. The key needs scope `platform`.
+    """
+    desk.confirm(f"Is the machine of the worker {worker} lost for good?", yes=yes)
+    desk.api.delete(path("workers", worker))
+    desk.done(f"Worker {worker} is given up.", released=worker)
