@@ -7,6 +7,7 @@ counts, so that a gateway's ledger can be held against what its provider saw.
 import argparse
 import asyncio
 import json
+import random
 import re
 from typing import cast
 
@@ -90,8 +91,9 @@ class Counts:
 class Upstream(asyncio.Protocol):
     """One connection. Requests are answered in their order; a stream holds the next request back."""
 
-    def __init__(self, counts: Counts, *, events: int, pace_s: float) -> None:
+    def __init__(self, counts: Counts, *, events: int, pace_s: float, delay_s: float) -> None:
         self.counts = counts
+        self.delay_s = delay_s
         self.events = events
         self.pace_s = pace_s
         self.buffer = b""
@@ -140,7 +142,7 @@ class Upstream(asyncio.Protocol):
             return
         self.counts.requests += 1
         if not _STREAM_WANTED.search(request):
-            self.transport.write(_PLAIN)
+            self._send_plain()
             return
         self.counts.streams += 1
         self.streaming = True
@@ -148,6 +150,13 @@ class Upstream(asyncio.Protocol):
         self.tail = _STREAM_STOP + (_STREAM_USAGE if _USAGE_WANTED.search(request) else b"") + _STREAM_END
         self.transport.write(_STREAM_HEAD)
         self._continue()
+
+    def _send_plain(self) -> None:
+        if self.delay_s:
+            delay_s = self.delay_s * random.uniform(0.5, 1.5)  # noqa: S311 - spreads replies, keeps no secret
+            asyncio.get_running_loop().call_later(delay_s, self.transport.write, _PLAIN)
+        else:
+            self.transport.write(_PLAIN)
 
     def _continue(self) -> None:
         """Send one event, each in its own write, as a model does; without a pace one each turn of the loop."""
@@ -181,12 +190,12 @@ class Upstream(asyncio.Protocol):
             self._continue_soon()
 
 
-async def serve(port: int, *, events: int, pace_s: float) -> None:
+async def serve(port: int, *, events: int, pace_s: float, delay_s: float) -> None:
     """Serve on loopback until killed."""
     counts = Counts()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Upstream(counts, events=events, pace_s=pace_s), "127.0.0.1", port, backlog=4_096
+        lambda: Upstream(counts, events=events, pace_s=pace_s, delay_s=delay_s), "127.0.0.1", port, backlog=4_096
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -200,8 +209,10 @@ def main() -> None:
     parser.add_argument(
         "--pace-ms", type=float, default=0.0, help="milliseconds between events; 0 is as fast as can be"
     )
+    parser.add_argument("--delay-ms", type=float, default=0.0, help="milliseconds before a plain reply, ± half of it")
     given = parser.parse_args()
-    uvloop.run(serve(given.port, events=given.events, pace_s=given.pace_ms / 1_000))
+    delay_s = given.delay_ms / 1_000
+    uvloop.run(serve(given.port, events=given.events, pace_s=given.pace_ms / 1_000, delay_s=delay_s))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Ferro(Target):
 
     name = "ferro"
     what = "master key, single target, no plugins, no ledger"
+    config = CONFIG
 
     def install(self, cache: Path) -> str:
         """From PyPI: the wheel carries the Go binary."""
@@ -32,7 +33,7 @@ class Ferro(Target):
         """Start it."""
         port = free_port()
         config = stage.scratch / "config.yaml"
-        config.write_text(CONFIG)
+        config.write_text(self.config)
         environment = {
             "GATEWAY_CONFIG": str(config),
             "HOST": "127.0.0.1",

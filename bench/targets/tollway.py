@@ -33,6 +33,7 @@ class Tollway(Target):
 
     name = "tollway"
     what = "everything on: keys, prices, journal, ledger in PostgreSQL, access log"
+    workers = 1
 
     def install(self, cache: Path) -> str:  # noqa: ARG002 - it is the project that we are in
         """From this checkout."""
@@ -40,10 +41,19 @@ class Tollway(Target):
         return version_line([str(self.program), "version"]).rpartition(" ")[2]
 
     def start(self, stage: Stage) -> Shape:
-        """Start one worker; the supervisor, PostgreSQL and the drain get their own core, the worker the gateway's."""
+        """Start the workers; the supervisor, PostgreSQL and the drain get their own core, the worker the gateway's."""
         port = free_port()
         data_dir = stage.scratch / "data"
-        command = [str(self.program), "serve", "--workers", "1", "--port", str(port), "--data-dir", str(data_dir)]
+        command = [
+            str(self.program),
+            "serve",
+            "--workers",
+            str(self.workers),
+            "--port",
+            str(port),
+            "--data-dir",
+            str(data_dir),
+        ]
         environment = {"TOLLWAY_LOCAL_MODEL": "false", "TOLLWAY_LOG_FORMAT": "json"}
         self.child = stage.children.start(self.name, stage.postgres_core, command, environment=environment)
         keys_file = data_dir / "first_keys.json"
@@ -60,12 +70,12 @@ class Tollway(Target):
     def _configure(self, stage: Stage, port: int) -> Shape:
         model = f"{PROVIDER}/{UPSTREAM_MODEL}"
         provider = ("--dialect", "openai", "--base-url", stage.upstream_url, "--api-key-env", "BENCH_UPSTREAM_KEY")
-        self._run("providers", "add", PROVIDER, *provider)
-        self._run("prices", "set", model, "--input", INPUT_USD_PER_MILLION, "--output", OUTPUT_USD_PER_MILLION)
-        made = self._run("keys", "create", "--project", "default", "--name", "bench", "--json")
+        self.run_command("providers", "add", PROVIDER, *provider)
+        self.run_command("prices", "set", model, "--input", INPUT_USD_PER_MILLION, "--output", OUTPUT_USD_PER_MILLION)
+        made = self.run_command("keys", "create", "--project", "default", "--name", "bench", "--json")
         return shape(port, key=json.loads(made)["key"], model=model)
 
-    def _run(self, *arguments: str) -> str:
+    def run_command(self, *arguments: str) -> str:
         """One command of the CLI, as an administrator would give it; returns what it prints."""
         client = {"TOLLWAY_URL": self.url, "TOLLWAY_API_KEY": self.admin_key, "BENCH_UPSTREAM_KEY": UPSTREAM_KEY}
         done = subprocess.run(
