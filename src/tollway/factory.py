@@ -70,6 +70,8 @@ from tollway.services.quota_put import QuotaPut
 from tollway.services.resend import Resend
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
+from tollway.services.worker_give_up import WorkerGiveUp
+from tollway.services.worker_list import WorkerList
 from tollway.services.worker_release import WorkerRelease
 
 _LEASE_CONNECTIONS = 2
@@ -374,3 +376,11 @@ class Factory:
     def quota_put(self) -> QuotaPut:
         """Sets budgets and limits."""
         return QuotaPut(self._context.database)
+
+    def worker_give_up(self) -> WorkerGiveUp:
+        """Gives up lost workers."""
+        return WorkerGiveUp(self._context.database)
+
+    def worker_list(self) -> WorkerList:
+        """Finds workers."""
+        return WorkerList(self._context.database)

@@ -70,6 +70,8 @@ OPERATIONS = (
     Operation("POST", f"/limits/{UUID}/reset", Scope.ADMIN, None, 404),
     Operation("GET", f"/limits/{UUID}/windows", Scope.READ, None, 404),
     Operation("DELETE", f"/limits/{UUID}", Scope.ADMIN, None, 404),
+    Operation("GET", "/workers", Scope.PLATFORM),
+    Operation("DELETE", f"/workers/{UUID}", Scope.PLATFORM, None, 404),
     Operation("DELETE", "/projects/web", Scope.ADMIN),
 )
 OTHERS_OWN = {"/me", "/ledger", "/usage"}
@@ -126,7 +128,7 @@ def test_a_key_whose_scopes_do_not_include_the_needed_one_is_refused(shared_plan
 def test_another_tenant_s_things_are_not_found(shared_plane: ControlPlane) -> None:
     for operation in OPERATIONS:
         names_a_tenant = operation.path.startswith("/organizations")
-        if operation.path == "/organizations" or (names_a_tenant and operation.scope is Scope.PLATFORM):
+        if operation.path == "/organizations" or operation.scope is Scope.PLATFORM:
             continue  # of no tenant, or the platform's
         params = {} if names_a_tenant else {"organization": "acme"}
         answer = _send(shared_plane, operation, as_="rival-admin", **params)
@@ -141,7 +143,7 @@ def test_a_key_with_just_the_needed_scope_may(plane: ControlPlane) -> None:
 
 def test_the_platform_may_act_on_any_organization(plane: ControlPlane) -> None:
     for operation in OPERATIONS:
-        params = {} if operation.path.startswith("/organizations") else {"organization": "acme"}
+        params = {} if operation.path.startswith(("/organizations", "/workers")) else {"organization": "acme"}
         answer = _send(plane, operation, as_="rival-platform", **params)
         assert answer.status_code == operation.succeeds, (operation, answer.text)
 

@@ -16,6 +16,7 @@ from tollway.api.admin import (
     projects,
     providers,
     usage,
+    workers,
 )
 from tollway.api.admin.unknown_query import refuse_unknown_query
 
@@ -33,6 +34,7 @@ _NOUNS = (
     limits,
     ledger,
     usage,
+    workers,
 )
 
 
