@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
     true,
@@ -36,6 +37,8 @@ class Webhook(Base):
     organization_id: Mapped[Reference]
     name: Mapped[str]
     url: Mapped[str]
+    public_only: Mapped[bool] = mapped_column(server_default=false())
+    """Whether the address must lead to the public internet at each connection: a tenant chose it."""
     secret: Mapped[bytes]
     events: Mapped[list[str]] = mapped_column(ARRAY(Text))
     enabled: Mapped[bool] = mapped_column(server_default=true())
@@ -49,7 +52,12 @@ class WebhookDelivery(Base):
     __table_args__ = (
         ForeignKeyConstraint(["webhook_id"], ["webhook.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["event_id"], ["audit_event.id"]),
-        Index("ix_webhook_delivery_next_at", "next_at", postgresql_where=text("delivered_at IS NULL")),
+        Index(
+            "ix_webhook_delivery_due",
+            "webhook_id",
+            "next_at",
+            postgresql_where=text("delivered_at IS NULL AND next_at IS NOT NULL"),
+        ),
         Index("ix_webhook_delivery_webhook_id", "webhook_id", "id"),
     )
 

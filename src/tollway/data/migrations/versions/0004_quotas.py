@@ -155,6 +155,7 @@ _STATEMENTS = (
         organization_id uuid NOT NULL,
         name text NOT NULL,
         url text NOT NULL,
+        public_only boolean DEFAULT false NOT NULL,
         secret bytea NOT NULL,
         events text[] NOT NULL,
         enabled boolean DEFAULT true NOT NULL,
@@ -182,7 +183,8 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX ix_webhook_delivery_next_at ON webhook_delivery (next_at) WHERE delivered_at IS NULL
+    CREATE INDEX ix_webhook_delivery_due ON webhook_delivery (webhook_id, next_at)
+        WHERE delivered_at IS NULL AND next_at IS NOT NULL
     """,
     """
     CREATE INDEX ix_webhook_delivery_webhook_id ON webhook_delivery (webhook_id, id)
