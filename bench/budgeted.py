@@ -10,19 +10,16 @@ from typing import ClassVar
 from bench.ask import Shape
 from bench.install import python_package
 from bench.processes import wait_until
+from bench.scene import usd_per_request
 from bench.target import UPSTREAM_KEY, UPSTREAM_MODEL, Stage, Target, await_answer, free_port, shape
 from bench.targets.ferro import CONFIG as FERRO_CONFIG
 from bench.targets.ferro import Ferro
 from bench.targets.litellm import LiteLLM
 from bench.targets.tollway import INPUT_USD_PER_MILLION, OUTPUT_USD_PER_MILLION, Tollway
-from bench.upstream import COMPLETION_TOKENS, PROMPT_TOKENS
 
 WORKERS = 4
 BUDGET_REQUESTS = 1_000
-REQUEST_USD = (
-    PROMPT_TOKENS * float(INPUT_USD_PER_MILLION) + COMPLETION_TOKENS * float(OUTPUT_USD_PER_MILLION)
-) / 1_000_000
-"""What the provider's count of one request costs."""
+REQUEST_USD = usd_per_request(INPUT_USD_PER_MILLION, OUTPUT_USD_PER_MILLION)
 BUDGET_USD = f"{BUDGET_REQUESTS * REQUEST_USD:.8f}"
 START_TIMEOUT_S = 60.0
 

@@ -25,7 +25,8 @@ class Load:
     Attributes:
         requests: replies that came whole.
         per_s: replies a second.
-        p50_ms, p99_ms: latency. Closed loop: from a request's send to its last byte. Open loop: from when it was due.
+        p50_ms, p99_ms, p999_ms: latency; the last of open loops only. Closed loop: from a request's send to its last
+            byte. Open loop: from when it was due.
         errors: replies that were not 200, and connections that broke or timed out.
     """
 
@@ -34,6 +35,7 @@ class Load:
     p50_ms: float
     p99_ms: float
     errors: int
+    p999_ms: float = 0.0
 
 
 def closed_loop(shape: Shape, scratch: Path, *, connections: int, seconds: int, stream: bool = False) -> Load:
@@ -74,6 +76,7 @@ def open_loop(shape: Shape, *, rate_per_s: float, total: int) -> Load:
         p50_ms=told["p50_ms"],
         p99_ms=told["p99_ms"],
         errors=int(told["errors"]),
+        p999_ms=told["p999_ms"],
     )
 
 

@@ -137,6 +137,7 @@ class Load:
             "errors": self.errors,
             "p50_ms": quantile(0.50),
             "p99_ms": quantile(0.99),
+            "p999_ms": quantile(0.999),
             "connections": len(self.idle) + len(self.busy),
         }
 

@@ -5,28 +5,25 @@ count: what it served beyond 1,000 requests was overspent, what it served less w
 """
 
 import asyncio
-import json
 import sys
-import tempfile
 import time
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.ask import Shape, ask, get
-from bench.budgeted import BUDGET_REQUESTS, GATEWAYS
-from bench.install import default_cache
+from bench.ask import Shape, ask
+from bench.budgeted import BUDGET_REQUESTS, GATEWAYS, AnyLLM, BudgetedTollway
 from bench.machine import describe
-from bench.processes import Children, NotReadyError, stop, wait_until
-from bench.target import NotInstalledError, Stage, Target
+from bench.processes import NotReadyError
+from bench.scene import scene
+from bench.target import NotInstalledError, Target
 
 CALLERS = 500
 REQUESTS = 2_000
 DELAY_MS = 100
 """What the provider takes, ± half of it: so that many requests are under way while the budget ends."""
-REPLY_TIMEOUT_S = 60.0
+REPLY_TIMEOUT_S = 30.0
 SETTLE_S = 2.0
 """Gateways that charge after the reply get time to charge the requests that tried them out."""
 
@@ -85,41 +82,22 @@ async def _ask(host: str, port: int, request: bytes) -> int:
         writer.close()
 
 
-def _measure(target: Target, children: Children, cache: Path) -> Row:
-    """Start one gateway before its own provider, and let the callers loose."""
-    upstream = children.start(
-        "upstream", 0, [sys.executable, "-P", str(Path(__file__).with_name("upstream.py")), f"--delay-ms={DELAY_MS}"]
-    )
-    log = children.log_of("upstream")
-    wait_until(lambda: log.read_bytes().endswith(b"\n"), timeout_s=10.0, child=upstream)
-    port = int(log.read_text())
-    scratch = children.scratch / target.name
-    scratch.mkdir(mode=0o711)
-    target.install(cache)
-    shape = target.start(Stage(children, scratch, port, core=1, postgres_core=0))
-    ask(shape)
-    time.sleep(SETTLE_S)
-    if hasattr(target, "set_budget"):
-        target.set_budget()
+def _measure(kind: type[Target]) -> Row:
+    """Start one gateway before a provider, and let the callers loose."""
+    target = kind()
+    with scene(target, delay_ms=DELAY_MS) as on:
+        ask(on.shape)
         time.sleep(SETTLE_S)
-        before = _served(port)
-    else:
-        before = 0  # its budget was there from the start: what tried it out is spent from it
-    started = time.monotonic()
-    statuses = asyncio.run(burst(shape))
-    seconds = time.monotonic() - started
-    time.sleep(SETTLE_S)
-    return Row(target.name, target.what, _served(port) - before, seconds, statuses)
-
-
-def _served(port: int) -> int:
-    served: int = json.loads(get(f"http://127.0.0.1:{port}/count"))["requests"]
-    return served
-
-
-def _last_words(children: Children, target: Target) -> str:
-    logs = sorted(children.scratch.glob(f"{target.name}*.log"))
-    return "\n".join(line for log in logs for line in log.read_text(errors="replace").splitlines()[-20:])
+        before = 0  # where the budget is there from the start, what tried it out is spent from it
+        if isinstance(target, BudgetedTollway | AnyLLM):
+            target.set_budget()
+            time.sleep(SETTLE_S)
+            before = on.served()
+        started = time.monotonic()
+        statuses = asyncio.run(burst(on.shape))
+        seconds = time.monotonic() - started
+        time.sleep(SETTLE_S)
+        return Row(target.name, target.what, on.served() - before, seconds, statuses)
 
 
 def main() -> int:
@@ -130,17 +108,10 @@ def main() -> int:
     for kind in GATEWAYS:
         if wanted and kind.name not in wanted:
             continue
-        with tempfile.TemporaryDirectory(prefix="tollway-overspend-") as folder:
-            Path(folder).chmod(0o711)  # PostgreSQL, started by root, runs as somebody else
-            with Children(Path(folder)) as children:
-                target = kind()
-                try:
-                    cells = _measure(target, children, default_cache()).cells
-                except (NotInstalledError, NotReadyError, OSError) as error:
-                    print(_last_words(children, target), file=sys.stderr)
-                    cells = (target.name, "-", "-", "-", "-", f"not measured: {error}", target.what)
-                for child in children.running:
-                    stop(child)
+        try:
+            cells = _measure(kind).cells
+        except (NotInstalledError, NotReadyError, OSError) as error:
+            cells = (kind.name, "-", "-", "-", "-", f"not measured: {error}", kind.what)
         print("| " + " | ".join(cells) + " |", flush=True)
     return 0
 
