@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tollway.supervisor.errors import AlreadyRunningError
+from tollway.supervisor.errors import AlreadyRunningError, StartError
 from tollway.supervisor.lock import DataDirLock
 
 
@@ -34,3 +34,9 @@ with DataDirLock(Path(sys.argv[1])):
         holder.kill()
     with DataDirLock(tmp_path):
         pass
+
+
+def test_a_directory_that_cannot_be_made_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartError, match="cannot be used: Not a directory"):
+        DataDirLock(tmp_path / "file" / "data").__enter__()

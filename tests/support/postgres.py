@@ -1,13 +1,15 @@
 """A PostgreSQL server for the tests, and fresh databases on it."""
 
 import asyncio
+import contextlib
 import itertools
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -59,6 +61,27 @@ class PostgresServer:
         """Stop, as in an outage; the data stays."""
         self._run(self._server.stop())
 
+    def kill(self) -> None:
+        """Kill it; it starts again by itself, as the embedded server of an installation does."""
+        self._processes()[0].kill()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still: connections stay open, nobody answers."""
+        stopped = self._processes()
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as the owner of everything, in no transaction."""
+        self._execute(sql.SQL(statement))  # type: ignore[arg-type]  # psycopg wants a literal
+
     def create(self, *, migrated: bool = True) -> DatabaseUrls:
         """A fresh database: a copy of the migrated template, or an empty one."""
         if migrated and not self._has_template:
@@ -70,6 +93,12 @@ class PostgresServer:
     def drop(self, urls: DatabaseUrls) -> None:
         """Remove a database, with whoever is still connected to it."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(urls.name)))
+
+    def _processes(self) -> list[psutil.Process]:
+        process_id = self._server.process_id
+        assert process_id, "the server does not run"
+        server = psutil.Process(process_id)
+        return [server, *server.children(recursive=True)]
 
     def _migrate_template(self) -> None:
         self._create(TEMPLATE, template="template1")
@@ -83,7 +112,7 @@ class PostgresServer:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
-    def _execute(self, statement: sql.Composed) -> None:
+    def _execute(self, statement: sql.Composable) -> None:
         with psycopg.connect(self._server.url(OWNER_ROLE, "postgres"), autocommit=True) as connection:
             connection.execute(statement)
 

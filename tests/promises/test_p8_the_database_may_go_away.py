@@ -1,0 +1,185 @@
+"""P8: the database may go away: known callers are served from memory, entries wait on disk, and all of it lands."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from support.gateway import Gateway, chat_body, new_mark, running
+from support.postgres import PostgresServer
+from support.small_disk import small_disk
+from support.standin import StandIn
+from support.waiting import wait_until
+
+REQUESTS = 12
+SETTINGS = {"TOLLWAY_DATABASE_TIMEOUT_S": "1", "TOLLWAY_DRAIN_INTERVAL_MS": "20"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A database that belongs to these tests, because they break it."""
+    with PostgresServer(tmp_path_factory.mktemp("p8-pg")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def tollway(server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A Tollway on that database, whose project key is known to its worker."""
+    with running(tmp_path_factory.mktemp("p8") / "data", server.create(), standin, **SETTINGS) as gateway:
+        assert gateway.chat().is_success
+        yield gateway
+
+
+@contextmanager
+def stopped(server: PostgresServer) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def without_connections(server: PostgresServer) -> Iterator[None]:
+    """As a server that has no connection left for us, or a password that was changed."""
+    server.execute("ALTER ROLE tollway_app CONNECTION LIMIT 0")
+    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tollway_app'")
+    try:
+        yield
+    finally:
+        server.execute("ALTER ROLE tollway_app CONNECTION LIMIT -1")
+
+
+@contextmanager
+def read_only(server: PostgresServer) -> Iterator[None]:
+    """As a standby, or a managed service that ran out of space. Transactions of the tests' owner must ask to write."""
+    server.execute("ALTER ROLE tollway_app SET default_transaction_read_only = on")
+    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tollway_app'")
+    try:
+        yield
+    finally:
+        server.execute("ALTER ROLE tollway_app RESET default_transaction_read_only")
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tollway_app'")
+
+
+AWAY: dict[str, Callable[[PostgresServer], AbstractContextManager[None]]] = {
+    "stopped": stopped,
+    "frozen": PostgresServer.frozen,
+    "without connections": without_connections,
+}
+
+
+def serve_known_callers(gateway: Gateway) -> list[str]:
+    """Plain and streamed requests, all served; their marks."""
+    marks = [new_mark() for _ in range(REQUESTS)]
+    answers = [gateway.chat(user=mark, stream=number % 2 == 1) for number, mark in enumerate(marks)]
+    assert [answer.status_code for answer in answers] == [200] * REQUESTS
+    return marks
+
+
+def check_landed(gateway: Gateway, standin: StandIn, marks: list[str]) -> None:
+    """Every request is in the ledger once, with the provider's own counts."""
+
+    def landed() -> bool:
+        with suppress(Exception):  # the test's own connection may still find nobody
+            return all(gateway.entries(mark) for mark in marks)
+        return False
+
+    wait_until(landed, within_s=60, what="entries that waited in the journal")
+    for mark in marks:
+        (entry,), (heard,) = gateway.entries(mark), standin.marked(mark)
+        assert (entry["outcome"], entry["usage_input"], entry["usage_output"]) == ("ok", *(heard.tokens or ()))
+
+
+@pytest.mark.parametrize("fault", AWAY)
+def test_known_callers_are_served_strangers_are_asked_to_come_back_and_all_of_it_lands(
+    tollway: Gateway, server: PostgresServer, standin: StandIn, fault: str
+) -> None:
+    stranger = tollway.new_key()
+    with AWAY[fault](server):
+        marks = serve_known_callers(tollway)
+        refused = tollway.post("/v1/chat/completions", chat_body(), key=stranger)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["x-should-retry"] == "true"
+        admin = tollway.client.get("/api/v1/projects", headers=tollway.headers(tollway.admin_key))
+        assert (admin.status_code, admin.json()["code"]) == (503, "database_unavailable")
+        assert admin.json()["next_step"]
+        ready = tollway.client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert ready.json()["checks"]["database"]
+        marks += serve_known_callers(tollway)
+    check_landed(tollway, standin, marks)
+    wait_until(lambda: tollway.post("/v1/chat/completions", chat_body(), key=stranger).is_success)
+    wait_until(lambda: tollway.client.get("/readyz").json()["status"] == "ready")
+
+
+def test_a_database_that_is_killed_again_and_again_loses_and_doubles_nothing(
+    tollway: Gateway, server: PostgresServer, standin: StandIn
+) -> None:
+    marks = []
+    for _ in range(3):
+        server.kill()
+        marks += serve_known_callers(tollway)
+    check_landed(tollway, standin, marks)
+
+
+def test_a_database_that_takes_no_changes_serves_strangers_too_and_refuses_changes_in_words(
+    tollway: Gateway, server: PostgresServer, standin: StandIn
+) -> None:
+    stranger = tollway.new_key()
+    with read_only(server):
+        assert wait_until(lambda: tollway.post("/v1/chat/completions", chat_body(), key=stranger).is_success)
+        marks = serve_known_callers(tollway)
+        headers = tollway.headers(tollway.admin_key)
+        refused = tollway.client.post("/api/v1/projects", json={"name": "late"}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        assert "read-only" in refused.json()["detail"]
+        assert refused.headers["retry-after"]
+        assert not any(tollway.entries(mark) for mark in marks)
+    check_landed(tollway, standin, marks)
+
+
+def test_a_worker_that_starts_without_a_database_says_so_and_serves_when_it_is_back(
+    tollway: Gateway, server: PostgresServer, standin: StandIn
+) -> None:
+    with stopped(server):
+        (worker,) = tollway.children("tollway.worker")
+        worker.kill()
+        wait_until(lambda: worker.status() == psutil.STATUS_ZOMBIE if worker.is_running() else True)
+        wait_until(tollway.serving_workers, what="another worker")
+        refused = tollway.chat()
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+        ready = tollway.client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
+        assert ready.json()["checks"]["configuration"]
+    wait_until(lambda: tollway.chat().is_success, what="the new worker to read its configuration")
+    check_landed(tollway, standin, serve_known_callers(tollway))
+
+
+@pytest.mark.slow
+def test_a_database_whose_disk_is_full_keeps_nobody_from_being_served(standin: StandIn, tmp_path: Path) -> None:
+    tags = {"x-tollway-tags": ", ".join(f"tag-{number}={'v' * 500}" for number in range(16))}
+    with (
+        small_disk(tmp_path / "disk", mebibytes=320) as disk,
+        PostgresServer(disk.path / "pg") as server,
+        running(tmp_path / "data", server.create(), standin, **SETTINGS) as gateway,
+    ):
+        assert gateway.chat().is_success
+        disk.fill()
+        marks = []
+        while "drain_waits" not in gateway.log_path.read_text():  # pages and segments that were there take some
+            marks += [
+                mark
+                for mark in [new_mark()]
+                if gateway.post("/v1/chat/completions", chat_body(user=mark), headers=tags).is_success
+            ]
+            assert len(marks) < 5_000
+        marks += serve_known_callers(gateway)
+        disk.empty()
+        check_landed(gateway, standin, marks)
+        assert gateway.client.get("/readyz").status_code == httpx.codes.OK
