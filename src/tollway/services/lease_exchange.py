@@ -1,7 +1,7 @@
 """Exchange leases with the database: one short transaction takes over what a worker has and grants what it asks for."""
 
 import asyncio
-import socket
+import platform
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class LeaseExchange:
         """Args: database: with connections of its own, so that nothing else holds an exchange up."""
         self._database = database
         self._worker_id = worker_id
-        self._host = socket.gethostname()
+        self._host = platform.node()
         self._recalled_s: dict[str, float] = {}
         self.clock = clock
 
