@@ -8,10 +8,24 @@ from tollway.cli.desk import Desk, Yes, connected, given, path
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-COLUMNS = (("NAME", "name"), ("TIME ZONE", "time_zone"), ("CREATED", "created_at"), ("ID", "id"))
+COLUMNS = (
+    ("NAME", "name"),
+    ("TIME ZONE", "time_zone"),
+    ("SERVES WITHOUT DATABASE", "serve_without_database"),
+    ("CREATED", "created_at"),
+    ("ID", "id"),
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the organization.")]
 TimeZone = Annotated[
-    str | None, typer.Option("--time-zone", help="IANA name, for instance Europe/Berlin: days of reports begin there.")
+    str | None,
+    typer.Option("--time-zone", help="IANA name, for instance Europe/Berlin: days of reports and budgets begin there."),
+]
+Serve = Annotated[
+    bool | None,
+    typer.Option(
+        "--serve-without-database/--refuse-without-database",
+        help="While the database is away and what is leased of a hard budget is used up: serve on, or answer 503.",
+    ),
 ]
 
 
@@ -27,9 +41,11 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")],
     *,
     time_zone: TimeZone = None,
+    serve_without_database: Serve = None,
 ) -> None:
     """Create an organization. The key needs scope `platform`."""
-    desk.show(desk.api.post(path("organizations"), given(name=name, time_zone=time_zone)), COLUMNS)
+    body = given(name=name, time_zone=time_zone, serve_without_database=serve_without_database)
+    desk.show(desk.api.post(path("organizations"), body), COLUMNS)
 
 
 @connected(app)
@@ -45,9 +61,11 @@ def update(
     *,
     rename: Annotated[str | None, typer.Option("--rename", help="The new name.")] = None,
     time_zone: TimeZone = None,
+    serve_without_database: Serve = None,
 ) -> None:
     """Change an organization; what is not given stays."""
-    desk.show(desk.api.patch(path("organizations", name), given(name=rename, time_zone=time_zone)), COLUMNS)
+    body = given(name=rename, time_zone=time_zone, serve_without_database=serve_without_database)
+    desk.show(desk.api.patch(path("organizations", name), body), COLUMNS)
 
 
 @connected(app)

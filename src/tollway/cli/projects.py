@@ -11,6 +11,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 COLUMNS = (
     ("NAME", "name"),
     ("UNPRICED ALLOWED", "allow_unpriced"),
+    ("CLAMPS OUTPUT", "clamp_output"),
+    ("OUTPUT TOKENS>", "default_output_tokens"),
     ("CREATED", "created_at"),
     ("ARCHIVED", "archived_at"),
     ("ID", "id"),
@@ -20,6 +22,26 @@ Unpriced = Annotated[
     bool | None,
     typer.Option("--allow-unpriced/--refuse-unpriced", help="What to do with models whose price is not known."),
 ]
+Clamp = Annotated[
+    bool | None,
+    typer.Option(
+        "--clamp/--refuse",
+        help="Where a hard budget covers less than the output may cost: shorten the output, or refuse the request.",
+    ),
+]
+OutputTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--default-output-tokens",
+        min=0,
+        metavar="N",
+        help="Output bound of requests that set none, to models whose limit is not known; 0: the installation's.",
+    ),
+]
+
+
+def _default_output(tokens: int | None) -> dict[str, int | None]:
+    return {} if tokens is None else {"default_output_tokens": tokens or None}
 
 
 @connected(app, "list")
@@ -37,9 +59,12 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")],
     *,
     allow_unpriced: Unpriced = None,
+    clamp: Clamp = None,
+    default_output_tokens: OutputTokens = None,
 ) -> None:
     """Create a project."""
-    desk.show(desk.api.post(path("projects"), given(name=name, allow_unpriced=allow_unpriced)), COLUMNS)
+    body = given(name=name, allow_unpriced=allow_unpriced, clamp_output=clamp)
+    desk.show(desk.api.post(path("projects"), body | _default_output(default_output_tokens)), COLUMNS)
 
 
 @connected(app)
@@ -55,9 +80,12 @@ def update(
     *,
     rename: Annotated[str | None, typer.Option("--rename", help="The new name.")] = None,
     allow_unpriced: Unpriced = None,
+    clamp: Clamp = None,
+    default_output_tokens: OutputTokens = None,
 ) -> None:
     """Change a project; what is not given stays."""
-    desk.show(desk.api.patch(path("projects", name), given(name=rename, allow_unpriced=allow_unpriced)), COLUMNS)
+    body = given(name=rename, allow_unpriced=allow_unpriced, clamp_output=clamp)
+    desk.show(desk.api.patch(path("projects", name), body | _default_output(default_output_tokens)), COLUMNS)
 
 
 @connected(app)

@@ -6,11 +6,14 @@ from sqlalchemy import column, delete, exists, select, table
 
 from tollway.data.conflict import flush
 from tollway.data.page import Page, paged
+from tollway.data.schema.audit_event import AuditEvent
 from tollway.data.schema.key import ApiKey
 from tollway.data.schema.organization import Organization
 from tollway.data.schema.price import PriceOverride
 from tollway.data.schema.project import Project
 from tollway.data.schema.provider import Provider
+from tollway.data.schema.quota import QuotaRow
+from tollway.data.schema.webhook import Webhook
 from tollway.data.session import AnySession, ReadSession, WriteSession
 from tollway.ids import is_uuid
 
@@ -43,10 +46,9 @@ async def save(session: WriteSession, row: Organization) -> Organization:
 
 
 async def is_used(session: WriteSession, organization_id: str) -> bool:
-    """Whether it has, or ever had, a project or a key, or has a provider or a price."""
-    owned = [
-        exists().where(owner.organization_id == organization_id) for owner in (Project, ApiKey, Provider, PriceOverride)
-    ]
+    """Whether it has, or ever had, a project, a key or an event, or has something else of its own."""
+    owners = (Project, ApiKey, Provider, PriceOverride, QuotaRow, Webhook, AuditEvent)
+    owned = [exists().where(owner.organization_id == organization_id) for owner in owners]
     return any([await session.scalar(select(one)) for one in owned])
 
 

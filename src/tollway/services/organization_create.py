@@ -1,5 +1,7 @@
 """Create an organization."""
 
+from zoneinfo import ZoneInfo
+
 from tollway.data import organizations
 from tollway.data.schema.organization import Organization
 from tollway.data.session import AnySession, Database
@@ -7,15 +9,23 @@ from tollway.errors import UnprocessableError
 
 
 async def require_time_zone(session: AnySession, name: str) -> None:
-    """Refuse a time zone that the database cannot compute with.
+    """Refuse a time zone that the database or this process cannot compute with: reports and windows need both.
 
     Raises:
-        UnprocessableError: PostgreSQL does not know it.
+        UnprocessableError: PostgreSQL or Python does not know it.
     """
-    if not await organizations.time_zone_known(session, name):
+    if not (_computes(name) and await organizations.time_zone_known(session, name)):
         raise UnprocessableError(
             f"There is no time zone {name!r}.", next_step="Use an IANA name such as Europe/Berlin.", param="time_zone"
         )
+
+
+def _computes(time_zone: str) -> bool:
+    try:
+        ZoneInfo(time_zone)
+    except (ValueError, OSError, LookupError):  # not a name, a directory of the time zone files, unknown
+        return False
+    return True
 
 
 class OrganizationCreate:
@@ -24,7 +34,7 @@ class OrganizationCreate:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, *, name: str, time_zone: str = "UTC") -> Organization:
+    async def create(self, *, name: str, time_zone: str = "UTC", serve_without_database: bool = False) -> Organization:
         """The new organization.
 
         Raises:
@@ -33,4 +43,5 @@ class OrganizationCreate:
         """
         async with self._database.write() as session, session.begin():
             await require_time_zone(session, time_zone)
-            return await organizations.save(session, Organization(name=name, time_zone=time_zone))
+            row = Organization(name=name, time_zone=time_zone, serve_without_database=serve_without_database)
+            return await organizations.save(session, row)

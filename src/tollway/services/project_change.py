@@ -1,11 +1,33 @@
 """Change a project."""
 
+import msgspec
+
 from tollway.data import projects
+from tollway.data.audit_events import raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.schema.project import Project
 from tollway.data.session import Database
 from tollway.errors import ConflictError
 from tollway.services.project_list import no_project
+from tollway.services.project_settings import project_event, settings_of
+
+
+class ProjectChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change; ``None`` leaves a value as it is, but for `default_output_tokens`, of which it is a value."""
+
+    name: str | None = None
+    allow_unpriced: bool | None = None
+    clamp_output: bool | None = None
+    default_output_tokens: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
+def _apply(changes: ProjectChanges, row: Project) -> None:
+    for name in ("name", "allow_unpriced", "clamp_output"):
+        value = getattr(changes, name)
+        if value is not None:
+            setattr(row, name, value)
+    if not isinstance(changes.default_output_tokens, msgspec.UnsetType):
+        row.default_output_tokens = changes.default_output_tokens
 
 
 class ProjectChange:
@@ -15,9 +37,9 @@ class ProjectChange:
         self._database = database
 
     async def change(
-        self, organization_id: str, reference: str, *, name: str | None = None, allow_unpriced: bool | None = None
+        self, organization_id: str, reference: str, changes: ProjectChanges, *, actor_key_id: str
     ) -> Project:
-        """The changed project; ``None`` leaves a value as it is.
+        """The changed project.
 
         Raises:
             NotFoundError, ConflictError: there is none; the name is taken, or the project is archived.
@@ -28,9 +50,9 @@ class ProjectChange:
                 raise no_project()
             if row.archived_at is not None:
                 raise ConflictError("The project is archived.", next_step="Create a new one; its name is free.")
-            if name is not None:
-                row.name = name
-            if allow_unpriced is not None:
-                row.allow_unpriced = allow_unpriced
+            before = settings_of(row)
+            _apply(changes, row)
+            await projects.save(session, row)
+            await raise_events(session, project_event(row, before, actor_key_id=actor_key_id))
             await announce(session, Change("key"))  # workers remember a project's settings with its keys
-            return await projects.save(session, row)
+            return row

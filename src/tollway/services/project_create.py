@@ -1,9 +1,15 @@
 """Create a project, or make it so."""
 
+import msgspec
+
 from tollway.data import projects
+from tollway.data.audit_events import raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.schema.project import Project
 from tollway.data.session import Database
+from tollway.services.project_settings import ProjectSettings, project_event, settings_of
+
+_DEFAULTS = ProjectSettings()
 
 
 class ProjectCreate:
@@ -12,20 +18,28 @@ class ProjectCreate:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, organization_id: str, *, name: str, allow_unpriced: bool = False) -> Project:
+    async def create(
+        self, organization_id: str, *, name: str, settings: ProjectSettings = _DEFAULTS
+    ) -> Project:
         """The new project.
 
         Raises:
             ConflictError: the name is taken.
         """
         async with self._database.write() as session, session.begin():
-            row = Project(organization_id=organization_id, name=name, allow_unpriced=allow_unpriced)
+            row = Project(organization_id=organization_id, name=name, **msgspec.structs.asdict(settings))
             return await projects.save(session, row)
 
-    async def put(self, organization_id: str, *, name: str, allow_unpriced: bool = False) -> tuple[Project, bool]:
+    async def put(
+        self, organization_id: str, *, name: str, settings: ProjectSettings, actor_key_id: str
+    ) -> tuple[Project, bool]:
         """The project of this name with these settings, and whether it is new."""
         async with self._database.write() as session, session.begin():
-            row, is_new = await projects.upsert(session, organization_id, name=name, allow_unpriced=allow_unpriced)
+            present = await projects.lock(session, organization_id, name)
+            before = settings_of(present) if present else None
+            row, is_new = await projects.upsert(session, organization_id, name=name, **msgspec.structs.asdict(settings))
+            if before is not None:
+                await raise_events(session, project_event(row, before, actor_key_id=actor_key_id))
             if not is_new:
                 await announce(session, Change("key"))
             return row, is_new

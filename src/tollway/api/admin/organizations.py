@@ -18,7 +18,7 @@ router = APIRouter(prefix="/organizations", tags=["organizations"])
 async def create_organization(body: OrganizationCreate, caller: Platform, services: Services) -> Organization:
     """Create an organization. Scope: `platform`."""
     _ = caller
-    row = await services.organization_create().create(name=body.name, time_zone=body.time_zone)
+    row = await services.organization_create().create(**body.model_dump())
     return Organization.model_validate(row)
 
 
@@ -41,10 +41,10 @@ async def get_organization(organization: OrganizationPath, caller: Caller, servi
 async def change_organization(
     organization: OrganizationPath, body: OrganizationChange, caller: Caller, services: Services
 ) -> Organization:
-    """Change an organization's name or time zone. Scope: `admin`."""
+    """Change its name or settings. With another time zone the windows of its budgets begin anew. Scope: `admin`."""
     require_included(caller, Scope.ADMIN)
     found = await services.organization_list().find(caller, organization)
-    row = await services.organization_change().change(found.id, name=body.name, time_zone=body.time_zone)
+    row = await services.organization_change().change(found.id, **body.model_dump(), actor_key_id=caller.key_id)
     return Organization.model_validate(row)
 
 

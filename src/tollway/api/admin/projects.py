@@ -17,9 +17,7 @@ router = APIRouter(prefix="/projects", tags=["projects"])
 @router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICT)
 async def create_project(body: ProjectCreate, access: Administrator, services: Services) -> Project:
     """Create a project. Scope: `admin`."""
-    row = await services.project_create().create(
-        access.organization_id, name=body.name, allow_unpriced=body.allow_unpriced
-    )
+    row = await services.project_create().create(access.organization_id, name=body.name, settings=body.settings)
     return Project.model_validate(row)
 
 
@@ -29,7 +27,7 @@ async def put_project(
 ) -> Project:
     """Make the project of this name so: create it or change it. Scope: `admin`."""
     row, is_new = await services.project_create().put(
-        access.organization_id, name=project, allow_unpriced=body.allow_unpriced
+        access.organization_id, name=project, settings=body.settings, actor_key_id=access.principal.key_id
     )
     response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return Project.model_validate(row)
@@ -59,7 +57,7 @@ async def change_project(
 ) -> Project:
     """Change a project's name or settings. Scope: `admin`."""
     row = await services.project_change().change(
-        access.organization_id, project, name=body.name, allow_unpriced=body.allow_unpriced
+        access.organization_id, project, body.changes, actor_key_id=access.principal.key_id
     )
     return Project.model_validate(row)
 

@@ -1,0 +1,46 @@
+"""What can be set of a project, and the event that tells of a change."""
+
+from typing import Any
+
+import msgspec
+
+from tollway.data.audit_events import Action, Event
+from tollway.data.schema.project import Project
+
+
+class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a project.
+
+    Attributes:
+        allow_unpriced: whether models without a known price are let through.
+        clamp_output: where a budget covers less than the output may cost: shorten the output, or refuse.
+        default_output_tokens: bound of the output where neither the request nor the model has one; ``None`` for the
+            installation's.
+    """
+
+    allow_unpriced: bool = False
+    clamp_output: bool = True
+    default_output_tokens: int | None = None
+
+
+def settings_of(row: Project) -> dict[str, Any]:
+    """What of a project can be changed, its name among them."""
+    return {name: getattr(row, name) for name in ("name", *ProjectSettings.__struct_fields__)}
+
+
+def project_event(row: Project, before: dict[str, Any], *, actor_key_id: str) -> list[Event]:
+    """The event of a change; none if it is as it was `before`."""
+    after = settings_of(row)
+    changed = [name for name in after if after[name] != before[name]]
+    detail = {
+        "settings": {name: after[name] for name in changed},
+        "before": {name: before[name] for name in changed},
+    }
+    event = Event(
+        organization_id=row.organization_id,
+        action=Action.PROJECT_CHANGED,
+        subject=row.id,
+        detail=detail,
+        actor_key_id=actor_key_id,
+    )
+    return [event] if changed else []
