@@ -17,6 +17,7 @@ from tollway.providers.transport import Transport
 from tollway.services.alias_list import AliasList
 from tollway.services.alias_put import AliasPut
 from tollway.services.alias_remove import AliasRemove
+from tollway.services.audit_list import AuditList
 from tollway.services.authenticate import Authenticator
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
@@ -27,6 +28,7 @@ from tollway.services.first_start import FirstStart
 from tollway.services.idempotency_claims import IdempotencyClaims
 from tollway.services.idempotency_endings import IdempotencyEndings
 from tollway.services.inference.hold import Places
+from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.record import Journal, Observer, Recorder
@@ -70,6 +72,9 @@ from tollway.services.quota_put import QuotaPut
 from tollway.services.resend import Resend
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
+from tollway.services.webhook_send import WEBHOOK_TIMEOUTS, WebhookSend
+from tollway.services.webhook_change import WebhookChange
+from tollway.services.webhook_list import WebhookList
 from tollway.services.worker_give_up import WorkerGiveUp
 from tollway.services.worker_list import WorkerList
 from tollway.services.worker_release import WorkerRelease
@@ -163,6 +168,11 @@ class Factory:
         )
         return LeaseExchange(Database(engine), worker_id, DatabaseClock())
 
+    def webhook_send(self) -> WebhookSend:
+        """Delivers events to webhooks."""
+        limits = self._context.settings.limits.model_copy(update=WEBHOOK_TIMEOUTS)
+        return WebhookSend(self._context.database, self._context.vault, Transport(limits))
+
     def ledger_query(self) -> LedgerQuery:
         """Finds entries."""
         return LedgerQuery(self._context.database)
@@ -207,6 +217,7 @@ class Factory:
             transport=transport,
             recorder=recorder,
             places=places,
+            holder=Holder(leases, live, limits),
             max_reply_bytes=limits.max_reply_bytes,
             durable=journal.durable if context.settings.storage.durability == "fsync" else None,
         )
@@ -384,3 +395,15 @@ class Factory:
     def worker_list(self) -> WorkerList:
         """Finds workers."""
         return WorkerList(self._context.database)
+
+    def audit_list(self) -> AuditList:
+        """Finds events of the audit log."""
+        return AuditList(self._context.database)
+
+    def webhook_change(self) -> WebhookChange:
+        """Creates, changes, tests and removes webhooks."""
+        return WebhookChange(self._context.database, self._context.vault)
+
+    def webhook_list(self) -> WebhookList:
+        """Finds webhooks."""
+        return WebhookList(self._context.database)

@@ -14,7 +14,7 @@ def interrupted_entry(record: EntryOpen) -> LedgerEntry:
     What the provider answered, if anything, is not known to anybody here, so no output is charged. Status 0: the caller
     got none. Without a known price the entry is unpriced, not free.
     """
-    usage = Usage(input=-(-record.input_bytes // BYTES_PER_TOKEN))
+    usage = Usage(input=_tokens(record.input_bytes))
     lines: tuple[ChargeLine, ...] = ()
     if record.input_price is not None:
         amount = charge(usage.input, record.input_price)
@@ -50,3 +50,17 @@ def interrupted_entry(record: EntryOpen) -> LedgerEntry:
         response_bytes=0,
         settlements=record.settlements,
     )
+
+
+def estimated_charge(input_bytes: int, input_price: int | None) -> int:
+    """What such an entry is charged, in pico-dollars.
+
+    Args:
+        input_bytes: size of the request body.
+        input_price: pico-dollars per million input tokens; ``None`` if none is known.
+    """
+    return charge(_tokens(input_bytes), input_price) if input_price is not None else 0
+
+
+def _tokens(input_bytes: int) -> int:
+    return -(-input_bytes // BYTES_PER_TOKEN)

@@ -5,6 +5,7 @@ import msgspec
 from tollway.ledger.usage import Usage
 from tollway.providers.openai_compatible import prompt, reply, request
 from tollway.providers.openai_compatible.bound import RequestBound, request_bound
+from tollway.providers.openai_compatible.count import counted
 from tollway.providers.openai_compatible.stream import StreamParser
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
@@ -51,6 +52,10 @@ class OpenAIAdapter:
             InvalidRequestError: a field that bounds it is no number.
         """
         return request_bound(call, model=model, limits=_limits(call, spec), context_tokens=context_tokens)
+
+    def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:
+        """The bound with the input counted, where that can be done. Slow."""
+        return counted(call, bound, model=model)
 
     def build_request(
         self,

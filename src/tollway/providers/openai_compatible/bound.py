@@ -43,6 +43,7 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
 
     Attributes:
         text_bytes: bytes of the body that may be text.
+        text_only: whether all of the input is text, and all of it is in the body.
         output_tokens: of one answer; ``None`` if the request does not say.
         heeded: whether it says so in a field that the provider heeds.
         longest: what the model writes at the most for one answer; ``None`` if that is not known, or the request says.
@@ -50,6 +51,7 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
     """
 
     text_bytes: int
+    text_only: bool
     output_tokens: int | None
     heeded: bool
     longest: int | None
@@ -75,7 +77,8 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
     if media is not None:
         text_bytes -= media.data_bytes
         tokens += media.tokens - media.data_bytes
-    if (media is not None and media.unbounded) or not _SEARCHES.isdisjoint(fields):
+    searches = not _SEARCHES.isdisjoint(fields)
+    if searches or (media is not None and media.unbounded):
         tokens = max(tokens, context_tokens)
     research = _RESEARCH in model
     extra_tokens = (_RESEARCH_TOKENS_MAX if research else 0) + len(fields.get("prediction", b""))
@@ -89,6 +92,7 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         "modalities" in fields,
         _RESEARCH_SEARCHES_MAX if research else 1,
         text_bytes=text_bytes,
+        text_only=media is None and not searches,
         output_tokens=output_tokens,
         heeded=heeded,
         longest=output_limit(model) if output_tokens is None else None,

@@ -32,7 +32,7 @@ def estimate_all(texts: Iterable[str]) -> int:
         if left > 0:
             counted.append(text[:left])
             left -= len(counted[-1])
-    return _scaled(_count(counted), total, COUNTED_MAX_CHARS - left)
+    return _scaled(count_tokens(counted, ENCODING), total, COUNTED_MAX_CHARS - left)
 
 
 def estimate_usage(request_texts: Iterable[str], delivered_texts: Iterable[str]) -> Usage:
@@ -40,12 +40,13 @@ def estimate_usage(request_texts: Iterable[str], delivered_texts: Iterable[str])
     return Usage(input=estimate_all(request_texts), output=estimate_all(delivered_texts))
 
 
-def _count(texts: list[str]) -> int:
+def count_tokens(texts: list[str], encoding: str) -> int:
+    """Tokens of several texts, of any length. The first call loads the encoding."""
     try:
-        counts = toktok.batch_count(texts, ENCODING, threads=1)
+        counts = toktok.batch_count(texts, encoding, threads=1)
     except UnicodeEncodeError:
         # JSON may carry half a surrogate pair, which is no text.
-        counts = toktok.batch_count([text.encode("utf-8", "replace").decode() for text in texts], ENCODING, threads=1)
+        counts = toktok.batch_count([text.encode("utf-8", "replace").decode() for text in texts], encoding, threads=1)
     return sum(counts)
 
 

@@ -14,6 +14,7 @@ from tollway.ledger.price import PriceSheet
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
+from tollway.services.inference.claims import Claims
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -76,6 +77,7 @@ class Exchange:
         "attempt_started_ns",
         "attempts",
         "call",
+        "claims",
         "deployment",
         "entry_id",
         "first_byte_us",
@@ -108,6 +110,7 @@ class Exchange:
         self.spec = spec
         self.model_sent = model_sent
         self.sheet = sheet
+        self.claims: Claims | None = None
         self.entry_id = inbound.own_id or uuid7()
         self.admitted_at_us = time.time_ns() // 1_000
         self.started_ns = self.attempt_started_ns = time.perf_counter_ns()

@@ -1,7 +1,8 @@
-"""The one pipeline of all surfaces: authenticate → hold → read → plan → journal → attempt → rate → journal.
+"""The one pipeline of all surfaces: authenticate → read → plan → hold → journal → attempt → rate → journal.
 
-Nothing here asks PostgreSQL unless a key was never seen before. The entry of a request is written before its caller has
-the last byte, whatever happens to the caller, the provider or this worker.
+Nothing here asks PostgreSQL unless a key was never seen before, or the leased part of a budget or limit is used up. The
+entry of a request is written before its caller has the last byte, whatever happens to the caller, the provider or this
+worker.
 """
 
 import asyncio
@@ -24,7 +25,9 @@ from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.ending import estimate, settle_failed, settle_left
 from tollway.services.inference.exchange import Caller, Exchange, Inbound
 from tollway.services.inference.hold import Places
+from tollway.services.inference.holder import Holder
 from tollway.services.inference.plan import plan
+from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.record import Recorder
 from tollway.services.inference.reply_headers import error_reply, is_event_stream, reply_headers
 from tollway.services.inference.stream_relay import relay_stream
@@ -44,6 +47,7 @@ class Pipeline:
         transport: Transport,
         recorder: Recorder,
         places: Places,
+        holder: Holder,
         max_reply_bytes: int,
         durable: Callable[[], Awaitable[None]] | None,
     ) -> None:
@@ -53,6 +57,7 @@ class Pipeline:
         self._transport = transport
         self._recorder = recorder
         self._places = places
+        self._holder = holder
         self._max_reply_bytes = max_reply_bytes
         self._durable = durable
 
@@ -68,22 +73,16 @@ class Pipeline:
         with self._places:
             call = inbound.parse(await caller.read_body())
             exchange = await self._plan(inbound, principal, call)
-            self._recorder.open(exchange)
             try:
-                await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
-            except asyncio.CancelledError:
-                if not exchange.settled:  # asked first: an estimate costs time, and a relayed stream has its entry
-                    settle_left(self._recorder, exchange, caller, estimate(exchange, []), UsageSource.ESTIMATED)
-                raise
+                await self._holder.hold(exchange)
+                self._recorder.open(exchange)
+                await self._serve(exchange, caller)
             except TollwayError as error:
-                settle_failed(self._recorder, exchange, error)
+                error.headers += quota_headers(exchange.claims)
                 raise
-            except Exception as error:  # a defect of ours must not lose the entry of a request that went upstream
-                fault = InternalError(
-                    "Tollway failed to serve this request.", next_step="Report it with its request id."
-                )
-                settle_failed(self._recorder, exchange, fault)
-                raise fault from error
+            finally:
+                if exchange.claims is not None:
+                    exchange.claims.abandon()  # nothing, if the recorder has settled it
 
     async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
         try:
@@ -93,6 +92,22 @@ class Pipeline:
                 raise
         return plan(inbound, principal, call, self._live)
 
+    async def _serve(self, exchange: Exchange, caller: Caller) -> None:
+        """Attempt it, and see to it that there is an entry whatever comes of it."""
+        try:
+            await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
+        except asyncio.CancelledError:
+            if not exchange.settled:  # asked first: an estimate costs time, and a relayed stream has its entry
+                settle_left(self._recorder, exchange, caller, estimate(exchange, []), UsageSource.ESTIMATED)
+            raise
+        except TollwayError as error:
+            settle_failed(self._recorder, exchange, error)
+            raise
+        except Exception as error:  # a defect of ours must not lose the entry of a request that went upstream
+            fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
+            settle_failed(self._recorder, exchange, fault)
+            raise fault from error
+
     async def _attempt(self, exchange: Exchange, adapter: OpenAIAdapter, caller: Caller) -> None:
         """Ask the provider and answer the caller."""
         request = adapter.build_request(
@@ -101,6 +116,8 @@ class Pipeline:
             deployment=exchange.deployment,
             spec=exchange.spec,
             model=exchange.model_sent,
+            bounded=exchange.claims is not None and exchange.claims.bounded,
+            output_tokens=exchange.claims.demand.sent_output_tokens if exchange.claims is not None else 0,
         )
         async with self._transport.post(
             request.url,

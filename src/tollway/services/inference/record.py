@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tollway.errors import JournalUnavailableError
 from tollway.ledger.entry import EntryOpen, LedgerEntry, Outcome, UsageSource
+from tollway.ledger.interrupted import estimated_charge
 from tollway.ledger.money import ENTRY_MAX_PICO
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.rating import Charge, rate
@@ -46,7 +47,7 @@ class Observer(Protocol):
 
 
 class Recorder:
-    """Writes both records of a request to the journal."""
+    """Writes both records of a request to the journal, and with the second settles what it holds."""
 
     def __init__(self, journal: Journal, live: LiveCatalog, observer: Observer) -> None:
         self._journal = journal
@@ -61,8 +62,9 @@ class Recorder:
         Raises:
             JournalUnavailableError: it cannot be recorded, so it must not be served.
         """
-        call, principal, sheet = exchange.call, exchange.principal, exchange.sheet
+        call, principal, sheet, claims = exchange.call, exchange.principal, exchange.sheet, exchange.claims
         input_rate = sheet.rates.get("input") if sheet is not None else None
+        price = input_rate.price if input_rate is not None else None
         self._journal.open(
             EntryOpen(
                 exchange.entry_id,
@@ -79,10 +81,13 @@ class Recorder:
                 call.tags,
                 call.stream,
                 len(call.body),
-                input_rate.price if input_rate is not None else None,
+                price,
                 input_rate.ref if input_rate is not None else "",
+                claims.opening(estimated_charge(len(call.body), price)) if claims is not None else (),
             )
         )
+        if claims is not None:
+            claims.opened = True
 
     def settle(
         self,
@@ -146,6 +151,7 @@ class Recorder:
             exchange.first_byte_us,
             len(call.body),
             exchange.response_bytes,
+            exchange.claims.settle(usage, charge, source) if exchange.claims is not None else (),
         )
         exchange.settled = True
         self._observer.ended(entry)

@@ -5,11 +5,13 @@ import msgspec
 from tollway.providers.transport import Upstream
 from tollway.routing.json_object import tolerant
 from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.quota_headers import quota_headers
 
 PASSED_HEADERS = frozenset(
     {"retry-after", "retry-after-ms", "x-should-retry", "openai-processing-ms", "openai-version", "openai-model"}
 )
 PASSED_PREFIX = "x-ratelimit-"
+"""Unless a limit of ours applies: then the caller is told of that."""
 _JSON = b"application/json"
 _ERROR_TEXT_MAX_CHARS = 2_000
 _REDIRECTS = range(300, 400)
@@ -53,13 +55,17 @@ def reply_headers(
     if failed:
         headers.append((b"content-type", _JSON))
         headers.append((b"x-tollway-error-source", b"upstream"))
+    ours = quota_headers(exchange.claims)
+    headers += [(name.encode(), value.encode()) for name, value in ours]
+    if exchange.claims is not None and exchange.claims.demand.clamped:
+        headers.append((b"x-tollway-clamped", b"max_tokens=%d" % exchange.claims.demand.clamped))
     for name, value in upstream.headers:
         if name == "content-type":
             if not failed:
                 headers.append((b"content-type", value.encode("latin-1", "replace")))
         elif name == "x-request-id":
             headers.append((b"x-tollway-upstream-request-id", value.encode("latin-1", "replace")))
-        elif name in PASSED_HEADERS or name.startswith(PASSED_PREFIX):
+        elif name in PASSED_HEADERS or (name.startswith(PASSED_PREFIX) and not ours):
             headers.append((name.encode("latin-1"), value.encode("latin-1", "replace")))
     return headers
 

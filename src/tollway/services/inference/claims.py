@@ -1,0 +1,201 @@
+"""What one request takes from the budgets and limits that apply to it: held before it starts, settled when it ends.
+
+Plain arithmetic in this worker's memory; see docs/adr/0010-budgets-and-limits-by-leases.md.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from tollway.ledger.entry import UsageSource
+from tollway.ledger.lease import Lease
+from tollway.ledger.quota import Quota, Settlement, Unit, WindowRef
+from tollway.ledger.rating import Charge
+from tollway.ledger.usage import Usage
+from tollway.services.inference.demand import Demand
+
+Lacking = list[tuple[Lease, int]]
+"""Leases that do not suffice, each with all that the request needs to hold of it."""
+
+
+class Leases(Protocol):
+    """What is needed of the lease keeper; see `tollway.services.lease_keeper.LeaseKeeper`."""
+
+    def lease(self, quota: Quota, subject: str) -> Lease:
+        """The lease of the present window."""
+        ...
+
+    def now_us(self) -> int:
+        """The database's clock, in epoch microseconds."""
+        ...
+
+    def low(self, lease: Lease) -> None:
+        """More is to be asked for."""
+        ...
+
+    def freed(self, lease: Lease) -> None:
+        """Somebody may go on who waits for it."""
+        ...
+
+
+class Claim(msgspec.Struct, gc=False):
+    """A request's part in one quota.
+
+    Attributes:
+        quota: which.
+        window: its window when the request was admitted.
+        amount: what is held, in the unit of the quota.
+        lease: what it is held of; ``None`` if of none: the budget does not bind, or the database is away and the
+            organization chose to go on.
+    """
+
+    quota: Quota
+    window: WindowRef
+    amount: int
+    lease: Lease | None
+
+
+Fallback = Callable[[Quota, Lease, int], Claim | None]
+"""Makes a claim on a lease that does not suffice, or does not."""
+
+
+class Claims:
+    """All parts of one request: taken together or not at all, and settled once.
+
+    Attributes:
+        bounded: whether a hard budget relies on the bounds of the request.
+        limited: whether a rate limit applies.
+        demand: what the request needs.
+        held: what it has taken.
+        opened: whether the request is in the journal.
+        settled: whether it has ended.
+    """
+
+    __slots__ = ("_leases", "_parts", "_soft", "bounded", "demand", "held", "limited", "opened", "settled")
+
+    def __init__(
+        self,
+        leases: Leases,
+        demand: Demand,
+        parts: Sequence[tuple[Quota, str]],
+        soft: Sequence[tuple[Quota, WindowRef]] = (),
+    ) -> None:
+        """Nothing is held yet.
+
+        Args:
+            leases: of this worker.
+            demand: what the request needs.
+            parts: the quotas that bind, each with the request's subject.
+            soft: budgets that only count, each with its present window.
+        """
+        self._leases = leases
+        self._parts = parts
+        self._soft = soft
+        self.bounded = any(quota.unit is Unit.USD for quota, _ in parts)
+        self.limited = any(quota.unit is not Unit.USD for quota, _ in parts)
+        self.demand = demand
+        self.held: Sequence[Claim] = ()
+        self.opened = self.settled = False
+
+    def take(self, *, queued: bool = False, fallback: Fallback | None = None) -> Lacking:
+        """Hold everything, or nothing and return what lacks.
+
+        Args:
+            queued: whether the request's turn has come among those that wait.
+            fallback: tried where a lease does not suffice.
+        """
+        leases, demand = self._leases, self.demand
+        claims: list[Claim] = []
+        lacking: Lacking = []
+        for quota, subject in self._parts:
+            lease = leases.lease(quota, subject)
+            amount = demand.amount(quota)
+            if not amount or ((queued or not lease.waiting) and lease.hold(amount)):
+                claims.append(Claim(quota, lease.ref, amount, lease))
+                if lease.free < lease.low:
+                    leases.low(lease)
+            elif fallback is not None and (claim := fallback(quota, lease, amount)) is not None:
+                claims.append(claim)
+            else:
+                lacking.append((lease, amount))
+        if lacking:
+            for claim in claims:
+                if claim.lease is not None:
+                    claim.lease.settle(claim.amount, 0)
+            return lacking
+        for quota, window in self._soft:
+            claims.append(Claim(quota, window, demand.cost, None))
+        self.held = claims
+        return lacking
+
+    def leases(self) -> list[Lease]:
+        """The present leases of all quotas that bind, whether anything is held of them or not."""
+        if self.held:
+            return [claim.lease for claim in self.held if claim.lease is not None]
+        return [self._leases.lease(quota, subject) for quota, subject in self._parts]
+
+    def now_us(self) -> int:
+        """The clock that windows follow, in epoch microseconds."""
+        return self._leases.now_us()
+
+    def opening(self, estimate: int) -> tuple[Settlement, ...]:
+        """What the budgets are charged if the request never ends.
+
+        Args:
+            estimate: of its charge, in pico-dollars.
+        """
+        return tuple(
+            [
+                Settlement(claim.window, claim.amount if claim.quota.strict else estimate, claim.lease is not None)
+                for claim in self.held
+                if claim.quota.unit is Unit.USD
+            ]
+        )
+
+    def settle(self, usage: Usage, charge: Charge, source: UsageSource) -> tuple[Settlement, ...]:
+        """End the request: take what it used, and give back the rest.
+
+        Returns:
+            What each budget is charged, for the ledger.
+        """
+        self.settled = True
+        counted = charge.priced and source is not UsageSource.ESTIMATED
+        settlements: list[Settlement] = []
+        for claim in self.held:
+            if claim.quota.unit is Unit.USD:
+                used = charge.total if counted or not claim.quota.strict else max(claim.amount, charge.total)
+                if used:
+                    settlements.append(Settlement(claim.window, used, claim.lease is not None))
+            else:
+                used = _used(claim, usage)
+            self._end(claim, used)
+        return tuple(settlements)
+
+    def abandon(self) -> None:
+        """Whatever was not settled is settled as the opening record says, or given back if there is none."""
+        if not self.settled:
+            self.settled = True
+            for claim in self.held:
+                self._end(claim, claim.amount if self.opened and claim.quota.unit is not Unit.PARALLEL else 0)
+
+    def _end(self, claim: Claim, used: int) -> None:
+        lease = claim.lease
+        if lease is not None:
+            lease.settle(claim.amount, used)
+            if lease.waiting:
+                self._leases.freed(lease)
+
+
+def _used(claim: Claim, usage: Usage) -> int:
+    """What a request used of a rate limit."""
+    match claim.quota.unit:
+        case Unit.REQUESTS:
+            return 1
+        case Unit.TOKENS:
+            return usage.input_total + usage.output_total
+        case Unit.INPUT_TOKENS:
+            return usage.input_total
+        case Unit.OUTPUT_TOKENS:
+            return usage.output_total
+    return 0

@@ -1,0 +1,176 @@
+"""Hold what a request takes from every budget and limit before it goes upstream: all or nothing, without the database.
+
+Where something lacks, the request waits for the next exchange with the database, or for others to end; then its input
+is counted instead of bounded, then its answer shortened, and only then is it refused.
+"""
+
+import asyncio
+import time
+
+from tollway.config.limits import LimitSettings
+from tollway.ledger.lease import Lease
+from tollway.ledger.quota import Facts, Quota, Unit, WindowRef
+from tollway.providers.adapter import ADAPTERS
+from tollway.services.inference import refusal
+from tollway.services.inference.claims import Claim, Claims, Lacking
+from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.measure import measure
+from tollway.services.inference.patience import Patience, in_reach, potential
+from tollway.services.inference.soft_windows import SoftWindows
+from tollway.services.lease_keeper import LeaseKeeper
+from tollway.services.live_catalog import LiveCatalog
+
+_CLAMPS_MAX = 3
+"""Others take from the same budget meanwhile, so that a shortened answer may have to be shortened again."""
+_S_US = 1_000_000
+
+
+class Holder:
+    """Holds for the requests of one worker."""
+
+    def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, limits: LimitSettings) -> None:
+        self._keeper = keeper
+        self._live = live
+        self._default_output_tokens = limits.default_output_tokens
+        self._budget_wait_s = limits.budget_wait_s
+        self._soft_windows = SoftWindows()
+
+    async def hold(self, exchange: Exchange) -> None:
+        """Take everything that applies. Nothing is awaited if nothing lacks.
+
+        Raises:
+            BudgetExceededError, RateLimitedError: refused.
+            BudgetUnavailableError: the database is away, and what was leased is used up.
+            ModelNotPricedError, InvalidRequestError: see `measure`.
+            NotReadyError: this worker has not read the budgets yet.
+            OverloadedError: too many leases are in memory.
+        """
+        book = self._keeper.book
+        if not book.quotas:
+            return
+        facts = _facts(exchange)
+        quotas = book.applying(facts)
+        if not quotas:
+            return
+        claims = exchange.claims = self._claims(exchange, facts, quotas)
+        lacking = claims.take()
+        if lacking:
+            await self._overcome(exchange, claims, lacking)
+            exchange.attempt_started_ns = time.perf_counter_ns()
+
+    def _claims(self, exchange: Exchange, facts: Facts, quotas: tuple[Quota, ...]) -> Claims:
+        parts: list[tuple[Quota, str]] = []
+        soft: list[tuple[Quota, WindowRef]] = []
+        for quota in quotas:
+            if quota.binds:
+                parts.append((quota, quota.subject(facts)))
+            elif quota.unit is Unit.USD:
+                soft.append((quota, self._soft_windows.at(quota, quota.subject(facts), self._keeper.now_us())))
+        binding = any(quota.unit is Unit.USD for quota, _ in parts)
+        default = exchange.principal.default_output_tokens or self._default_output_tokens
+        demand = measure(exchange, self._live.price_book, binding=binding, default_output_tokens=default)
+        return Claims(self._keeper, demand, parts, soft)
+
+    async def _overcome(self, exchange: Exchange, claims: Claims, lacking: Lacking) -> None:
+        """Get what lacks, or refuse."""
+        patience = Patience(self._keeper.now_us, budget_wait_s=self._budget_wait_s)
+        cost = claims.demand.cost
+        lacking = await self._wait(exchange, claims, lacking, patience)
+        if lacking and await _count(exchange, claims, lacking):
+            patience = Patience(self._keeper.now_us, budget_wait_s=self._budget_wait_s - patience.waited_s)
+            lacking = await self._wait(exchange, claims, claims.take(queued=True), patience)
+        if lacking and exchange.principal.clamp_output:
+            lacking = await self._clamp(exchange, claims, lacking)
+        if lacking:
+            self._tell(lacking)
+            raise refusal.budget_exceeded([lease for lease, _ in lacking], cost, self._keeper.now_us())
+
+    async def _wait(self, exchange: Exchange, claims: Claims, lacking: Lacking, patience: Patience) -> Lacking:
+        """Wait for what lacks, as long as it may come; return what of budgets still lacks.
+
+        Raises:
+            RateLimitedError: a limit lets nothing through in time.
+            BudgetUnavailableError: see `_without_database`.
+        """
+        while lacking:
+            if not self._keeper.available:
+                self._without_database(exchange, claims)
+                return []
+            timeout_s = patience.left_s(lacking)
+            if timeout_s <= 0:
+                break
+            await self._keeper.wait(lacking, timeout_s=timeout_s, key=exchange.principal.key_id)
+            lacking = claims.take(queued=True)
+        self._require_limits(lacking)
+        return lacking
+
+    async def _clamp(self, exchange: Exchange, claims: Claims, lacking: Lacking) -> Lacking:
+        """Shorten the answer until it fits into what is there; return what lacks if it cannot."""
+        for _ in range(_CLAMPS_MAX):
+            if not claims.demand.clamp(min(in_reach(lease) for lease, _ in lacking)):
+                return lacking
+            patience = Patience(self._keeper.now_us, budget_wait_s=0)
+            lacking = await self._wait(exchange, claims, claims.take(queued=True), patience)
+            if not lacking:
+                break
+        return lacking
+
+    def _without_database(self, exchange: Exchange, claims: Claims) -> None:
+        """Take what lacks while the database is away: of rate limits an equal share, of budgets if it is so chosen.
+
+        Raises:
+            RateLimitedError: the share is used up.
+            BudgetUnavailableError: what was leased is used up.
+        """
+        now_s = self._keeper.now_us() / _S_US
+
+        def take_over(quota: Quota, lease: Lease, amount: int) -> Claim | None:
+            if quota.unit is Unit.USD:
+                return Claim(quota, lease.ref, amount, None) if exchange.principal.serve_without_database else None
+            if lease.held + lease.spent + amount > quota.amount_at(now_s) // self._keeper.workers:
+                return None
+            lease.overdraw(amount)
+            return Claim(quota, lease.ref, amount, lease)
+
+        lacking = claims.take(queued=True, fallback=take_over)
+        self._require_limits(lacking)
+        if lacking:
+            raise refusal.budget_unavailable(lacking[0][0])
+
+    def _require_limits(self, lacking: Lacking) -> None:
+        """Raises RateLimitedError if a rate limit is among what lacks."""
+        limits = [(lease, amount) for lease, amount in lacking if lease.quota.unit is not Unit.USD]
+        if limits:
+            self._tell(limits)
+            raise refusal.rate_limited([lease for lease, _ in limits], self._keeper.now_us())
+
+    def _tell(self, lacking: Lacking) -> None:
+        for lease, _ in lacking:
+            self._keeper.refused(lease)
+
+
+def _facts(exchange: Exchange) -> Facts:
+    principal, call = exchange.principal, exchange.call
+    return Facts(
+        principal.organization_id,
+        principal.project_id,
+        principal.key_id,
+        call.user_tag,
+        call.tags,
+        exchange.deployment.name,
+        exchange.model_sent,
+        call.model,
+    )
+
+
+async def _count(exchange: Exchange, claims: Claims, lacking: Lacking) -> bool:
+    """Count the input, if fewer tokens could help; whether they are fewer."""
+    demand = claims.demand
+    if demand.least(clamped=exchange.principal.clamp_output) > min(potential(lease) for lease, _ in lacking):
+        return False
+    adapter = ADAPTERS[exchange.spec.dialect]
+    bound = await asyncio.to_thread(adapter.count, exchange.call, demand.bound, model=exchange.model_sent)
+    if bound is None:
+        return False
+    demand.count(bound)
+    return True

@@ -1,0 +1,74 @@
+"""Measure what a request needs, before it is admitted. No I/O: everything is in memory."""
+
+import time
+
+from tollway.ledger.price import PriceSheet
+from tollway.ledger.price_book import PriceBook
+from tollway.providers.adapter import ADAPTERS, DEFAULT_TIERS
+from tollway.providers.openai_compatible.bound import RequestBound
+from tollway.services.inference.demand import Demand
+from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.plan import not_priced
+
+UNKNOWN_CONTEXT_TOKENS = 1_048_576
+"""The longest context on offer: for models whose own is not known."""
+_ANSWER_PART = 4
+"""An answer without a bound gets no less than this part of the context, however long the prompt may be."""
+
+
+def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_output_tokens: int) -> Demand:
+    """What a request needs.
+
+    Args:
+        exchange: the request.
+        prices: for the service tier it asks for.
+        binding: whether a hard budget relies on the bound. Then a price must be known, and the answer is bounded.
+        default_output_tokens: of an answer that nothing else bounds.
+
+    Raises:
+        ModelNotPricedError: a hard budget applies, and what the request costs is not known.
+        InvalidRequestError: a field that bounds the request is no number.
+    """
+    sheet = exchange.sheet
+    context_tokens = (sheet.context_tokens if sheet is not None else 0) or UNKNOWN_CONTEXT_TOKENS
+    bound = ADAPTERS[exchange.spec.dialect].bound(
+        exchange.call, spec=exchange.spec, model=exchange.model_sent, context_tokens=context_tokens
+    )
+    output_tokens = bound.output_tokens
+    if output_tokens is None:
+        output_tokens = _default(bound, context_tokens, default_output_tokens)
+    if binding and not _is_priced(sheet, output_tokens):
+        raise not_priced(exchange.deployment, exchange.model_sent, "or make the budget that applies a soft one")
+    demand = Demand(bound, _sheets(exchange, prices, bound.service_tier), output_tokens)
+    demand.price()
+    if binding and not bound.heeded and demand.pays_for_output():
+        demand.sent_output_tokens = output_tokens
+    return demand
+
+
+def _default(bound: RequestBound, context_tokens: int, default_output_tokens: int) -> int:
+    """The bound of an answer that the request does not bound: not more than the model writes or has room for."""
+    room = max(context_tokens - bound.input_tokens, context_tokens // _ANSWER_PART)
+    return min(default_output_tokens, room, bound.longest or room)
+
+
+def _is_priced(sheet: PriceSheet | None, output_tokens: int) -> bool:
+    return sheet is not None and "input" in sheet.rates and (not output_tokens or "output" in sheet.rates)
+
+
+def _sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[PriceSheet, ...]:
+    """The prices of the model, and those of the service tier that the request asks for."""
+    if exchange.sheet is None:
+        return ()
+    if service_tier in DEFAULT_TIERS:
+        return (exchange.sheet,)
+    deployment = exchange.deployment
+    tier = prices.sheet(
+        deployment.price_provider,
+        exchange.model_sent,
+        organization_id=exchange.principal.organization_id,
+        provider_name=deployment.name,
+        at=time.time(),
+        service_tier=service_tier,
+    )
+    return (exchange.sheet, tier) if tier is not None else (exchange.sheet,)
