@@ -72,9 +72,9 @@ from tollway.services.quota_put import QuotaPut
 from tollway.services.resend import Resend
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
-from tollway.services.webhook_send import WEBHOOK_TIMEOUTS, WebhookSend
 from tollway.services.webhook_change import WebhookChange
 from tollway.services.webhook_list import WebhookList
+from tollway.services.webhook_send import WEBHOOK_TIMEOUTS, WebhookSend
 from tollway.services.worker_give_up import WorkerGiveUp
 from tollway.services.worker_list import WorkerList
 from tollway.services.worker_release import WorkerRelease

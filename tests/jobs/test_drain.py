@@ -14,8 +14,15 @@ import pytest
 from support.entries import an_entry
 from support.ledger import rollup_sums, stored_ids, write_journal
 from support.postgres import DatabaseUrls
-from support.waiting import wait_until
+from support.quotas import an_organization
+from support.standin import Reply, StandIn
+from support.waiting import eventually, wait_until
+from support.webhooks import a_webhook, budget_event, verify
+from tollway.config import load_settings
+from tollway.data.audit_events import raise_events
 from tollway.data.session import Database, create_engine
+from tollway.factory import ProcessContext
+from tollway.identity.webhook_secret import new_webhook_secret
 from tollway.ids import uuid7
 from tollway.journal.segment import worker_directories
 from tollway.services.ledger_audit import LedgerAudit
@@ -79,6 +86,21 @@ async def test_on_sigterm_the_rest_is_drained_and_the_exit_is_clean(
         process.terminate()
         assert process.wait(60) == 0
     assert len(stored_ids(database_urls.owner)) == 1 + len(rest)
+
+
+async def test_it_tells_webhooks_of_events(database_urls: DatabaseUrls, tmp_path: Path) -> None:
+    secret = new_webhook_secret()
+    context = ProcessContext.create(load_settings({"database_url": database_urls.app, "data_dir": tmp_path}))
+    organization_id = an_organization(database_urls.app)
+    with StandIn(lambda _: Reply()) as receiver, drain_process(database_urls, tmp_path) as process:
+        a_webhook(database_urls.app, organization_id, receiver.base_url, context.vault, secret)
+        async with context.database.write() as session, session.begin():
+            await raise_events(session, [budget_event(organization_id)])
+        await eventually(lambda: receiver.received)
+        verify(receiver.received[0], secret)
+        process.terminate()
+        assert process.wait(30) == 0
+    await context.aclose()
 
 
 async def test_without_a_database_it_waits_and_stops_when_told(database_urls: DatabaseUrls, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The process that brings the journals of all workers into the database: ``python -m tollway.jobs.drain``.
 
-One for each data directory. On SIGTERM it drains what is left and exits with 0; what the database could not take stays
-in the journal for the next start.
+It also tells webhooks of events. One for each data directory. On SIGTERM it drains what is left and exits with 0; what
+the database could not take stays in the journal for the next start.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from tollway.telemetry.logs import configure_logs
 
 _GC_ALLOCATIONS = 50_000
 """A batch makes tens of thousands of objects that live until it is stored; no cycles are among them."""
+_WEBHOOK_INTERVAL_S = 1.0
+"""How often the outbox is looked at."""
 
 
 async def _main(settings: Settings) -> None:
@@ -24,10 +26,13 @@ async def _main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     context = ProcessContext.create(settings)
-    drain = Factory(context).drain()
+    factory = Factory(context)
+    drain = factory.drain()
     try:
         announce_ready()
-        await drain.run(stop, interval_s=settings.storage.drain_interval_ms / 1_000)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(factory.webhook_send().run(stop, interval_s=_WEBHOOK_INTERVAL_S))
+            tasks.create_task(drain.run(stop, interval_s=settings.storage.drain_interval_ms / 1_000))
     finally:
         drain.close()
         await context.aclose()

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
-    false,
     func,
     text,
     true,
@@ -37,7 +36,7 @@ class Webhook(Base):
     organization_id: Mapped[Reference]
     name: Mapped[str]
     url: Mapped[str]
-    public_only: Mapped[bool] = mapped_column(server_default=false())
+    public_only: Mapped[bool] = mapped_column(server_default=true())
     """Whether the address must lead to the public internet at each connection: a tenant chose it."""
     secret: Mapped[bytes]
     events: Mapped[list[str]] = mapped_column(ARRAY(Text))

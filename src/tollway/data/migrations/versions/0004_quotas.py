@@ -155,7 +155,7 @@ _STATEMENTS = (
         organization_id uuid NOT NULL,
         name text NOT NULL,
         url text NOT NULL,
-        public_only boolean DEFAULT false NOT NULL,
+        public_only boolean DEFAULT true NOT NULL,
         secret bytea NOT NULL,
         events text[] NOT NULL,
         enabled boolean DEFAULT true NOT NULL,
