@@ -88,7 +88,8 @@ async def find_principals(session: AnySession, digests: Sequence[bytes]) -> dict
         .join(Project, ApiKey.project_id == Project.id, isouter=True)
         .where(ApiKey.digest == any_(bindparam("digests", list(digests), ARRAY(LargeBinary))))
     )
-    return {key.digest: _principal(key, *rest) for key, *rest in await session.execute(statement)}
+    rows = (await session.execute(statement)).all()
+    return {key.digest: _principal(key, project, organization) for key, project, organization in rows}
 
 
 def _with_project(organization_id: str) -> Select[ApiKey, Any]:

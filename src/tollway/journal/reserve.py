@@ -28,15 +28,26 @@ class Reserve:
         self._next_try_s = now_s + _RETRY_INTERVAL_S
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.posix_fallocate(descriptor, 0, RESERVE_BYTES + _SPARE_BYTES)
-                os.ftruncate(descriptor, RESERVE_BYTES)
-            finally:
-                os.close(descriptor)
+        except OSError:
+            return False
+        try:
+            self.held = self._set_aside(descriptor)
+        finally:
+            os.close(descriptor)
+        return self.held
+
+    def _set_aside(self, descriptor: int) -> bool:
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
         except OSError:
             self.release()
             return False
-        self.held = True
+        try:
+            os.posix_fallocate(descriptor, RESERVE_BYTES, _SPARE_BYTES)
+        except OSError:
+            return False  # the reserve itself stays: requests that run already need it
+        finally:
+            os.ftruncate(descriptor, RESERVE_BYTES)
         return True
 
     def doubt(self) -> None:

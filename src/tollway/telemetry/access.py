@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 
 import msgspec
 
@@ -95,8 +96,9 @@ class AccessLog:
         """Write what is collected."""
         if self._lines:
             lines, self._lines = self._lines, []
-            sys.stderr.buffer.write(b"".join(lines))
-            sys.stderr.buffer.flush()
+            with suppress(OSError):  # a log on a full disk, or that nobody reads any more, must stop no request
+                sys.stderr.buffer.write(b"".join(lines))
+                sys.stderr.buffer.flush()
 
     def _add(self, line: _Line) -> None:
         self._lines.append(_pretty(line) if self._pretty else _encode(line) + b"\n")

@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -46,6 +47,23 @@ def _serialise(event: MutableMapping[str, Any], **_: object) -> str:
     return msgspec.json.encode(event, enc_hook=str).decode()
 
 
+class _Lossy:
+    """Standard error, but for what cannot be written: a full disk under the log must not stop what the log tells of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, or drop."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Pass on what is held, if it can be."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def is_pretty(settings: LogSettings) -> bool:
     """Whether logs are for a person at a terminal."""
     return settings.log_format == "pretty" or (settings.log_format == "auto" and sys.stderr.isatty())
@@ -70,7 +88,7 @@ def configure_logs(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

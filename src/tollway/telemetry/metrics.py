@@ -8,6 +8,7 @@ started anew, so that no counter goes backwards.
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -140,8 +141,10 @@ class Metrics:
     def save(self) -> None:
         """Write this worker's sums where the others find them."""
         partial = self._path.with_suffix(".partial")
-        partial.write_bytes(_encode(_Sums(list(self._series.items()), list(self._refusals.items()), self._replays)))
-        partial.replace(self._path)
+        sums = _encode(_Sums(list(self._series.items()), list(self._refusals.items()), self._replays))
+        with suppress(OSError):  # a full disk: they are sums, so that nothing is missing from the next ones
+            partial.write_bytes(sums)
+            partial.replace(self._path)
 
     def render(self) -> bytes:
         """All metrics of all workers, in Prometheus' text format. Reads a file for each worker."""
