@@ -1,4 +1,4 @@
-"""Workers that lease and spend, as the pipeline does, without requests: on a real database, here or in own processes."""
+"""Workers that lease and spend as the pipeline does, on a real database, here or in processes of their own."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tollway.constants import LEASE_TIMEOUT_S
@@ -127,10 +128,9 @@ async def spending(url: str, *, worker_id: str = "") -> AsyncIterator[Spender]:
 
 def in_processes(url: str, plans: Sequence[dict[str, Any]]) -> list[subprocess.Popen[bytes]]:
     """Start a process for each plan (see `_run`); `result_of` reads what it says at its end."""
-    return [
-        subprocess.Popen([sys.executable, "-m", "support.leases", url, json.dumps(plan)], stdout=subprocess.PIPE)
-        for plan in plans
-    ]
+    command = [sys.executable, "-m", "support.leases", url]
+    here = str(Path(__file__).parent.parent)
+    return [subprocess.Popen([*command, json.dumps(plan)], stdout=subprocess.PIPE, cwd=here) for plan in plans]
 
 
 def result_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:

@@ -214,7 +214,13 @@ class LeaseKeeper:
                 self._want(lease)
             else:
                 self._end(lease)
-        self._recall(changed)  # of a lowered amount what is free goes back at once, and is granted anew
+        self._withdraw(changed)
+
+    def _withdraw(self, quota_ids: set[str]) -> None:
+        """What is free was granted of another amount: it goes back at once, and is granted anew of the present one."""
+        for upkeep in self._shelf.of(quota_ids):
+            upkeep.lease.give_back(0)
+        self._recall(quota_ids)
 
     def _recall(self, quota_ids: set[str]) -> None:
         now_us = self.now_us()
@@ -227,7 +233,7 @@ class LeaseKeeper:
         """Find leases that have a reason to ask."""
         now_us, now_s = self.now_us(), time.monotonic()
         while self._raises and self._raises[0][0] * 1_000_000 <= now_us:
-            self._recall({self._raises.pop(0)[1]})
+            self._withdraw({self._raises.pop(0)[1]})
         for lease in list(self._recalled):
             upkeep = self._shelf.upkeep.get(lease)
             if upkeep is None or upkeep.recalled_until_us <= now_us:

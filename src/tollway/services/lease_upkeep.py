@@ -189,10 +189,10 @@ class Upkeep:
         if ask is None:
             return
         lease.regranted(asked_with=self._asked_with, granted=grant.granted)
-        if lease.answer is None:  # it was forgotten once, or never was: what is settled was spent here before
-            lease.spent += grant.spent
-            lease.free -= grant.spent
-            self._spent_seen += grant.spent
+        unknown = self._unknown(grant)
+        lease.spent += unknown
+        lease.free -= unknown
+        self._spent_seen += unknown
         lease.answer, lease.sequence = grant, ask.sequence
         self._refused_told |= ask.refused
         self._refused = False
@@ -203,6 +203,16 @@ class Upkeep:
         short = grant.granted - ask.have < ask.waiting
         self._waiting_pause_us = _longer(self._waiting_pause_us, _WAITING_PAUSE_MAX_US) if short else 0
         self._low_pause_us = _longer(self._low_pause_us, _LOW_PAUSE_MAX_US) if lease.free < lease.low else 0
+
+    def _unknown(self, grant: Grant) -> int:
+        """What was spent here by the database's account and not by the lease's, which had been forgotten once.
+
+        What the ledger settles of a budget may come later than the first answer: a failover forgets it, too, and the
+        drain brings it back. A rate limit is settled by what the lease tells, which is nothing before the first answer.
+        """
+        if self.lease.quota.unit is Unit.USD:
+            return max(grant.spent - self.lease.spent, 0)
+        return grant.spent if self.lease.answer is None else 0
 
     def _observe(self, now_us: int) -> None:
         lease, span_us = self.lease, now_us - self._looked_us
@@ -236,7 +246,7 @@ class Upkeep:
     def _state(self) -> tuple[int, int, int]:
         """What there is to tell: what the worker has, holds, and counted itself."""
         lease = self.lease
-        spent = 0 if lease.quota.unit is Unit.USD else lease.spent
+        spent = 0 if lease.quota.unit is Unit.USD or lease.answer is None else lease.spent
         return max(lease.granted, lease.spent + lease.held), lease.held, spent
 
     def _closed(self, now_us: int) -> bool:

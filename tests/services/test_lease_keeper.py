@@ -1,0 +1,285 @@
+import asyncio
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.leases import Spender, in_processes, result_of, spending
+from support.postgres import PostgresServer
+from support.quotas import WindowRow, a_quota, an_organization, window_rows
+from support.waiting import eventually
+from tollway.data.changes import Change
+from tollway.data.session import Database
+from tollway.ids import uuid7
+from tollway.services.worker_release import WorkerRelease
+
+
+@pytest.fixture
+def organization_id(database_url: str) -> str:
+    return an_organization(database_url)
+
+
+@pytest.fixture
+def quota_id(database_url: str, organization_id: str) -> str:
+    return a_quota(database_url, organization_id, amount=1_000)
+
+
+def the_window(url: str, quota_id: str, *, generation: int = 0) -> WindowRow:
+    (row,) = [row for ref, row in window_rows(url).items() if (ref.quota_id, ref.generation) == (quota_id, generation)]
+    return row
+
+
+def change_quota(url: str, quota_id: str, assignment: str) -> None:
+    """As the control plane does."""
+    with psycopg.connect(url) as connection:
+        statement = psycopg.sql.SQL("UPDATE quota SET {} WHERE id = %s")
+        connection.execute(statement.format(psycopg.sql.SQL(assignment)), [quota_id])  # type: ignore[arg-type]
+        connection.execute("SELECT pg_notify('tollway_changes', %s)", [Change("quota", quota_id).payload])
+
+
+async def heard(spender: Spender, quota_id: str, field: str, value: object) -> None:
+    await eventually(lambda: getattr(spender.quota(quota_id), field) == value)
+
+
+# --- one worker --------------------------------------------------------------------------------------
+
+
+async def test_after_the_first_request_the_next_ones_find_enough_without_the_database(
+    database_url: str, quota_id: str
+) -> None:
+    async with spending(database_url) as spender:
+        assert await spender.request(quota_id, hold=10, use=5)
+        lease = spender.keeper.lease(spender.quota(quota_id), "")
+        assert lease.free >= 30
+        assert (lease.granted, lease.spent, lease.held) == (lease.free + 5, 5, 0)
+        sequence = lease.sequence
+        assert lease.hold(10)
+        spender.settle(lease, 10, 10)
+        assert lease.sequence == sequence
+
+
+async def test_a_request_that_running_ones_leave_no_room_for_is_woken_as_soon_as_one_ends(
+    database_url: str, quota_id: str
+) -> None:
+    async with spending(database_url) as spender:
+        running = await spender.admit(quota_id, 900)
+        assert running
+        waiting = asyncio.create_task(spender.admit(quota_id, 600))
+        await eventually(lambda: running.waiting)
+        await asyncio.sleep(0.3)  # whatever is asked of the database meanwhile
+        assert not waiting.done()
+        spender.settle(running, 900, 400)
+        assert await waiting is running
+        assert (running.held, running.spent) == (600, 400)
+
+
+async def test_what_can_never_fit_is_not_waited_for(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as spender:
+        lease = await spender.admit(quota_id, 990)
+        assert lease
+        spender.settle(lease, 990, 990)
+        assert not await spender.request(quota_id, hold=11, use=1, patience_s=0.2)
+        assert await spender.request(quota_id, hold=10, use=10)
+
+
+async def test_a_worker_that_stops_gives_back_all_but_what_it_spent(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as spender:
+        await asyncio.gather(*(spender.request(quota_id, hold=10, use=3, lasts_s=0.01) for _ in range(20)))
+    row = the_window(database_url, quota_id)
+    assert row.granted == row.leased == 60
+
+
+async def test_the_next_second_is_leased_before_it_begins(database_url: str, organization_id: str) -> None:
+    quota_id = a_quota(database_url, organization_id, unit="requests", period="second", amount=1_000)
+    async with spending(database_url) as spender:
+        lease = spender.keeper.lease(spender.quota(quota_id), "")
+        turned = []
+        while len(turned) < 3:
+            await spender.request(quota_id, hold=1, use=1)
+            following = spender.keeper.lease(spender.quota(quota_id), "")
+            if following is not lease:
+                turned.append(following.answer is not None)
+                lease = following
+            await asyncio.sleep(0.005)
+        assert any(turned[1:]), "each second began with nothing"
+
+
+async def test_a_thousand_subjects_are_leased_each_on_its_own(database_url: str, organization_id: str) -> None:
+    quota_id = a_quota(database_url, organization_id, amount=10, each=["user"])
+    async with spending(database_url) as spender:
+        users = [f'["user-{number}"]' for number in range(1_000)]
+        served = await asyncio.gather(*(spender.request(quota_id, hold=10, use=10, subject=user) for user in users))
+        assert all(served)
+        assert not await spender.request(quota_id, hold=1, use=1, subject=users[0], patience_s=0.2)
+
+
+async def test_keys_take_turns_however_many_requests_one_of_them_has_waiting(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as spender:
+        lease = await spender.admit(quota_id, 1_000)
+        assert lease
+        order: list[str] = []
+
+        async def wait(key: str) -> None:
+            while not lease.hold(10):
+                await spender.keeper.wait([(lease, 10)], timeout_s=10, key=key)
+            order.append(key)
+
+        tasks = [asyncio.create_task(wait(key)) for key in ["greedy"] * 6 + ["modest"] * 2]
+        await eventually(lambda: lease.waiting == 8)
+        for _ in range(8):
+            spender.settle(lease, 10, 0)
+        await asyncio.gather(*tasks)
+    assert sorted(order[:4]) == ["greedy", "greedy", "modest", "modest"]
+
+
+# --- several workers ---------------------------------------------------------------------------------
+
+
+async def test_what_one_worker_does_not_need_comes_back_when_another_lacks_it(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as rich, spending(database_url) as poor:
+        assert await rich.request(quota_id, hold=900, use=0)
+        assert await poor.request(quota_id, hold=800, use=800)
+        assert not await poor.request(quota_id, hold=300, use=300, patience_s=0.3)
+        assert await rich.request(quota_id, hold=200, use=200)
+
+
+async def test_two_workers_that_each_hold_a_half_do_not_keep_each_other_waiting(
+    database_url: str, quota_id: str
+) -> None:
+    async with spending(database_url) as one, spending(database_url) as other:
+        first, second = await one.admit(quota_id, 500), await other.admit(quota_id, 500)
+        assert first
+        assert second
+        requests = [
+            asyncio.create_task(spender.request(quota_id, hold=700, use=100, lasts_s=0.01)) for spender in (one, other)
+        ]
+        await eventually(lambda: first.waiting and second.waiting)
+        one.settle(first, 500, 100)
+        other.settle(second, 500, 100)
+        assert await asyncio.gather(*requests) == [True, True]
+        assert one.spent + other.spent == 400
+
+
+@pytest.mark.slow
+def test_four_processes_use_a_budget_up_and_never_more(database_url: str, quota_id: str) -> None:
+    plan = {"quota": quota_id, "count": 200, "parallel": 50, "hold": 8, "use": [1, 2, 3, 8], "lasts_s": 0.01}
+    plan |= {"patience_s": 0.5}
+    used = sum(
+        amount for process in in_processes(database_url, [plan] * 4) for *_, amount in result_of(process)["used"]
+    )
+    assert 1_000 - 8 < used <= 1_000
+    row = the_window(database_url, quota_id)
+    assert row.granted == row.leased == used
+
+
+@pytest.mark.slow
+async def test_a_killed_process_strands_what_it_had_until_it_is_released_and_nothing_is_exceeded(
+    database_url: str, database: Database, quota_id: str
+) -> None:
+    victim = uuid7()
+    plan = {"quota": quota_id, "count": 10_000, "parallel": 4, "hold": 20, "use": [1], "lasts_s": 0.05}
+    (process,) = in_processes(database_url, [plan | {"worker_id": victim}])
+    await eventually(lambda: window_rows(database_url))
+    process.kill()
+    process.wait()
+    async with spending(database_url) as spender:
+        while await spender.request(quota_id, hold=20, use=20, patience_s=0.2):
+            pass
+        stranded = the_window(database_url, quota_id).leases[victim][0]
+        assert stranded > 0
+        assert spender.spent > 1_000 - stranded - 20
+        assert spender.spent <= 1_000 - stranded
+        await WorkerRelease(database).release(victim)
+        while await spender.request(quota_id, hold=20, use=20, patience_s=0.2):
+            pass
+        assert spender.spent == 1_000
+
+
+@pytest.mark.slow
+def test_a_limit_a_second_is_met_by_four_processes_and_not_exceeded(database_url: str, organization_id: str) -> None:
+    quota_id = a_quota(database_url, organization_id, unit="requests", period="second", amount=300)
+    plan = {"quota": quota_id, "count": 300, "parallel": 10, "hold": 1, "use": [1], "every_s": 0.02}
+    windows: dict[int, int] = {}
+    for process in in_processes(database_url, [plan | {"patience_s": 0.1}] * 4):
+        for _, start_us, amount in result_of(process)["used"]:
+            windows[start_us] = windows.get(start_us, 0) + amount
+    assert max(windows.values()) == 300
+
+
+# --- changes -----------------------------------------------------------------------------------------
+
+
+async def test_a_lowered_amount_holds_at_once_and_a_raised_one_too(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as spender:
+        assert await spender.request(quota_id, hold=100, use=100)
+        change_quota(database_url, quota_id, "amount = 150")
+        await heard(spender, quota_id, "amount", 150)
+        assert not await spender.request(quota_id, hold=51, use=51, patience_s=0.3)
+        change_quota(database_url, quota_id, "amount = 151")
+        await heard(spender, quota_id, "amount", 151)
+        assert await spender.request(quota_id, hold=51, use=51)
+
+
+async def test_a_temporary_raise_ends_by_itself(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as spender:
+        change_quota(database_url, quota_id, "raised_amount = 5000, raised_until = now() + interval '1 second'")
+        await heard(spender, quota_id, "raised_amount", 5_000)
+        assert await spender.request(quota_id, hold=1_500, use=900)
+        lease = spender.keeper.lease(spender.quota(quota_id), "")
+        await eventually(lambda: lease.answer and lease.answer.amount == 1_000)
+        assert not await spender.request(quota_id, hold=101, use=101, patience_s=0.3)
+        assert await spender.request(quota_id, hold=100, use=100)
+
+
+async def test_a_reset_begins_a_new_window_and_the_old_one_keeps_what_it_spent(
+    database_url: str, quota_id: str
+) -> None:
+    async with spending(database_url) as spender:
+        before = await spender.admit(quota_id, 1_000)
+        assert before
+        change_quota(database_url, quota_id, "generation = 1")
+        await heard(spender, quota_id, "generation", 1)
+        assert await spender.request(quota_id, hold=1_000, use=1_000)
+        spender.settle(before, 1_000, 700)
+        await eventually(lambda: the_window(database_url, quota_id).granted == 700)
+        assert the_window(database_url, quota_id, generation=1).granted == 1_000
+
+
+async def test_a_paused_budget_leases_nothing_and_goes_on_where_it_was(database_url: str, quota_id: str) -> None:
+    async with spending(database_url) as spender:
+        assert await spender.request(quota_id, hold=600, use=600)
+        change_quota(database_url, quota_id, "paused = true")
+        await eventually(lambda: the_window(database_url, quota_id).granted == 600)
+        change_quota(database_url, quota_id, "paused = false")
+        await heard(spender, quota_id, "paused", value=False)
+        assert not await spender.request(quota_id, hold=401, use=1, patience_s=0.3)
+        assert await spender.request(quota_id, hold=400, use=400)
+
+
+# --- the database is away ----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_without_the_database_what_is_leased_is_spent_and_then_nobody_waits(tmp_path: Path) -> None:
+    with PostgresServer(tmp_path) as server:
+        url = server.create().app
+        quota_id = a_quota(url, an_organization(url), amount=1_000)
+        async with spending(url) as spender:
+            assert await spender.request(quota_id, hold=50, use=50)
+            lease = spender.keeper.lease(spender.quota(quota_id), "")
+            leased = lease.free
+            assert leased > 100
+            await asyncio.to_thread(server.stop)
+            await eventually(lambda: not spender.keeper.available)
+            while await spender.request(quota_id, hold=10, use=10):
+                pass
+            assert leased - 10 < spender.spent - 50 <= leased
+            began_s = time.monotonic()
+            await spender.keeper.wait([(lease, 10)], timeout_s=60)
+            assert time.monotonic() - began_s < 30
+            await asyncio.to_thread(server.start)
+            await eventually(lambda: spender.keeper.available)
+            while await spender.request(quota_id, hold=10, use=10, patience_s=0.2):
+                pass
+            assert spender.spent == 1_000
