@@ -21,6 +21,8 @@ COMMANDS: dict[str, Entry] = {
     "budgets": ("tollway.cli.budgets", "Set budgets, and see what is left of them."),
     "limits": ("tollway.cli.limits", "Set rate limits."),
     "usage": ("tollway.cli.usage", "Sum requests, tokens and charges."),
+    "audit": ("tollway.cli.audit", "List what happened: changes, and thresholds of budgets."),
+    "webhooks": ("tollway.cli.webhooks", "Have events posted to an address of yours."),
     "ledger": ("tollway.cli.ledger", "List, explain, audit and export ledger entries."),
     "doctor": ("tollway.cli.doctor", "Check the machine, database, providers and server, and say what to do."),
     "migrate": ("tollway.cli.migrate", "Bring the database to the schema of this version."),

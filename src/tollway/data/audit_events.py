@@ -66,7 +66,7 @@ async def raise_events(session: WriteSession, events: Sequence[Event]) -> None:
     """
     if not events:
         return
-    await session.execute(insert(AuditEvent), [msgspec.structs.asdict(event) for event in events])
+    await append(session, events)
     organizations = {event.organization_id for event in events}
     webhooks = (
         await session.scalars(select(Webhook).where(Webhook.organization_id.in_(organizations), Webhook.enabled))
@@ -81,6 +81,11 @@ async def raise_events(session: WriteSession, events: Sequence[Event]) -> None:
             and (EVERY_ACTION in webhook.events or event.action in webhook.events)
         ],
     )
+
+
+async def append(session: WriteSession, events: Sequence[Event]) -> None:
+    """Append events to the audit log, and tell nobody."""
+    await session.execute(insert(AuditEvent), [msgspec.structs.asdict(event) for event in events])
 
 
 async def deliver(session: WriteSession, pairs: Sequence[tuple[str, str]]) -> None:

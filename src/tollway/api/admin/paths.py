@@ -27,6 +27,9 @@ ProviderPath = Annotated[
     str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["openai"])
 ]
 ProviderNamePath = Annotated[Name, Path(description="Name.", examples=["openai"])]
+WebhookPath = Annotated[
+    str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["alerts"])
+]
 ModelPath = Annotated[
     ModelName, Path(description="The provider's name of the model; may hold slashes.", examples=["gpt-4o-mini"])
 ]

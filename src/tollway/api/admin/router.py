@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 
 from tollway.api.admin import (
     aliases,
+    audit,
     budgets,
     keys,
     ledger,
@@ -16,6 +17,7 @@ from tollway.api.admin import (
     projects,
     providers,
     usage,
+    webhooks,
     workers,
 )
 from tollway.api.admin.unknown_query import refuse_unknown_query
@@ -34,6 +36,8 @@ _NOUNS = (
     limits,
     ledger,
     usage,
+    audit,
+    webhooks,
     workers,
 )
 
