@@ -70,8 +70,8 @@ class Backlog:
             self._lock = try_lock(self.directory)
         return self.adopted
 
-    def take(self, *, max_entries: int) -> Batch:
-        """The next entries, at the most so many.
+    def take(self, *, max_entries: int, after: Batch | None = None) -> Batch:
+        """The next entries, at the most so many; those after a batch that is not settled yet, if one is given.
 
         Once a dead worker's journal is read, the entries of its interrupted requests are added to it, and then read as
         any others: so they can be sent again as any others.
@@ -79,8 +79,9 @@ class Backlog:
         Raises:
             OSError: the journal cannot be read, or not be added to.
         """
-        chunk = read_chunk(self.directory, self._cursor.position, dead=self.adopted, max_entries=max_entries)
-        opens = dict(self._cursor.opens)
+        cursor = after.cursor if after else self._cursor
+        chunk = read_chunk(self.directory, cursor.position, dead=self.adopted, max_entries=max_entries)
+        opens = dict(cursor.opens)
         entries: list[LedgerEntry] = []
         for record in chunk.records:
             if isinstance(record, EntryOpen):
@@ -91,7 +92,7 @@ class Backlog:
         if self.adopted and not chunk.more and opens:
             self._add_interrupted(opens.values())
         more = chunk.more or (self.adopted and bool(opens))
-        damaged = self._cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
+        damaged = cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
         return Batch(entries, chunk.damages, more, Cursor(chunk.position, opens, damaged))
 
     def settle(self, batch: Batch) -> None:

@@ -155,14 +155,7 @@ class Drain:
         try:
             backlog = self._backlog(directory)
             backlog.adopt()
-            for _ in range(_BATCHES_A_TURN):
-                batch = backlog.take(max_entries=self._batch_entries)
-                await self._store_batch(directory, batch, report)
-                backlog.settle(batch)
-                self._batches += 1
-                if not batch.more:
-                    break
-            else:
+            if await self._drain(backlog, report):
                 report.more = True
                 return
             if backlog.adopted:
@@ -175,20 +168,42 @@ class Drain:
             if directory in worker_directories(self._data_dir):
                 raise
 
-    async def _store_batch(self, directory: Path, batch: Batch, report: DrainReport) -> None:
+    async def _drain(self, backlog: Backlog, report: DrainReport) -> bool:
+        """Store some batches, each while the one after it is read; whether more is left."""
+        batch = backlog.take(max_entries=self._batch_entries)
+        rows = await self._store.prepare(batch.entries)
+        stored: Batch | None = None
+        for turn in range(1, _BATCHES_A_TURN + 1):
+            storing = asyncio.create_task(self._store.store(backlog.directory.name, rows))
+            try:
+                await asyncio.sleep(0)
+                if stored:
+                    self._settle(backlog, stored, report)
+                stored = batch
+                if batch.more and turn < _BATCHES_A_TURN:
+                    batch = backlog.take(max_entries=self._batch_entries, after=batch)
+                    rows = await self._store.prepare(batch.entries)
+            finally:  # also if reading on failed: what is being stored ends in its own way
+                report.stored += await storing
+            if batch is stored:
+                break
+        self._settle(backlog, batch, report)
+        return batch.more
+
+    def _settle(self, backlog: Backlog, batch: Batch, report: DrainReport) -> None:
         for damage in batch.damages:
             log = _log.warning if damage.torn else _log.error
             log(
                 "journal_torn_tail" if damage.torn else "journal_damaged",
-                worker=directory.name,
+                worker=backlog.directory.name,
                 segment=damage.segment,
                 start=damage.start,
                 end=damage.end,
             )
         report.damages += len(batch.damages)
-        if batch.entries:
-            report.read += len(batch.entries)
-            report.stored += await self._store.store(directory.name, batch.entries)
+        report.read += len(batch.entries)
+        backlog.settle(batch)
+        self._batches += 1
 
 
 def _back_off_s(failures: int) -> float:

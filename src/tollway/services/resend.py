@@ -71,7 +71,7 @@ class Resend:
         _log.warning("database_was_promoted", timeline=self._present, segments_to_send_again=len(segments))
         for segment in segments:
             for entries in segment.entries(max_entries=self._batch_entries):
-                missing += await self._store.store(segment.worker_id, entries)
+                missing += await self._store.store(segment.worker_id, await self._store.prepare(entries))
         for worker_id in {segment.worker_id for segment in segments}.difference(present):
             await self._release.release(worker_id)
         self.sent.note_timeline(self._present)
