@@ -47,6 +47,9 @@ class Worker:
         self.endings = IdempotencyEndings(database)
         self.claims = IdempotencyClaims(database, self.endings, self.id, run_max_s=run_max_s, connections=2)
 
+    async def take(self, claim: Claim, organization_id: str = "acme") -> Outcome | None:
+        return await self.claims.take(claim, organization_id=organization_id)
+
 
 def a_claim(key_id: str, name: str = "k", body: bytes = b"b") -> Claim:
     return Claim(key_id, sha256(name.encode()).digest(), sha256(body).digest(), uuid7())
@@ -54,75 +57,75 @@ def a_claim(key_id: str, name: str = "k", body: bytes = b"b") -> Claim:
 
 async def test_of_many_workers_one_gets_the_key(database: Database, key_id: str) -> None:
     workers = [Worker(database) for _ in range(8)]
-    answers = await asyncio.gather(*(worker.claims.take(a_claim(key_id)) for worker in workers), return_exceptions=True)
+    answers = await asyncio.gather(*(worker.take(a_claim(key_id)) for worker in workers), return_exceptions=True)
     assert answers.count(None) == 1
     assert sum(isinstance(answer, IdempotencyRunningError) for answer in answers) == 7
 
 
 async def test_an_outcome_comes_back_as_it_was(database: Database, key_id: str) -> None:
     first, second, claim = Worker(database), Worker(database), a_claim(key_id)
-    assert await first.claims.take(claim) is None
+    assert await first.take(claim) is None
     await first.claims.keep(claim, OUTCOME)
-    assert await second.claims.take(a_claim(key_id)) == OUTCOME
+    assert await second.take(a_claim(key_id)) == OUTCOME
     with pytest.raises(IdempotencyError):
-        await second.claims.take(a_claim(key_id, body=b"other"))
-    assert await second.claims.take(a_claim(key_id, name="other")) is None
+        await second.take(a_claim(key_id, body=b"other"))
+    assert await second.take(a_claim(key_id, name="other")) is None
 
 
 async def test_a_worker_that_dies_between_storing_and_sending_leaves_the_answer(
     database: Database, key_id: str
 ) -> None:
     dead, next_, claim = Worker(database), Worker(database), a_claim(key_id)
-    await dead.claims.take(claim)
+    await dead.take(claim)
     await dead.claims.keep(claim, OUTCOME)
     await WorkerRelease(database).release(dead.id)
-    assert await next_.claims.take(a_claim(key_id)) == OUTCOME
+    assert await next_.take(a_claim(key_id)) == OUTCOME
 
 
 async def test_a_worker_that_dies_before_storing_frees_the_key(database: Database, key_id: str) -> None:
     dead, next_ = Worker(database), Worker(database)
-    await dead.claims.take(a_claim(key_id))
+    await dead.take(a_claim(key_id))
     with pytest.raises(IdempotencyRunningError):
-        await next_.claims.take(a_claim(key_id))
+        await next_.take(a_claim(key_id))
     await WorkerRelease(database).release(dead.id)
-    assert await next_.claims.take(a_claim(key_id)) is None
+    assert await next_.take(a_claim(key_id)) is None
 
 
 async def test_a_run_that_lost_its_claim_touches_nothing_of_the_next_one(database: Database, key_id: str) -> None:
     lost, next_, claim, later = Worker(database), Worker(database), a_claim(key_id), a_claim(key_id)
-    await lost.claims.take(claim)
+    await lost.take(claim)
     await WorkerRelease(database).release(lost.id)
-    assert await next_.claims.take(later) is None
+    assert await next_.take(later) is None
     await lost.claims.release(claim)
     await lost.claims.keep(claim, OUTCOME)
     with pytest.raises(IdempotencyRunningError):
-        await lost.claims.take(a_claim(key_id))
+        await lost.take(a_claim(key_id))
     await next_.claims.keep(later, Outcome(200, (), b"of the next"))
-    assert await lost.claims.take(a_claim(key_id)) == Outcome(200, (), b"of the next")
+    assert await lost.take(a_claim(key_id)) == Outcome(200, (), b"of the next")
 
 
 async def test_a_claim_that_ran_out_is_free(database: Database, key_id: str) -> None:
-    assert await Worker(database, run_max_s=0.0).claims.take(a_claim(key_id)) is None
-    assert await Worker(database).claims.take(a_claim(key_id)) is None
+    assert await Worker(database, run_max_s=0.0).take(a_claim(key_id)) is None
+    assert await Worker(database).take(a_claim(key_id)) is None
 
 
 async def test_an_outcome_runs_out_after_a_day(database: Database, database_url: str, key_id: str) -> None:
     worker, claim = Worker(database), a_claim(key_id)
-    await worker.claims.take(claim)
+    await worker.take(claim)
     await worker.claims.keep(claim, OUTCOME)
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT expires_at - now() < '24h', expires_at - now() > '23h' FROM idempotency_claim")
         assert row.fetchone() == (True, True)
         connection.execute("UPDATE idempotency_claim SET expires_at = now()")
-    assert await worker.claims.take(a_claim(key_id, body=b"other")) is None
+    assert await worker.take(a_claim(key_id, body=b"other")) is None
 
 
 async def test_an_outcome_without_a_body_is_told_as_lost(database: Database, key_id: str) -> None:
     worker, claim = Worker(database), a_claim(key_id)
-    await worker.claims.take(claim)
+    await worker.take(claim)
     await worker.claims.keep(claim, Outcome(200, (), None))
     with pytest.raises(IdempotencyLostError):
-        await worker.claims.take(a_claim(key_id))
+        await worker.take(a_claim(key_id))
 
 
 async def test_a_claim_that_the_database_did_not_confirm_is_undone(
@@ -138,32 +141,36 @@ async def test_a_claim_that_the_database_did_not_confirm_is_undone(
             (key_id, rival.digest, rival.body_digest, uuid7()),
         )
         with pytest.raises(DatabaseUnavailableError):
-            await worker.claims.take(a_claim(key_id))
+            await worker.take(a_claim(key_id))
         connection.rollback()
     await eventually(lambda: not worker.endings._waiting)
-    assert await Worker(database).claims.take(a_claim(key_id)) is None
+    assert await Worker(database).take(a_claim(key_id)) is None
 
 
-async def test_too_many_waiting_claims_are_refused_in_words(
+async def test_too_many_waiting_claims_are_refused_and_no_organization_takes_every_place(
     database: Database, key_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idempotency_claims, "_WAITING_MAX", 3)
+    monkeypatch.setattr(idempotency_claims, "_WAITING_MAX", 4)
+    monkeypatch.setattr(idempotency_claims, "_WAITING_MAX_PER_ORGANIZATION", 3)
     worker = Worker(database)
+    organizations = ["greedy"] * 5 + ["acme"] * 2
     answers = await asyncio.gather(
-        *(worker.claims.take(a_claim(key_id, name=str(number))) for number in range(5)), return_exceptions=True
+        *(worker.take(a_claim(key_id, name=str(number)), name) for number, name in enumerate(organizations)),
+        return_exceptions=True,
     )
-    assert [type(answer) for answer in answers].count(OverloadedError) == 2
-    assert answers.count(None) == 3
+    assert [answer is None for answer in answers] == [True, True, True, False, False, True, False]
+    assert {type(answer) for answer in answers if answer is not None} == {OverloadedError}
+    assert not worker.claims._waiting
 
 
 async def test_one_outcome_that_cannot_be_stored_does_not_stop_the_others(database: Database, key_id: str) -> None:
     worker = Worker(database)
     claims = [a_claim(key_id, name=str(number)) for number in range(6)]
     for claim in claims:
-        await worker.claims.take(claim)
+        await worker.take(claim)
     outcomes = [OUTCOME if number != 2 else Outcome(2**40, (), b"") for number in range(6)]
     await asyncio.gather(*(worker.claims.keep(*pair) for pair in zip(claims, outcomes, strict=True)))
     for number in (0, 1, 3, 4, 5):
-        assert await worker.claims.take(a_claim(key_id, name=str(number))) == OUTCOME
+        assert await worker.take(a_claim(key_id, name=str(number))) == OUTCOME
     with pytest.raises(IdempotencyRunningError):
-        await worker.claims.take(a_claim(key_id, name="2"))
+        await worker.take(a_claim(key_id, name="2"))

@@ -5,6 +5,7 @@ goes wrong with requests that carry an idempotency key must not reach those with
 """
 
 import asyncio
+from collections import Counter
 
 from tollway.data import idempotency as store
 from tollway.data.idempotency import Claim, Held, Outcome
@@ -20,8 +21,10 @@ from tollway.services.idempotency_endings import IdempotencyEndings
 
 _TIMEOUT_S = 2.0
 """A caller is told that the database is away after this time."""
-_WAITING_MAX = 256
-"""Requests that wait for a claim at the same time; far below what the server accepts, which others need too."""
+_WAITING_MAX = 512
+"""Requests that wait for a claim at the same time; below what the server accepts, which others need too."""
+_WAITING_MAX_PER_ORGANIZATION = 256
+"""Nor may one organization take all of it: a claim is made before any of its limits is looked at."""
 _ATTEMPTS = 3
 
 
@@ -44,10 +47,14 @@ class IdempotencyClaims:
         self._worker_id = worker_id
         self._run_max_s = run_max_s
         self._connections = asyncio.Semaphore(connections)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
-    async def take(self, claim: Claim) -> Outcome | None:
+    async def take(self, claim: Claim, *, organization_id: str) -> Outcome | None:
         """Claim the key for this run (``None``), or the outcome that an earlier run of the same request had.
+
+        Args:
+            claim: the run.
+            organization_id: whose request it is.
 
         Raises:
             IdempotencyError: the key belongs to a different request.
@@ -56,17 +63,20 @@ class IdempotencyClaims:
             DatabaseUnavailableError: it cannot be known; nothing runs.
             OverloadedError: too many wait for an answer to this already.
         """
-        if self._waiting >= _WAITING_MAX:
+        waiting = self._waiting
+        if waiting[organization_id] >= _WAITING_MAX_PER_ORGANIZATION or waiting.total() >= _WAITING_MAX:
             raise OverloadedError(
-                f"{_WAITING_MAX} requests with an idempotency key wait for the database already.",
+                "Too many requests with an idempotency key wait for the database already.",
                 next_step="Try again shortly.",
                 headers=(("retry-after", "1"),),
             )
-        self._waiting += 1
+        waiting[organization_id] += 1
         try:
             held = await self._ask(claim)
         finally:
-            self._waiting -= 1
+            waiting[organization_id] -= 1
+            if not waiting[organization_id]:
+                del waiting[organization_id]
         return None if held is None else _outcome(held)
 
     async def keep(self, claim: Claim, outcome: Outcome) -> None:

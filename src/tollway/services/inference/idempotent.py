@@ -69,7 +69,7 @@ class Idempotent:
             digest = sha256(idempotency_key).digest()
             body_digest = sha256(b"%b\n%b" % (inbound.surface.path.encode(), body)).digest()
             claim = Claim(principal.key_id, digest, body_digest, inbound.own_id)
-            outcome = await self._claims.take(claim)
+            outcome = await self._claims.take(claim, organization_id=principal.organization_id)
         if outcome is not None:
             await _replay(outcome, caller)
             return outcome.status
