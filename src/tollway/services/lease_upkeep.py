@@ -199,7 +199,9 @@ class Upkeep:
         self._told = (grant.granted, ask.held, 0 if lease.quota.unit is Unit.USD else max(ask.spent, grant.spent))
         self._answered_us = now_us
         target = self._target(now_us)
-        lease.low = target // 2 if grant.left > 0 else NEVER
+        # What was leased for the rest of a short window is used up before its end only by a burst.
+        part = 2 if lease.end_us - now_us > SUPPLY_S * _S else 8
+        lease.low = target // part if grant.left > 0 else NEVER
         short = grant.granted - ask.have < ask.waiting
         self._waiting_pause_us = _longer(self._waiting_pause_us, _WAITING_PAUSE_MAX_US) if short else 0
         self._low_pause_us = _longer(self._low_pause_us, _LOW_PAUSE_MAX_US) if lease.free < lease.low else 0
