@@ -156,13 +156,13 @@ def cast(rng: random.Random, run: str) -> Cast:
     alpha, beta, gamma = (Scope((("project", project),)) for project in ("alpha", "beta", "gamma"))
     budgets = (
         Budget("everything", Scope(), "month", 50 * PICO),
-        Budget("alpha a day", alpha, "day", usd(0.1, 0.4)),
-        Budget("key a1", Scope((("key", "a1"),)), "total", usd(0.03, 0.15)),
-        Budget("each user of beta", Scope(beta.where, ("user",)), "rolling", usd(0.03, 0.15), length_s=86_400),
-        Budget("beta, by estimate", beta, "week", usd(0.2, 0.5), strict=False),
-        Budget("team red", Scope((("team", "red"),)), "day", usd(0.2, 0.8)),
-        Budget("slow model", Scope((("model", f"{PROVIDER}/slow"),)), "hour", usd(0.1, 0.3)),
-        Budget("gamma a rolling minute", gamma, "rolling", usd(0.05, 0.2), length_s=60),
+        Budget("alpha a day", alpha, "day", usd(0.04, 0.25)),
+        Budget("key a1", Scope((("key", "a1"),)), "total", usd(0.01, 0.08)),
+        Budget("each user of beta", Scope(beta.where, ("user",)), "rolling", usd(0.01, 0.08), length_s=86_400),
+        Budget("beta, by estimate", beta, "week", usd(0.1, 0.3), strict=False),
+        Budget("team red", Scope((("team", "red"),)), "day", usd(0.1, 0.5)),
+        Budget("slow model", Scope((("model", f"{PROVIDER}/slow"),)), "hour", usd(0.04, 0.15)),
+        Budget("gamma a rolling minute", gamma, "rolling", usd(0.02, 0.1), length_s=60),
         Budget("watch a2", Scope((("key", "a2"),)), "day", usd(0.01, 0.05), hard=False),
     )
     limits = (

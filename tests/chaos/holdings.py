@@ -17,6 +17,8 @@ EVENTS_SQL = "SELECT subject, detail FROM audit_event WHERE action = 'budget.thr
 LEASING_WORKERS_SQL = "SELECT count(DISTINCT worker_id) AS workers FROM quota_lease"
 _TEMPLATE_TOKENS = 64
 """Input tokens that Tollway may hold beyond the bytes of the body."""
+_ROUNDED_PICO = 100
+"""An upper bound may be rounded up in each of its parts."""
 _EDGE_US = 300_000
 """Who came this shortly before the end of a window may have been counted in the next."""
 _WINDOW_US = {"second": 1_000_000, "minute": 60_000_000}
@@ -97,7 +99,7 @@ def _settled_bounds(found: Evidence, budget: Budget) -> tuple[int, int]:
 def _dearest(entry: Entry, request: Request) -> int:
     if entry["usage_source"] != "estimated":
         return int(entry["charge_pico"])
-    return (entry["request_bytes"] + _TEMPLATE_TOKENS) * INPUT_PICO + request.output_max * OUTPUT_PICO
+    return (entry["request_bytes"] + _TEMPLATE_TOKENS) * INPUT_PICO + request.output_max * OUTPUT_PICO + _ROUNDED_PICO
 
 
 def _exceeded(held: Holdings) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """A connection that can be cut and delayed: a proxy for TCP and for Unix sockets."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -28,6 +27,7 @@ class Proxy:
     _flowing: asyncio.Event = field(default_factory=asyncio.Event)
     _refuses: bool = False
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _served: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -42,7 +42,9 @@ class Proxy:
     async def __aexit__(self, *_: object) -> None:
         """Stop listening, and end every connection."""
         self._server.close()
+        self.heal()
         self.sever()
+        await asyncio.gather(*self._served, return_exceptions=True)
 
     def cut(self) -> None:
         """End every connection, and every new one at once."""
@@ -69,6 +71,10 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
         far: asyncio.StreamWriter | None = None
         try:
             far_reader, far = await _connect(self.target)
@@ -76,7 +82,7 @@ class Proxy:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pump(reader, far))
                 pumps.create_task(self._pump(far_reader, writer))
-        except* OSError:
+        except* (OSError, RuntimeError):  # the latter is uvloop's word for a connection that is closed already
             pass
         finally:
             for each in filter(None, (writer, far)):
@@ -91,8 +97,7 @@ class Proxy:
             await self._flowing.wait()
             sink.write(data)
             await sink.drain()
-        with contextlib.suppress(OSError, RuntimeError):  # uvloop's word for a connection that is closed already
-            sink.write_eof()
+        sink.write_eof()
 
 
 async def _connect(target: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
