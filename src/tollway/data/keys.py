@@ -77,6 +77,7 @@ def _principal(key: ApiKey, project: Project | None, organization: Organization)
         clamp_output=project is None or project.clamp_output,
         default_output_tokens=project.default_output_tokens if project else None,
         serve_without_database=organization.serve_without_database,
+        origin_id=key.origin_id or key.id,
     )
 
 

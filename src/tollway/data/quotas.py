@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy import ColumnElement, Select, delete, select, text
 
 from tollway.data.conflict import flush
 from tollway.data.page import Page, paged
@@ -96,6 +96,19 @@ async def all_quotas(session: ReadSession) -> list[Quota]:
     return [quota_of(row, time_zone) for row, time_zone in await session.execute(_QUOTAS)]
 
 
+# Read by PostgreSQL itself: to compare ten thousand rows here would keep the event loop from its requests.
+_FINGERPRINT = text("""
+    SELECT count(*), coalesce(sum(hashtextextended(quota::text || organization.time_zone, 0)), 0)
+    FROM quota JOIN organization ON quota.organization_id = organization.id
+""")
+
+
+async def fingerprint(session: ReadSession) -> tuple[int, int]:
+    """Changes whenever any quota does."""
+    count, digest = (await session.execute(_FINGERPRINT)).one()
+    return count, int(digest)
+
+
 async def quotas_of(session: AnySession, quota_ids: Collection[str]) -> dict[str, Quota]:
     """These quotas by their ids; one that was deleted is missing."""
     found = await session.execute(_QUOTAS.where(QuotaRow.id.in_(quota_ids)))
@@ -156,6 +169,12 @@ async def lock(session: WriteSession, organization_id: str, family: Family, quot
         .with_for_update()
     )
     return (await session.scalars(statement)).one_or_none()
+
+
+async def lock_of_project(session: WriteSession, project_id: str) -> Sequence[QuotaRow]:
+    """All quotas of a project and its keys, held until the transaction ends."""
+    statement = select(QuotaRow).where(QuotaRow.project_id == project_id).order_by(QuotaRow.id).with_for_update()
+    return (await session.scalars(statement)).all()
 
 
 async def lock_same(session: WriteSession, row: QuotaRow) -> QuotaRow | None:

@@ -36,6 +36,7 @@ class Principal(msgspec.Struct, frozen=True):
             ``None`` for the installation's.
         serve_without_database: the organization's choice for hard budgets whose lease is used up while the database is
             away: go on, or refuse.
+        origin_id: UUID under which budgets and limits know the key: that of the first key of its rotations.
     """
 
     key_id: str
@@ -50,3 +51,4 @@ class Principal(msgspec.Struct, frozen=True):
     clamp_output: bool = True
     default_output_tokens: int | None = None
     serve_without_database: bool = False
+    origin_id: str = ""

@@ -66,6 +66,7 @@ class KeyRotate:
                 allowed_models=old.allowed_models,
                 expires_at=old.expires_at,
                 created_by=maker.key_id if maker else None,
+                origin_id=old.origin_id or old.id,
             )
             issued = await insert_key(session, new, pepper=self._pepper, project=project_name)
             return RotatedKey(**msgspec.structs.asdict(issued), replaces=old.id, old_key_ends_at=old.revoked_at)

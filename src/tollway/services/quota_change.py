@@ -1,6 +1,6 @@
 """Change, reset and remove budgets and limits. Every worker heeds it within a second."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -80,6 +80,14 @@ async def save_changed(session: WriteSession, row: QuotaRow, before: dict[str, A
     await announce(session, Change("quota", row.id))
 
 
+async def remove_quotas(session: WriteSession, rows: Sequence[QuotaRow], *, actor_key_id: str) -> None:
+    """Delete rows that are locked, tell of it and announce it."""
+    await raise_events(session, [quota_event("removed", row, actor_key_id=actor_key_id) for row in rows])
+    for row in rows:
+        await quotas.remove(session, row.id)
+        await announce(session, Change("quota", row.id))
+
+
 class QuotaChange:
     """Changes budgets and limits."""
 
@@ -126,9 +134,7 @@ class QuotaChange:
         """
         async with self._database.write() as session, session.begin():
             row = await _locked(session, organization_id, family, quota_id)
-            await quotas.remove(session, row.id)
-            await raise_events(session, [quota_event("removed", row, actor_key_id=actor_key_id)])
-            await announce(session, Change("quota", row.id))
+            await remove_quotas(session, [row], actor_key_id=actor_key_id)
 
     async def _with(
         self,

@@ -54,7 +54,8 @@ class QuotaList:
         """
         async with self._database.read() as session:
             project_id = await project_id_of(session, organization_id, project)
-            key_id = None if key is None else (await require_key(session, organization_id, key, project))[0].id
+            row = None if key is None else (await require_key(session, organization_id, key, project))[0]
+            key_id = None if row is None else row.origin_id or row.id
             found = await quotas.page(session, organization_id, family, page, project_id=project_id, key_id=key_id)
             return await stated(session, found)
 

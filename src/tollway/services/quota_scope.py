@@ -61,7 +61,7 @@ async def _owner(session: AnySession, organization_id: str, scope: QuotaScope) -
         raise UnprocessableError(
             "A key of the organization itself calls no models.", next_step="Name a key of a project.", param="key"
         )
-    return key.project_id, key.id
+    return key.project_id, key.origin_id or key.id
 
 
 async def _model(session: AnySession, row: QuotaRow, model: str) -> str:

@@ -169,6 +169,28 @@ def test_another_tenants_project_and_key_are_not_found(plane: ControlPlane) -> N
         assert plane(method, url, as_="rival-admin", json=body).status_code == HTTPStatus.NOT_FOUND
 
 
+def test_a_budget_of_a_key_goes_on_when_the_key_is_rotated(plane: ControlPlane) -> None:
+    made = put(plane, key="acme-inference")
+    old = plane.must("GET", "/keys/acme-inference")
+    for _ in range(2):
+        new = plane.must("POST", "/keys/acme-inference/rotate", json={"overlap_s": 0})
+        principal = plane.run(lambda key=new["key"]: plane.factory.authenticator_uncached().authenticate(key.encode()))  # type: ignore[misc]
+        assert principal.key_id != old["id"]
+        assert principal.origin_id == old["id"] == made["key_id"]
+        assert put(plane, HTTPStatus.OK, key="acme-inference")["id"] == made["id"]
+        assert [row["id"] for row in plane.must("GET", "/budgets", params={"key": new["id"]})["data"]] == [made["id"]]
+
+
+def test_an_archived_project_leaves_no_budget_behind(plane: ControlPlane) -> None:
+    others = put(plane)
+    for scope in ({"project": "web"}, {"key": "acme-inference"}):
+        put(plane, **scope)
+    plane.must("PUT", "/limits", json={"project": "web", "unit": "parallel", "limit": 8})
+    plane.must("DELETE", "/projects/web")
+    assert [row["id"] for row in plane.must("GET", "/budgets")["data"]] == [others["id"]]
+    assert plane.must("GET", "/limits")["data"] == []
+
+
 def test_names_of_what_the_organization_has_are_taken(plane: ControlPlane) -> None:
     for scope in (
         {"provider": "upstream"},

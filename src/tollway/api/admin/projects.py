@@ -64,5 +64,8 @@ async def change_project(
 
 @router.delete("/{project}")
 async def archive_project(project: ProjectPath, access: Administrator, services: Services) -> Project:
-    """Archive a project: its keys are revoked, its name becomes free, its entries stay. Scope: `admin`."""
-    return Project.model_validate(await services.project_archive().archive(access.organization_id, project))
+    """Archive a project: its keys are revoked, its budgets removed, its name becomes free. Scope: `admin`."""
+    row = await services.project_archive().archive(
+        access.organization_id, project, actor_key_id=access.principal.key_id
+    )
+    return Project.model_validate(row)

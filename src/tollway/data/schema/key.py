@@ -47,6 +47,9 @@ class ApiKey(Base):
     allowed_models: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    origin_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    """The first key of the rotations that led to this one, ``None`` if it is none of a rotation: budgets and limits
+    know all of them under that id, so that a rotation does not begin them anew."""
     created_at: Mapped[CreatedAt]
     created_by: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     """The key that made this one; no foreign key: it is a note for audits and may be of another organization."""

@@ -9,14 +9,15 @@ import time
 
 from tollway.config.limits import LimitSettings
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Facts, Quota, Unit, WindowRef
+from tollway.ledger.quota import Facts, Quota, Unit
 from tollway.providers.adapter import ADAPTERS
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claim, Claims, Lacking
+from tollway.services.inference.demand import Demand
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.measure import measure
 from tollway.services.inference.patience import Patience, in_reach, potential
-from tollway.services.inference.soft_windows import SoftWindows
+from tollway.services.inference.terms import Terms, TermsFinder
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.live_catalog import LiveCatalog
 
@@ -33,7 +34,7 @@ class Holder:
         self._live = live
         self._default_output_tokens = limits.default_output_tokens
         self._budget_wait_s = limits.budget_wait_s
-        self._soft_windows = SoftWindows()
+        self._terms = TermsFinder()
 
     async def hold(self, exchange: Exchange) -> None:
         """Take everything that applies. Nothing is awaited if nothing lacks.
@@ -48,28 +49,25 @@ class Holder:
         book = self._keeper.book
         if not book.quotas:
             return
-        facts = _facts(exchange)
-        quotas = book.applying(facts)
-        if not quotas:
+        terms = self._terms.find(book, _facts(exchange), self._keeper.now_us())
+        if terms is None:
             return
-        claims = exchange.claims = self._claims(exchange, facts, quotas)
+        claims = exchange.claims = Claims(self._keeper, terms, self._measure(exchange, terms))
         lacking = claims.take()
         if lacking:
             await self._overcome(exchange, claims, lacking)
             exchange.attempt_started_ns = time.perf_counter_ns()
 
-    def _claims(self, exchange: Exchange, facts: Facts, quotas: tuple[Quota, ...]) -> Claims:
-        parts: list[tuple[Quota, str]] = []
-        soft: list[tuple[Quota, WindowRef]] = []
-        for quota in quotas:
-            if quota.binds:
-                parts.append((quota, quota.subject(facts)))
-            elif quota.unit is Unit.USD:
-                soft.append((quota, self._soft_windows.at(quota, quota.subject(facts), self._keeper.now_us())))
-        binding = any(quota.unit is Unit.USD for quota, _ in parts)
+    def _measure(self, exchange: Exchange, terms: Terms) -> Demand:
         default = exchange.principal.default_output_tokens or self._default_output_tokens
-        demand = measure(exchange, self._live.price_book, binding=binding, default_output_tokens=default)
-        return Claims(self._keeper, demand, parts, soft)
+        return measure(exchange, self._live.price_book, binding=terms.bounded, default_output_tokens=default)
+
+    def _take(self, exchange: Exchange, claims: Claims) -> Lacking:
+        """Try again, by the quotas as they are now."""
+        book = self._keeper.book
+        if book is not claims.terms.book:
+            claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us()) or Terms(book, ())
+        return claims.take(queued=True)
 
     async def _overcome(self, exchange: Exchange, claims: Claims, lacking: Lacking) -> None:
         """Get what lacks, or refuse."""
@@ -78,7 +76,7 @@ class Holder:
         lacking = await self._wait(exchange, claims, lacking, patience)
         if lacking and await _count(exchange, claims, lacking):
             patience = Patience(self._keeper.now_us, budget_wait_s=self._budget_wait_s - patience.waited_s)
-            lacking = await self._wait(exchange, claims, claims.take(queued=True), patience)
+            lacking = await self._wait(exchange, claims, self._take(exchange, claims), patience)
         if lacking and exchange.principal.clamp_output:
             lacking = await self._clamp(exchange, claims, lacking)
         if lacking:
@@ -100,7 +98,7 @@ class Holder:
             if timeout_s <= 0:
                 break
             await self._keeper.wait(lacking, timeout_s=timeout_s, key=exchange.principal.key_id)
-            lacking = claims.take(queued=True)
+            lacking = self._take(exchange, claims)
         self._require_limits(lacking)
         return lacking
 
@@ -110,7 +108,7 @@ class Holder:
             if not claims.demand.clamp(min(in_reach(lease) for lease, _ in lacking)):
                 return lacking
             patience = Patience(self._keeper.now_us, budget_wait_s=0)
-            lacking = await self._wait(exchange, claims, claims.take(queued=True), patience)
+            lacking = await self._wait(exchange, claims, self._take(exchange, claims), patience)
             if not lacking:
                 break
         return lacking
@@ -154,7 +152,7 @@ def _facts(exchange: Exchange) -> Facts:
     return Facts(
         principal.organization_id,
         principal.project_id,
-        principal.key_id,
+        principal.origin_id or principal.key_id,
         call.user_tag,
         call.tags,
         exchange.deployment.name,

@@ -37,6 +37,9 @@ _STATEMENTS = (
     ALTER TABLE provider ADD COLUMN public_only boolean DEFAULT false NOT NULL
     """,
     """
+    ALTER TABLE api_key ADD COLUMN origin_id uuid
+    """,
+    """
     CREATE TABLE quota (
         id uuid NOT NULL,
         organization_id uuid NOT NULL,
@@ -229,5 +232,6 @@ def downgrade() -> None:
     """Drop them."""
     op.execute(f"DROP TABLE {', '.join(reversed(_TABLES))}")
     op.execute("ALTER TABLE project DROP COLUMN clamp_output, DROP COLUMN default_output_tokens")
+    op.execute("ALTER TABLE api_key DROP COLUMN origin_id")
     op.execute("ALTER TABLE organization DROP COLUMN serve_without_database")
     op.execute("ALTER TABLE provider DROP COLUMN public_only")
