@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import structlog
@@ -24,7 +24,7 @@ from tollway.services.lease_line import LeaseLine
 from tollway.services.lease_shelf import LeaseShelf
 from tollway.services.lease_upkeep import NEVER, Upkeep
 
-ASKS_MAX = 500
+ASKS_MAX = 100
 """Leases in one exchange: more are several short transactions."""
 _LOOK_INTERVAL_S = 0.1
 _LOOKS_MAX = 500
@@ -33,6 +33,8 @@ _RECALL_LOOK_INTERVAL_S = 0.02
 """While others want them, leases are looked at this often: what is freed here is waited for there."""
 _RETRY_S = 0.5
 """Pause between attempts to reach the database."""
+
+LoadQuotas = Callable[[Mapping[str, Quota] | None, str], Awaitable[Mapping[str, Quota] | None]]
 
 _log = structlog.get_logger(__name__)
 
@@ -45,8 +47,8 @@ class LeaseKeeper:
         workers: workers that live, this one among them, as of the last exchange.
     """
 
-    def __init__(self, exchange: LeaseExchange, load: Callable[[], Awaitable[Sequence[Quota]]]) -> None:
-        """Args: load: reads all budgets and limits."""
+    def __init__(self, exchange: LeaseExchange, load: LoadQuotas) -> None:
+        """Args: load: see `tollway.services.quota_load.QuotaLoad`."""
         self._exchange = exchange
         self._load = load
         self._book: QuotaBook | None = None
@@ -92,10 +94,17 @@ class LeaseKeeper:
         Raises:
             OverloadedError: too many leases are in memory.
         """
-        lease = self._shelf.present.get((quota.id, subject))
-        if lease is not None and self._exchange.clock.now_us() < lease.end_us:
-            return lease
-        return self._turn(quota, subject)
+        return self.leases(((quota, subject),))[0]
+
+    def leases(self, parts: Iterable[tuple[Quota, str]]) -> list[Lease]:
+        """As `lease`, of several quotas with their subjects at once."""
+        now_us = self._exchange.clock.now_us()
+        present = self._shelf.present
+        leases = []
+        for quota, subject in parts:
+            lease = present.get((quota.id, subject))
+            leases.append(lease if lease is not None and now_us < lease.end_us else self._turn(quota, subject))
+        return leases
 
     async def wait(self, lacking: Sequence[tuple[Lease, int]], *, timeout_s: float, key: str = "") -> None:
         """Wait until it makes sense to try again.
@@ -149,7 +158,9 @@ class LeaseKeeper:
         if change.noun == "recall":
             self._recall({change.id})
         elif change.noun in {ALL, "quota"}:
-            self._take_over(QuotaBook(await self._load()))
+            quotas = await self._load(self._book.quotas if self._book is not None else None, change.id)
+            if quotas is not None:
+                self._take_over(QuotaBook(quotas.values()))
 
     async def run(self) -> None:
         """Exchange in the background until cancelled."""
