@@ -11,9 +11,8 @@ import pytest
 from support.entries import a_writer, an_entry, opening
 from tollway.errors import JournalUnavailableError
 from tollway.ids import uuid7
-from tollway.journal.reader import Position, read_chunk
-from tollway.journal.record import Record
-from tollway.journal.segment import segment_numbers
+from tollway.journal.record import Frame, Record, decode, scan
+from tollway.journal.segment import segment_numbers, segment_path
 from tollway.journal.writer import JournalWriter
 from tollway.ledger.entry import LedgerEntry
 
@@ -29,14 +28,12 @@ def fill(writer: JournalWriter, entry: LedgerEntry) -> None:
 
 
 def written(journal: Path) -> list[Record]:
-    directory, position, found = the_directory(journal), Position(), []
-    while True:
-        chunk = read_chunk(directory, position, dead=True, max_entries=10_000)
-        assert not chunk.damages
-        found += chunk.records
-        position = chunk.position
-        if not chunk.more:
-            return found
+    directory, records = the_directory(journal), []
+    for number in segment_numbers(directory):
+        for found in scan(segment_path(directory, number).read_bytes()):
+            assert isinstance(found, Frame)
+            records.append(decode(found.payload))
+    return records
 
 
 async def test_what_was_written_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:

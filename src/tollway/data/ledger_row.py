@@ -18,18 +18,17 @@ _IDS = ("entry_id", "organization_id", "project_id", "key_id")
 _FLAGS = ("stream", "priced")
 _BIGINTS = (*(usage_column(kind) for kind in KINDS), "charge_pico", "duration_us", "request_bytes", "response_bytes")
 _NULLABLE = ("provider_cost_pico", "first_byte_us")
-_TEXTS = (
-    "request_id",
+_REPEATED_TEXTS = (
     "surface",
     "model_asked",
     "provider",
     "model_sent",
     "model_answered",
-    "user_tag",
     "outcome",
     "error",
     "usage_source",
 )
+_TEXTS = ("request_id", "user_tag", *_REPEATED_TEXTS)
 _JSONS = ("tags", "attempts", "lines")
 COLUMNS = ("admitted_at", *_IDS, *_FLAGS, "status", *_BIGINTS, *_NULLABLE, *_TEXTS, *_JSONS)
 """The columns in the order of the row: those of fixed size first, so that one call packs them."""
@@ -44,12 +43,10 @@ _bigint = struct.Struct(">iq")
 _NULL = _length.pack(-1)
 _JSONB_VERSION = b"\x01"
 _REPEATED_MAX = 4_096
-"""Values of one column that are kept in their packed form: most columns repeat a few."""
+"""Values that are kept in their packed form: most columns repeat a few."""
 _JSON_NUL = b"\\u0000"
 _json = msgspec.json.Encoder()
-_texts = attrgetter(*_TEXTS)
-_FREE_TEXTS = ("request_id", "surface", "model_asked", "provider", "model_sent", "model_answered", "user_tag", "error")
-"""Texts that are not values of an enumeration."""
+_repeated_texts = attrgetter(*_REPEATED_TEXTS)
 
 
 class _AttemptObject(msgspec.Struct):
@@ -90,13 +87,13 @@ def _without_nul(text: str) -> str:
 
 
 def _cleaned(entry: LedgerEntry) -> LedgerEntry:
-    changed = {name: _without_nul(getattr(entry, name)) for name in _FREE_TEXTS}
+    """Without NUL in what is stored as JSON."""
     tags = tuple((_without_nul(name), _without_nul(value)) for name, value in entry.tags)
     attempts = tuple(
         msgspec.structs.replace(attempt, model=_without_nul(attempt.model), error=_without_nul(attempt.error))
         for attempt in entry.attempts
     )
-    return msgspec.structs.replace(entry, tags=tags, attempts=attempts, **changed)
+    return msgspec.structs.replace(entry, tags=tags, attempts=attempts)
 
 
 def _jsons(entry: LedgerEntry) -> tuple[bytes, bytes, bytes]:
@@ -136,12 +133,14 @@ def _nullable(value: int | None) -> bytes:
 
 
 def _text_field(text: str) -> bytes:
-    data = text.encode()
+    data = _without_nul(text).encode()
     return _length.pack(len(data)) + data
 
 
-_known_text_field = lru_cache(maxsize=_REPEATED_MAX)(_text_field)
-"""As `_text_field`, for texts that stand in many rows."""
+@lru_cache(maxsize=_REPEATED_MAX)
+def _known_text_fields(texts: tuple[str, ...]) -> bytes:
+    """The fields of texts that stand together in many rows."""
+    return b"".join(map(_text_field, texts))
 
 
 def row(entry: LedgerEntry) -> bytes:
@@ -151,13 +150,26 @@ def row(entry: LedgerEntry) -> bytes:
         ValueError: an id is not a UUID.
         struct.error: a number is out of its column's range.
     """
-    texts, jsons = _texts(entry), _jsons(entry)
-    if "\0" in "".join(texts) or _JSON_NUL in b"".join(jsons):
-        entry = _cleaned(entry)
-        texts, jsons = _texts(entry), _jsons(entry)
-    parts = [_fixed_part(entry), _nullable(entry.provider_cost), _nullable(entry.first_byte_us)]
-    parts.append(_text_field(entry.request_id))
-    parts += map(_known_text_field, texts[1:])
-    for json in jsons:
-        parts += (_length.pack(1 + len(json)), _JSONB_VERSION, json)
-    return b"".join(parts)
+    jsons = _jsons(entry)
+    if any(_JSON_NUL in json for json in jsons):
+        jsons = _jsons(_cleaned(entry))
+    tags, attempts, lines = jsons
+    return b"".join(
+        (
+            _fixed_part(entry),
+            _nullable(entry.provider_cost),
+            _nullable(entry.first_byte_us),
+            _text_field(entry.request_id),
+            _text_field(entry.user_tag),
+            _known_text_fields(_repeated_texts(entry)),
+            _length.pack(1 + len(tags)),
+            _JSONB_VERSION,
+            tags,
+            _length.pack(1 + len(attempts)),
+            _JSONB_VERSION,
+            attempts,
+            _length.pack(1 + len(lines)),
+            _JSONB_VERSION,
+            lines,
+        )
+    )

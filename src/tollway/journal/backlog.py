@@ -82,18 +82,14 @@ class Backlog:
         cursor = after.cursor if after else self._cursor
         chunk = read_chunk(self.directory, cursor.position, dead=self.adopted, max_entries=max_entries)
         opens = dict(cursor.opens)
-        entries: list[LedgerEntry] = []
-        for record in chunk.records:
-            if isinstance(record, EntryOpen):
-                opens[record.entry_id] = record
-            else:
-                opens.pop(record.entry_id, None)
-                entries.append(record)
+        opens |= {record.entry_id: record for record in chunk.opens}
+        for entry in chunk.entries:
+            opens.pop(entry.entry_id, None)
         if self.adopted and not chunk.more and opens:
             self._add_interrupted(opens.values())
         more = chunk.more or (self.adopted and bool(opens))
         damaged = cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
-        return Batch(entries, chunk.damages, more, Cursor(chunk.position, opens, damaged))
+        return Batch(chunk.entries, chunk.damages, more, Cursor(chunk.position, opens, damaged))
 
     def settle(self, batch: Batch) -> None:
         """The entries of the batch are in the database: never give them again, and let go of segments read to the end.

@@ -5,13 +5,14 @@ tail, which is normal after a power cut, or damage. Before that it may be a reco
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from tollway.journal.record import HEADER_BYTES, MARK, RECORD_MAX_BYTES, Gap, Record, decode, scan
+from tollway.journal.record import HEADER_BYTES, MARK, RECORD_MAX_BYTES, Frame, Gap, decode, decode_entry, scan
 from tollway.journal.segment import segment_numbers, segment_path
-from tollway.ledger.entry import LedgerEntry
+from tollway.ledger.entry import EntryOpen, LedgerEntry
 
 _LONGEST_BYTES = HEADER_BYTES + RECORD_MAX_BYTES
 CHUNK_BYTES = 2 * _LONGEST_BYTES
@@ -41,13 +42,15 @@ class Chunk(msgspec.Struct, frozen=True):
     """What one read found.
 
     Attributes:
-        records: sound records in the order they were written.
+        entries: in the order they were written.
+        opens: requests that were admitted, and whose entry is not among `entries`.
         damages: what could not be read between them.
         position: where to read next.
         more: whether reading on at once may find something.
     """
 
-    records: list[Record]
+    entries: list[LedgerEntry]
+    opens: list[EntryOpen]
     damages: list[Damage]
     position: Position
     more: bool
@@ -67,13 +70,13 @@ def read_chunk(directory: Path, position: Position, *, dead: bool, max_entries: 
     """
     numbers = [number for number in segment_numbers(directory) if number >= position.segment]
     if not numbers:
-        return Chunk([], [], position, more=False)
+        return Chunk([], [], [], position, more=False)
     segment, following = numbers[0], numbers[1] if len(numbers) > 1 else None
     offset = position.offset if segment == position.segment else 0
     data = _read(segment_path(directory, segment), offset)
     at_end = len(data) < CHUNK_BYTES
 
-    records, damages, used, full = _collect(data, max_entries)
+    entries, opens, damages, used, full = _collect(data, max_entries)
     if full or not at_end:
         if not used:  # a chunk without any record: keep what may be the beginning of one
             used = len(data) - _LONGEST_BYTES
@@ -87,7 +90,7 @@ def read_chunk(directory: Path, position: Position, *, dead: bool, max_entries: 
     else:
         reached, more = Position(segment, offset + used), False
     placed = [Damage(segment, offset + gap.start, offset + gap.end, gap.torn) for gap in damages]
-    return Chunk(records, placed, reached, more)
+    return Chunk(entries, opens, placed, reached, more)
 
 
 def _read(path: Path, offset: int) -> bytes:
@@ -98,26 +101,43 @@ def _read(path: Path, offset: int) -> bytes:
         os.close(descriptor)
 
 
-def _collect(data: bytes, max_entries: int) -> tuple[list[Record], list[Damage], int, bool]:
-    """Records, damages (segment 0), bytes used, and whether it stopped because of `max_entries`."""
-    records: list[Record] = []
+def _collect(data: bytes, max_entries: int) -> tuple[list[LedgerEntry], list[EntryOpen], list[Damage], int, bool]:
+    """Entries, opens, damages (segment 0), bytes used, and whether it stopped because of `max_entries`."""
+    entries: list[LedgerEntry] = []
+    opens: dict[str, Frame] = {}
     damages: list[Damage] = []
-    used = entries = 0
+    used = 0
     for found in scan(data):
         if isinstance(found, Gap):
             damages.append(Damage(0, found.start, found.end))
             continue
         used = found.end
         try:
-            record = decode(found.payload)
-        except msgspec.DecodeError:  # sound bytes of another version: kept for the version that understands them
+            record = decode_entry(found.payload)
+        except msgspec.DecodeError:
             damages.append(Damage(0, found.start, found.end))
             continue
-        records.append(record)
-        entries += isinstance(record, LedgerEntry)
-        if entries >= max_entries:
-            return records, damages, used, True
-    return records, damages, used, False
+        if isinstance(record, str):
+            opens[record] = found
+            continue
+        opens.pop(record.entry_id, None)
+        entries.append(record)
+        if len(entries) >= max_entries:
+            break
+    return entries, _decoded(opens.values(), damages), damages, used, len(entries) >= max_entries
+
+
+def _decoded(frames: Iterable[Frame], damages: list[Damage]) -> list[EntryOpen]:
+    """What is sound but was written by another version counts as damage: it is kept for one that understands it."""
+    found: list[EntryOpen] = []
+    for frame in frames:
+        try:
+            record = decode(frame.payload)
+        except msgspec.DecodeError:
+            damages.append(Damage(0, frame.start, frame.end))
+        else:
+            found += [record] if isinstance(record, EntryOpen) else []
+    return found
 
 
 def _is_torn(rest: bytes) -> bool:

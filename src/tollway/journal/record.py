@@ -31,6 +31,15 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(EntryOpen | LedgerEntry)
 
 
+class _OpenHead(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="open"):
+    """The beginning of an `EntryOpen`."""
+
+    entry_id: str
+
+
+_head_decoder: msgspec.msgpack.Decoder[_OpenHead | LedgerEntry] = msgspec.msgpack.Decoder(_OpenHead | LedgerEntry)
+
+
 class Frame(msgspec.Struct, frozen=True, gc=False):
     """A sound payload at ``[start, end)`` of the searched bytes."""
 
@@ -75,6 +84,16 @@ def decode(payload: bytes) -> Record:
         msgspec.DecodeError: the payload is sound, but was not written by a version this one understands.
     """
     return _decoder.decode(payload)
+
+
+def decode_entry(payload: bytes) -> LedgerEntry | str:
+    """As `decode`, but of an `EntryOpen` only the entry id: almost all are followed by their entry, and never needed.
+
+    Raises:
+        msgspec.DecodeError: as `decode`.
+    """
+    record = _head_decoder.decode(payload)
+    return record if isinstance(record, LedgerEntry) else record.entry_id
 
 
 def _frame_at(data: bytes, start: int) -> Frame | None:

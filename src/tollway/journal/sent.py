@@ -46,9 +46,8 @@ class SentSegment(msgspec.Struct, frozen=True):
         while more and position.segment == self.number:
             chunk = read_chunk(self.directory, position, dead=True, max_entries=max_entries)
             position, more = chunk.position, chunk.more
-            entries = [record for record in chunk.records if isinstance(record, LedgerEntry)]
-            if entries:
-                yield entries
+            if chunk.entries:
+                yield chunk.entries
 
 
 class SentSegments:
