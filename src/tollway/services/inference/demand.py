@@ -10,6 +10,8 @@ from tollway.providers.openai_compatible.bound import RequestBound
 
 CLAMPED_TOKENS_MIN = 16
 """A shorter answer than this is no answer."""
+_USD, _REQUESTS, _PARALLEL = Unit.USD, Unit.REQUESTS, Unit.PARALLEL  # naming a member of an enum takes 0.2 µs
+_INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
 _BYTES_PER_TOKEN = 4
 _UNSTATED_OUTPUT_TOKENS = 256
 """What a token limit holds for an answer whose length the request does not bound: about what most have."""
@@ -39,14 +41,14 @@ class Demand(msgspec.Struct, gc=False):
         smaller than a request lets it through when nothing else runs.
         """
         unit = quota.unit
-        if unit is Unit.USD:
+        if unit is _USD:
             return self.cost
-        if unit is Unit.REQUESTS or unit is Unit.PARALLEL:
+        if unit is _REQUESTS or unit is _PARALLEL:
             return 1
         tokens = 0
-        if unit is not Unit.OUTPUT_TOKENS:
+        if unit is not _OUTPUT_TOKENS:
             tokens += self.bound.text_bytes // _BYTES_PER_TOKEN + 1
-        if unit is not Unit.INPUT_TOKENS:
+        if unit is not _INPUT_TOKENS:
             stated = self.bound.output_tokens
             tokens += (_UNSTATED_OUTPUT_TOKENS if stated is None else stated) * self.bound.answers
         return max(min(tokens, quota.amount), 1)
@@ -63,7 +65,7 @@ class Demand(msgspec.Struct, gc=False):
 
     def price(self) -> None:
         """Work out the cost, after a bound has changed."""
-        self.cost = max((cost_bound(sheet, self.bound, self.output_tokens) for sheet in self.sheets), default=0)
+        self.cost = max([cost_bound(sheet, self.bound, self.output_tokens) for sheet in self.sheets], default=0)
 
     def least(self, *, clamped: bool) -> int:
         """What the request costs at the least, however few tokens its input may have; `clamped`: and its answer."""

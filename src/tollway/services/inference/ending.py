@@ -1,6 +1,6 @@
 """How a request that did not end well is entered in the ledger."""
 
-from tollway.errors import TollwayError, UpstreamCutError, UpstreamTimeoutError, UpstreamUnreachableError
+from tollway.errors import TollwayError, UpstreamMalformedError, UpstreamTimeoutError, UpstreamUnreachableError
 from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import ADAPTERS, Answer
@@ -14,8 +14,9 @@ _OUTCOMES: tuple[tuple[type[TollwayError], Outcome], ...] = (
     (UpstreamUnreachableError, Outcome.UPSTREAM_UNREACHABLE),
     (UpstreamTimeoutError, Outcome.UPSTREAM_TIMEOUT),
 )
-_MAYBE_BILLED = (UpstreamTimeoutError, UpstreamCutError)
-"""Faults after which the provider may have worked for us all the same."""
+_MAYBE_BILLED = (UpstreamTimeoutError, UpstreamMalformedError)
+"""Faults after which the provider may have worked for us all the same: as after any once it began to answer."""
+_SUCCESS = range(200, 300)
 
 
 def estimate(exchange: Exchange, delivered: list[str], *, model: str = "") -> Answer:
@@ -33,7 +34,7 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
     if outcome is None:
         outcome = Outcome.INTERNAL_ERROR if error.code == TollwayError.code else Outcome.UPSTREAM_ERROR
     exchange.end_attempt(exchange.status, error.code)
-    billed = isinstance(error, _MAYBE_BILLED)
+    billed = isinstance(error, _MAYBE_BILLED) or exchange.status in _SUCCESS
     entry = recorder.settle(
         exchange,
         outcome=outcome,

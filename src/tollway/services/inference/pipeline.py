@@ -116,7 +116,7 @@ class Pipeline:
             deployment=exchange.deployment,
             spec=exchange.spec,
             model=exchange.model_sent,
-            bounded=exchange.claims is not None and exchange.claims.bounded,
+            bounded=exchange.claims is not None and exchange.claims.terms.bounded,
             output_tokens=exchange.claims.demand.sent_output_tokens if exchange.claims is not None else 0,
         )
         async with self._transport.post(

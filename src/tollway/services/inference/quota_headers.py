@@ -1,5 +1,7 @@
 """``x-ratelimit-*``: what is left of the rate limits that apply to a request, in the form of OpenAI's headers."""
 
+from functools import lru_cache
+
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.services.inference.claims import Claims
@@ -7,11 +9,9 @@ from tollway.services.inference.patience import potential
 from tollway.services.inference.refusal import reset_us
 
 PREFIX = "x-ratelimit-"
-_KINDS = {
-    Unit.REQUESTS: "requests",
-    Unit.TOKENS: "tokens",
-    Unit.INPUT_TOKENS: "tokens",
-    Unit.OUTPUT_TOKENS: "tokens",
+_USD, _PARALLEL, _REQUESTS = Unit.USD, Unit.PARALLEL, Unit.REQUESTS  # naming a member of an enum takes 0.2 µs
+_NAMES = {
+    kind: tuple(f"{PREFIX}{what}-{kind}" for what in ("limit", "remaining", "reset")) for kind in ("requests", "tokens")
 }
 _MS_US = 1_000
 _S_US = 1_000_000
@@ -22,30 +22,35 @@ def quota_headers(claims: Claims | None) -> tuple[tuple[str, str], ...]:
 
     What other workers have leased counts as remaining until they say that it is used.
     """
-    if claims is None or not claims.limited:
+    if claims is None or not claims.terms.limited:
         return ()
     now_us = claims.now_us()
     tightest: dict[str, tuple[int, Lease]] = {}
     for lease in claims.leases():
-        kind = _KINDS.get(lease.quota.unit)
-        if kind is not None:
+        unit = lease.quota.unit
+        if unit is not _USD and unit is not _PARALLEL:
+            kind = "requests" if unit is _REQUESTS else "tokens"
             remaining = potential(lease) - lease.held
             if kind not in tightest or remaining < tightest[kind][0]:
                 tightest[kind] = (remaining, lease)
     headers: list[tuple[str, str]] = []
     for kind, (remaining, lease) in tightest.items():
         amount = lease.quota.amount_at(now_us / _S_US)
-        headers.append((f"{PREFIX}limit-{kind}", str(amount)))
-        headers.append((f"{PREFIX}remaining-{kind}", str(max(min(remaining, amount), 0))))
-        headers.append((f"{PREFIX}reset-{kind}", reset_text(max(reset_us(lease) - now_us, 0))))
+        limit_name, remaining_name, reset_name = _NAMES[kind]
+        headers.append((limit_name, str(amount)))
+        headers.append((remaining_name, str(max(min(remaining, amount), 0))))
+        headers.append((reset_name, reset_text(max(reset_us(lease) - now_us, 0))))
     return tuple(headers)
 
 
 def reset_text(span_us: int) -> str:
     """A span of time as OpenAI writes it, rounded up: ``20ms``, ``1s``, ``6m0s``, ``1h0m0s``."""
-    if span_us < _S_US:
-        return f"{-(-span_us // _MS_US)}ms"
-    minutes, seconds = divmod(-(-span_us // _S_US), 60)
+    return f"{-(-span_us // _MS_US)}ms" if span_us < _S_US else _long_text(-(-span_us // _S_US))
+
+
+@lru_cache(maxsize=256)  # the same second is told to many
+def _long_text(span_s: int) -> str:
+    minutes, seconds = divmod(span_s, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours}h{minutes}m{seconds}s"

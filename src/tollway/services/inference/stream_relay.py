@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from tollway.errors import StreamCutError, TollwayError, UpstreamError
+from tollway.errors import StreamCutError, TollwayError, UpstreamCutError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer, OpenAIAdapter
@@ -42,15 +42,18 @@ async def relay_stream(
         raise
     except UpstreamError as error:
         cut = error
+    if cut is None and parser.torn:
+        cut = UpstreamCutError("it ended in the middle of an event.")
     answer, source = _counted(exchange, adapter, parser)
     whole = cut is None and not parser.failed and (parser.done or source is UsageSource.PROVIDER)
     entry = settle_stream(recorder, exchange, answer, source, "" if whole else StreamCutError.code)
     if durable is not None:
         await durable()
-    if cut is not None:
-        await caller.finish(parser.take_end() + exchange.inbound.render_event(_cut_error(exchange, cut)), whole=False)
-        return
     cost = b": x-tollway-cost " + usd_text(entry.charge).encode() + b"\n\n"
+    if cut is not None:
+        told = exchange.inbound.render_event(_cut_error(exchange, cut))
+        await caller.finish(parser.take_break() + cost + told, whole=False)
+        return
     end = parser.take_end()
     await caller.finish(data + cost + end if parser.done or not end else end, whole=whole)
     with contextlib.suppress(UpstreamError, TimeoutError):  # the caller has all of it; only the connection is at stake

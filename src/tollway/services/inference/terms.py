@@ -1,0 +1,83 @@
+"""The quotas that apply to one request, sorted by what they do to it."""
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tollway.ledger.quota import Facts, Quota, Unit, WindowRef
+from tollway.ledger.quota_book import QuotaBook
+from tollway.ledger.window import window_at
+
+_REMEMBERED_MAX = 20_000
+"""Of each kind: about 10 MB."""
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What applies to a request.
+
+    Attributes:
+        book: where they stand.
+        binding: the quotas that refuse, each with the request's subject.
+        counting: the budgets that only count, each with its present window: nothing is leased of them.
+        bounded: whether a hard budget relies on the bounds of the request.
+        limited: whether a rate limit binds.
+    """
+
+    book: QuotaBook
+    binding: tuple[tuple[Quota, str], ...]
+    counting: tuple[tuple[Quota, WindowRef], ...] = ()
+    bounded: bool = False
+    limited: bool = False
+
+
+class TermsFinder:
+    """Finds them, mostly in memory. Not for use from several threads at once."""
+
+    def __init__(self) -> None:
+        self._fixed: dict[int, tuple[tuple[Quota, ...], Terms]] = {}
+        self._windows: dict[tuple[str, int, str], tuple[int, WindowRef]] = {}
+
+    def find(self, book: QuotaBook, facts: Facts, now_us: int) -> Terms | None:
+        """The terms of a request, ``None`` if nothing applies.
+
+        Args:
+            book: all quotas.
+            facts: what the request is.
+            now_us: the clock that windows follow, epoch microseconds.
+        """
+        quotas = book.applying(facts)
+        if not quotas:
+            return None
+        fixed = self._fixed.get(id(quotas))
+        if fixed is not None and fixed[0] is quotas and fixed[1].book is book:
+            return fixed[1]
+        terms = self._sorted(book, quotas, facts, now_us)
+        if not terms.counting and not any(quota.each for quota in quotas):
+            # The book gives the same tuple to all requests of a route; held here, no other one takes its identity.
+            if len(self._fixed) >= _REMEMBERED_MAX:
+                self._fixed.clear()
+            self._fixed[id(quotas)] = (quotas, terms)
+        return terms
+
+    def _sorted(self, book: QuotaBook, quotas: tuple[Quota, ...], facts: Facts, now_us: int) -> Terms:
+        binding = tuple([(quota, quota.subject(facts)) for quota in quotas if quota.binds])
+        counting = [quota for quota in quotas if not quota.binds and quota.unit is Unit.USD]
+        return Terms(
+            book,
+            binding,
+            tuple([(quota, self._window(quota, quota.subject(facts), now_us)) for quota in counting]),
+            any(quota.unit is Unit.USD for quota, _ in binding),
+            any(quota.unit is not Unit.USD for quota, _ in binding),
+        )
+
+    def _window(self, quota: Quota, subject: str, now_us: int) -> WindowRef:
+        key = (quota.id, quota.generation, subject)
+        found = self._windows.get(key)
+        if found is not None and found[1].start_us <= now_us < found[0]:
+            return found[1]
+        start_us, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
+        window = WindowRef(quota.id, quota.generation, subject, start_us)
+        if len(self._windows) >= _REMEMBERED_MAX:
+            self._windows.clear()
+        self._windows[key] = (end_us, window)
+        return window
