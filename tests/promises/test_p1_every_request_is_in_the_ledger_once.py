@@ -143,7 +143,8 @@ def test_whatever_the_end_the_entry_says_it(gateway: Gateway, standin: StandIn) 
     ends = {
         "plain": ("ok", "provider"),
         "no-usage": ("ok", "estimated"),
-        "malformed-json": ("upstream_error", "none"),
+        "malformed-json": ("upstream_error", "estimated"),
+        "gigabyte": ("upstream_error", "estimated"),
         "rate-limited": ("upstream_error", "none"),
         "hang-before-head": ("upstream_timeout", "estimated"),
         "reset-in-body": ("upstream_error", "estimated"),

@@ -1,14 +1,16 @@
 """Whatever a provider sends, the caller gets it or a 502 in words, the entry lands, and the worker lives on."""
 
 import gzip
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from support.gateway import Gateway, new_mark
-from support.replies import SSE
-from support.standin import Close, Hang, Pause, Reply, StandIn, Step
+from support.replies import SSE, error
+from support.standin import Close, Hang, Pause, Reply, Reset, StandIn, Step
 from support.waiting import wait_until
 
 GOOD = b'{"id":"x","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
@@ -135,6 +137,50 @@ def test_a_stream_in_an_unusual_form_ends_and_is_entered(gateway: Gateway, stand
     assert answer.is_success
     assert b": x-tollway-cost " in answer.content
     assert gateway.entry(mark)["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    "half", [b'data: {"choices":[{"del', b'data: {"choices":[{"text":"\xf0\x9f', b"data: " + MEGABYTE * 2]
+)
+@pytest.mark.parametrize("end", [(), (Close(),), (Reset(),), (Hang(),)], ids=["end", "close", "reset", "hang"])
+def test_a_stream_that_ends_in_mid_event_ends_with_an_error_that_can_be_read(
+    gateway: Gateway, standin: StandIn, half: bytes, end: tuple[Step, ...]
+) -> None:
+    standin.on("hostile", Reply([b'data: {"model":"m","choices":[]}\n\n', half, *end], headers=SSE, framing="chunked"))
+    mark = new_mark()
+    *events, cost, last, empty = gateway.chat("hostile", user=mark, stream=True).content.split(b"\n\n")
+    assert (events[0], empty) == (b'data: {"model":"m","choices":[]}', b"")
+    assert cost.startswith(b": x-tollway-cost ")
+    assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "upstream_stream_cut"
+    assert gateway.entry(mark)["outcome"] in {"stream_cut", "upstream_timeout"}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html", ""])
+def test_a_stream_under_another_content_type_is_a_502_and_is_entered(
+    gateway: Gateway, standin: StandIn, kind: str
+) -> None:
+    headers = (("content-type", kind),) if kind else ()
+    standin.on("hostile", Reply([b'data: {"choices":[]}\n\n', b"data: [DONE]\n\n"], headers=headers, framing="chunked"))
+    mark = new_mark()
+    answer = gateway.chat("hostile", user=mark, stream=True)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_malformed_reply")
+    assert gateway.entry(mark)["usage_source"] == "estimated"
+
+
+@pytest.mark.parametrize("retry_after", ["", "7", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_storm_of_429_passes_as_it_is_and_costs_nothing(gateway: Gateway, standin: StandIn, retry_after: str) -> None:
+    headers = (("retry-after", retry_after),) if retry_after else ()
+    standin.on("storm", error(429, "rate_limit_exceeded", headers=headers))
+    marks = [new_mark() for _ in range(30)]
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda mark: gateway.chat("storm", user=mark), marks))
+    assert {answer.status_code for answer in answers} == {429}
+    assert {answer.headers.get("retry-after", "") for answer in answers} == {retry_after}
+    entries = [gateway.entry(mark) for mark in marks]
+    assert {(entry["status"], entry["charge_pico"], entry["outcome"]) for entry in entries} == {
+        (429, 0, "upstream_error")
+    }
+    assert all(len(standin.marked(mark)) == 1 for mark in marks), "a caller's own retry is its own business"
 
 
 def test_a_whole_reply_to_a_stream_passes_and_is_metered(gateway: Gateway, standin: StandIn) -> None:

@@ -17,7 +17,7 @@ from support.waiting import wait_until
 
 CHAT = "/v1/chat/completions"
 GOOD = json.dumps(chat_body()).encode()
-DEPTH = 20_000
+DEPTH = 100_000
 
 
 def deep(opening: str, closing: str, depth: int = DEPTH) -> str:

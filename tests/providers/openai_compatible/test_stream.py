@@ -132,6 +132,19 @@ def test_an_unfinished_event_goes_on_at_the_end() -> None:
     assert parser.take_end() == b"data: {"
 
 
+@pytest.mark.parametrize(
+    ("end", "torn"),
+    [(b"", False), (b"data: {}", False), (b": word", False), (b"data: {", True), (b"data: " + b"x" * 2_000_000, True)],
+)
+def test_an_event_of_which_a_part_is_missing_is_told_from_one_without_its_empty_line(end: bytes, *, torn: bool) -> None:
+    parser = StreamParser(remove_usage=True)
+    passed = parser.feed(b"data: {}\n\n" + end)
+    parser.finish()
+    assert parser.torn is torn
+    assert (passed + parser.take_break()).endswith(b"\n\n")
+    assert parser.take_end() == b""
+
+
 @given(streams, st.sampled_from(sorted(LINE_ENDS)))
 def test_events_are_the_block_they_were_split_from(names: list[str], line_end: str) -> None:
     body = rendered([EVENTS[name] for name in names], LINE_ENDS[line_end])

@@ -147,6 +147,17 @@ class StreamParser:
         if event_data(self._tail).strip() == b"[DONE]":
             self.done = True
 
+    @property
+    def torn(self) -> bool:
+        """Whether the last event is there in part only. One that lacks nothing but its empty line is whole."""
+        data = event_data(self._tail)
+        return not self.done and (self._oversized or (bool(data) and _chunk(data) is None))
+
+    def take_break(self) -> bytes:
+        """What separates an event of ours from what came of an event that was cut: a reader drops half an event."""
+        self._tail = b""
+        return b"\n\n" if self._oversized else b""
+
     def take_end(self) -> bytes:
         """What is left to pass on when the stream has ended: the end mark, or an unfinished event."""
         rest = self._end + self._tail
