@@ -70,6 +70,20 @@ def plain(received: Received, *, message: dict[str, Any] | None = None) -> Reply
     return Reply([json.dumps(body, ensure_ascii=False).encode()], tokens=tokens)
 
 
+def frugal(received: Received) -> Reply:
+    """As an honest provider counts: never more than there are bytes, nor more than the bound that was asked for.
+
+    The answer has 20 tokens, or as many as ``user`` says in ``…-answers-N``; it takes a moment.
+    """
+    bound = received.json.get("max_completion_tokens") or received.json.get("max_tokens") or 1_000
+    wanted = int(received.mark.rpartition("-answers-")[2] or 20) if "-answers-" in received.mark else 20
+    tokens = (len(json.dumps(received.json.get("messages"))) // 4, min(wanted, int(str(bound))))
+    body = _envelope(received, "chat.completion")
+    body["choices"] = [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]
+    body["usage"] = usage_object(tokens)
+    return Reply([json.dumps(body).encode()], before=(Pause(0.03),), tokens=tokens)
+
+
 def tools(received: Received) -> Reply:
     """Call the first tool that is offered, for Paris; once its result is there, answer with it."""
     messages = received.json.get("messages")
@@ -233,6 +247,8 @@ def scripts() -> dict[str, Any]:
         "hang-stream": lambda received: cut_stream(received, end=Hang()),
         "error-in-stream": error_in_stream,
         "commented": commented_stream,
+        "frugal": frugal,
+        "gpt-4o-frugal": frugal,
         "tools": tools,
         "structured": structured,
         "held": held_stream,
