@@ -65,6 +65,7 @@ from tollway.services.provider_change import ProviderChange
 from tollway.services.provider_list import ProviderList
 from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_remove import ProviderRemove
+from tollway.services.purge import Purge
 from tollway.services.quota_change import QuotaChange
 from tollway.services.quota_list import QuotaList
 from tollway.services.quota_load import QuotaLoad
@@ -151,6 +152,10 @@ class Factory:
         release, batch_entries = self.worker_release(), storage.drain_batch_entries
         resend = Resend(self._context.database, store, release, sent, batch_entries=batch_entries)
         return Drain(store, release, resend, storage.data_dir, batch_entries=batch_entries)
+
+    def purge(self) -> Purge:
+        """Removes what counts no more."""
+        return Purge(self._context.database)
 
     def worker_release(self) -> WorkerRelease:
         """Gives up workers that are gone."""

@@ -9,7 +9,7 @@ import pytest
 
 from support.entries import a_writer, an_entry, opening
 from support.ledger import a_drain, drain_all
-from support.quotas import a_quota, a_settlement, an_organization, grant, window_rows
+from support.quotas import a_quota, a_settlement, an_api_key, an_organization, grant, window_rows
 from tollway.data.session import Database
 from tollway.ids import uuid7
 from tollway.ledger.entry import LedgerEntry
@@ -183,17 +183,6 @@ def a_webhook(url: str, organization_id: str, wanted: list[str], *, enabled: boo
             [webhook_id, organization_id, f"hook-{webhook_id[-12:]}", wanted, enabled],
         )
     return webhook_id
-
-
-def an_api_key(url: str) -> str:
-    key_id = uuid7()
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "INSERT INTO api_key (id, organization_id, name, digest, shown_prefix, scopes)"
-            " VALUES (%s, %s, 'k', %s, 'tw_x', '{admin}')",
-            [key_id, an_organization(url), key_id.encode()[:32]],
-        )
-    return key_id
 
 
 async def settle(database: Database, data_dir: Path, *settlements: Settlement) -> None:

@@ -36,6 +36,18 @@ def an_organization(url: str) -> str:
     return organization_id
 
 
+def an_api_key(url: str) -> str:
+    """A key of a new organization; returns its id."""
+    key_id = uuid7()
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO api_key (id, organization_id, name, digest, shown_prefix, scopes)"
+            " VALUES (%s, %s, 'k', %s, 'tw_x', '{admin}')",
+            [key_id, an_organization(url), key_id.encode()[:32]],
+        )
+    return key_id
+
+
 def a_quota(url: str, organization_id: str, **columns: object) -> str:
     """A hard budget of 1 USD a day, unless told otherwise; returns its id."""
     values = {"id": uuid7(), "organization_id": organization_id, "unit": "usd", "period": "day", "mode": "hard"}

@@ -1,7 +1,7 @@
 """The process that brings the journals of all workers into the database: ``python -m tollway.jobs.drain``.
 
-It also tells webhooks of events. One for each data directory. On SIGTERM it drains what is left and exits with 0; what
-the database could not take stays in the journal for the next start.
+It also tells webhooks of events, and removes what counts no more. One for each data directory. On SIGTERM it drains
+what is left and exits with 0; what the database could not take stays in the journal for the next start.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ _GC_ALLOCATIONS = 50_000
 """A batch makes tens of thousands of objects that live until it is stored; no cycles are among them."""
 _WEBHOOK_INTERVAL_S = 1.0
 """How often the outbox is looked at."""
+_PURGE_INTERVAL_S = 300.0
 
 
 async def _main(settings: Settings) -> None:
@@ -31,6 +32,7 @@ async def _main(settings: Settings) -> None:
     try:
         announce_ready()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(factory.purge().run(stop, interval_s=_PURGE_INTERVAL_S))
             tasks.create_task(factory.webhook_send().run(stop, interval_s=_WEBHOOK_INTERVAL_S))
             tasks.create_task(drain.run(stop, interval_s=settings.storage.drain_interval_ms / 1_000))
     finally:

@@ -18,12 +18,16 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 
 from tollway.data.schema.base import Base
 
 WINDOW_KEY = ("quota_id", "generation", "subject", "start_us")
 """The columns of `tollway.ledger.quota.WindowRef`, in its order."""
+
+SHORT_WINDOW_US = 60_000_000
+"""Windows up to a minute: there are many, and they are purged soon."""
 
 
 def _key_columns() -> tuple[Column[str], Column[int], Column[str], Column[int]]:
@@ -49,6 +53,7 @@ QUOTA_WINDOW = Table(
     Column("threshold", SmallInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint(*WINDOW_KEY),
     Index("ix_quota_window_end_us", "end_us"),
+    Index("ix_quota_window_short", "end_us", postgresql_where=text(f"end_us - start_us <= {SHORT_WINDOW_US}")),
 )
 """``threshold`` is the highest percentage that was announced."""
 

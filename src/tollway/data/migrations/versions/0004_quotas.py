@@ -103,6 +103,9 @@ _STATEMENTS = (
     CREATE INDEX ix_quota_window_end_us ON quota_window (end_us)
     """,
     """
+    CREATE INDEX ix_quota_window_short ON quota_window (end_us) WHERE end_us - start_us <= 60000000
+    """,
+    """
     CREATE TABLE quota_lease (
         worker_id uuid NOT NULL,
         quota_id uuid NOT NULL,
