@@ -283,3 +283,24 @@ async def test_without_the_database_what_is_leased_is_spent_and_then_nobody_wait
             while await spender.request(quota_id, hold=10, use=10, patience_s=0.2):
                 pass
             assert spender.spent == 1_000
+
+
+async def test_after_a_failover_that_forgot_leases_workers_restore_them_before_anything_is_granted(
+    database_url: str, quota_id: str
+) -> None:
+    async with spending(database_url) as spender:
+        assert await spender.request(quota_id, hold=100, use=60)
+        lease = spender.keeper.lease(spender.quota(quota_id), "")
+        granted = lease.granted
+        with psycopg.connect(database_url) as connection:  # the state of a standby that lacks the last second
+            connection.execute("DELETE FROM quota_lease")
+            connection.execute("UPDATE quota_window SET granted = 0")
+            connection.execute("UPDATE database_timeline SET timeline = 0")
+        assert not await spender.request(quota_id, hold=900, use=900)
+        assert not spender.keeper.available
+        await eventually(lambda: the_window(database_url, quota_id).granted == granted)
+        assert await spender.request(quota_id, hold=10, use=0), "what is leased is there all the time"
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE database_timeline SET since = since - interval '11 seconds'")
+        await eventually(lambda: spender.keeper.available)
+        assert await spender.request(quota_id, hold=900, use=900)
