@@ -137,8 +137,8 @@ class Cast:
             mark=f"{self.run}-{number}",
             caller=caller,
             user=rng.choice(USERS),
-            team=rng.choice(TEAMS),
-            model=rng.choice(MODELS),
+            team="none" if caller is FREE else rng.choice(TEAMS),
+            model="plain" if caller is FREE else rng.choice(MODELS),
             stream=rng.random() < _STREAM_SHARE,
             output_max=rng.randint(1, OUTPUT_TOKENS_MAX),
             content="word " * rng.randint(1, 160),
@@ -163,7 +163,7 @@ def cast(rng: random.Random, run: str) -> Cast:
         Budget("team red", Scope((("team", "red"),)), "day", usd(0.1, 0.5)),
         Budget("slow model", Scope((("model", f"{PROVIDER}/slow"),)), "hour", usd(0.04, 0.15)),
         Budget("gamma a rolling minute", gamma, "rolling", usd(0.02, 0.1), length_s=60),
-        Budget("watch a2", Scope((("key", "a2"),)), "day", usd(0.01, 0.05), hard=False),
+        Budget("watch a2", Scope((("key", "a2"),)), "day", usd(0.01, 0.05), hard=False, strict=False),
     )
     limits = (
         Limit("b1 a second", Scope((("key", "b1"),)), "requests", "second", rng.randint(4, 15)),

@@ -148,11 +148,18 @@ class _Run:
 
 def _figures(found: verdict.Evidence) -> list[str]:
     statuses = Counter(each.status for tries in found.heard.values() for each in tries)
+    free = Counter(
+        f"{each.status} {each.error}".strip()
+        for mark, tries in found.heard.items()
+        for each in tries
+        if found.sent[mark].caller is FREE and not found.sent[mark].idempotency_key
+    )
     outcomes = Counter(entry["outcome"] for entries in found.entries.values() for entry in entries)
     sources = Counter(entry["usage_source"] for entries in found.entries.values() for entry in entries)
     calls = sum(len(each) for each in found.billed.values())
     return [
         f"{len(found.sent)} requests, {calls} calls of the provider, {sum(outcomes.values())} entries",
         f"heard: {dict(statuses.most_common())}",
+        f"heard without a budget that ends, and without an idempotency key: {dict(free.most_common())}",
         f"outcomes: {dict(outcomes.most_common())}, counted by: {dict(sources.most_common())}",
     ]
