@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from support.command import Command
-from tollway.cli.declaration import FILE_MAX_BYTES, Declaration
+from tollway.cli.declaration import FILE_MAX_BYTES, Declaration, load_declaration
+from tollway.cli.failure import CommandError, ExitCode
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tollway.yaml"
 VENDOR_KEY = "sk-of-the-vendor-1234567890"
@@ -186,3 +187,85 @@ def test_the_example_is_valid_and_is_what_init_writes(alone: Command) -> None:
     assert Declaration.model_validate(yaml.safe_load(text)).projects
     alone("init", "--example", "written.yaml", "--database-url", "postgresql://nobody@127.0.0.1:1/none")
     assert (alone.folder / "written.yaml").read_text(encoding="utf-8") == text
+
+
+def test_budgets_limits_and_settings_are_made_so_and_a_change_changes_what_is_there(
+    tollway: Command, file: Path, organization: str
+) -> None:
+    file.write_text(
+        file.read_text() + "settings: {time_zone: Europe/Berlin, serve_without_database: true}\n", encoding="utf-8"
+    )
+    change(file, "allow_unpriced: false", "clamp_output: false")
+    tollway.ok("apply")
+    budgets = tollway.ok("budgets", "list", "-o", organization, "--json").json["data"]
+    assert [(row["project"], row["window"], row["limit_usd"], row["mode"], row["each"]) for row in budgets] == [
+        ("chatbot", "month", "200", "hard", []),
+        ("chatbot", "day", "0.5", "soft", ["user"]),
+    ]
+    limits = tollway.ok("limits", "list", "-o", organization, "--json").json["data"]
+    assert {(row["key"], row["unit"], row["window"], row["limit"], row["queue_s"]) for row in limits} == {
+        ("backend", "requests", "minute", 600, 2),
+        ("backend", "tokens", "day", 5_000_000, 2),
+        ("backend", "parallel", None, 32, 2),
+    }
+    assert tollway.ok("projects", "show", "chatbot", "-o", organization, "--json").json["clamp_output"] is False
+    change(file, "limit_usd: 200", "limit_usd: 300")
+    change(file, "requests_per_minute: 600", "requests_per_minute: 60")
+    changed = tollway.ok("apply", "--json").json["changes"]
+    assert [(change["action"], change["name"], change["fields"]) for change in changed] == [
+        ("change", "project chatbot a month", {"limit_usd": {"from": "200", "to": "300"}}),
+        ("change", "project chatbot, key backend: requests a minute", {"limit": {"from": 600, "to": 60}}),
+    ]
+
+
+@pytest.mark.usefixtures("file")
+def test_a_limit_of_a_revoked_key_is_not_taken_for_one_of_its_successor(tollway: Command, organization: str) -> None:
+    tollway.ok("apply")
+    tollway.ok("keys", "revoke", "backend", "--project", "chatbot", "--yes", "-o", organization)
+    made = tollway.ok("apply", "--json").json
+    assert [change["noun"] for change in made["changes"]] == ["key", "limit", "limit", "limit"]
+    assert len([line for line in signs(tollway, "--prune") if line.startswith("- limit")]) == 3
+
+
+@pytest.mark.usefixtures("file")
+def test_quotas_that_are_not_declared_are_removed_by_pruning_alone(tollway: Command, organization: str) -> None:
+    tollway.ok("apply")
+    tollway.ok("budgets", "set", "--window", "rolling:24h", "--limit-usd", "1", "--tag", "team=red", "-o", organization)
+    assert signs(tollway) == []
+    assert signs(tollway, "--prune") == ["- budget tag team=red a rolling:1d"]
+
+
+def test_a_webhooks_secret_goes_to_its_file(tollway: Command, file: Path, organization: str) -> None:
+    file.write_text(f"""
+organization: {organization}
+webhooks:
+  - {{name: alerts, url: "https://1.1.1.1/hook", secret_file: alerts.secret}}
+  - {{name: other, url: "https://1.1.1.1/hook", events: ["*"]}}
+""")
+    done = tollway.ok("apply", "--json").json
+    assert [(row["name"], row["secret"] and row["secret"][:6]) for row in done["webhooks"]] == [
+        ("alerts", None),
+        ("other", "whsec_"),
+    ]
+    secret = tollway.folder / "alerts.secret"
+    assert secret.read_text().startswith("whsec_")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "budgets: [{window: fortnight, limit_usd: 1}]",
+        "budgets: [{window: day, limit_usd: -1}]",
+        "budgets: [{window: day, limit_usd: 1, key: backend}]",
+        "limits: [{project: chatbot}]",
+        "limits: [{requests_per_week: 1}]",
+        "webhooks: [{name: a, url: 'https://1.1.1.1'}, {name: a, url: 'https://1.1.1.1'}]",
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_made(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tollway.yaml"
+    file.write_text(text)
+    with pytest.raises(CommandError) as told:
+        load_declaration(str(file))
+    assert told.value.exit_code == ExitCode.USAGE

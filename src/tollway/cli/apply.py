@@ -36,7 +36,7 @@ def apply(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make providers, models, projects, keys and prices as a file declares them.
+    """Make providers, prices, projects, keys, budgets, limits and webhooks as a file declares them.
 
     Applied twice, the second time changes nothing. Without --prune nothing is ever removed.
     """
@@ -91,21 +91,28 @@ def _make(change: Change, api: ApiClient, number: int, total: int, *, as_json: b
         ) from error
     if not as_json and sys.stderr.isatty():
         remark(f"{number}/{total} {change.noun} {change.name}")
-    return row if isinstance(row, dict) and change.noun == "key" and change.action is Action.CREATE else {}
+    return row if isinstance(row, dict) and change.noun in {"key", "webhook"} and change.action is Action.CREATE else {}
 
 
 def _conclude(changes: Sequence[Change], made: Sequence[Mapping[str, Any]], *, applied: bool, as_json: bool) -> None:
     keys = [
         {"project": row["project"], "name": row["name"], "key": row["key"], "file": row.get("file")}
         for row in made
-        if row
+        if "key" in row
+    ]
+    secrets = [
+        {"name": row["name"], "secret": row["secret"], "file": row.get("file")} for row in made if "secret" in row
     ]
     if as_json:
-        print_json({"applied": applied, "changes": [change.facts() for change in changes], "keys": keys})
+        facts = [change.facts() for change in changes]
+        print_json({"applied": applied, "changes": facts, "keys": keys, "webhooks": secrets})
         return
     for key in keys:
         told = f"written to {key['file']}" if key["file"] else f"{key['key']} (shown this once)"
         typer.echo(f"key {key['project']}/{key['name']}: {told}")
+    for webhook in secrets:
+        told = f"written to {webhook['file']}" if webhook["file"] else f"{webhook['secret']} (shown this once)"
+        typer.echo(f"webhook {webhook['name']}: {told}")
     if not changes:
         remark("No changes: everything is as declared.")
     else:

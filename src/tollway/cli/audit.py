@@ -1,6 +1,5 @@
 """`tollway audit`."""
 
-import itertools
 from typing import Annotated
 
 import typer
@@ -19,6 +18,11 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
+@app.callback()
+def audit() -> None:
+    """List what happened: changes, and thresholds of budgets."""
+
+
 @connected(app, "list")
 def list_events(
     desk: Desk,
@@ -28,5 +32,5 @@ def list_events(
     limit: Limit = 50,
 ) -> None:
     """List what happened, the newest first."""
-    rows = desk.api.pages(path("audit", "events"), {"action": action, "subject": subject})
-    desk.show_list(itertools.islice(rows, limit), COLUMNS, empty="Nothing has happened.")
+    rows = desk.api.pages(path("audit", "events"), {"action": action, "subject": subject}, limit=limit)
+    desk.show_list(rows, COLUMNS, empty="Nothing has happened.")

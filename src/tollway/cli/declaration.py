@@ -1,22 +1,26 @@
 """What a `tollway.yaml` may declare, and how it is read."""
 
+import re
 import sys
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tollway.cli.failure import CommandError, usage_error
 from tollway.identity.principal import Scope
+from tollway.ledger.quota import EACH
 from tollway.ledger.usage import KINDS
+from tollway.ledger.window_text import WINDOW_PATTERN, period_of, window_text
 
 FILE_MAX_BYTES = 1024 * 1024
 _PROBLEMS_SHOWN = 20
 
 Usd = Annotated[Decimal, Field(ge=0, lt=1_000_000, max_digits=18, decimal_places=12)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
 Target = Annotated[str, Field(pattern="^[^/]+/.+$")]
 
 
@@ -61,6 +65,8 @@ class DeclaredProject(Declared):
 
     name: str
     allow_unpriced: bool | None = None
+    clamp_output: bool | None = None
+    default_output_tokens: int | None = Field(None, ge=1)
     aliases: dict[str, Target] | None = None
     keys: list[DeclaredKey] | None = None
 
@@ -98,19 +104,138 @@ class DeclaredPrice(Declared):
         )
 
 
+class DeclaredTag(Declared):
+    """A tag that requests have; without a value: any."""
+
+    name: str
+    value: str | None = None
+
+
+class DeclaredScope(Declared):
+    """Whom a budget or limit is for; nothing: the whole organization."""
+
+    project: str | None = None
+    key: str | None = Field(None, description="Name of a key of the project.")
+    user: str | None = None
+    tag: DeclaredTag | None = None
+    provider: str | None = None
+    model: str | None = None
+    each: list[str] = []
+
+    @model_validator(mode="after")
+    def _key_of_project(self) -> Self:
+        if self.key and not self.project:
+            raise ValueError("Name the project of the key.")
+        return self
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """As the API takes it."""
+        return self.model_dump(include=set(DeclaredScope.model_fields), exclude_none=True)
+
+    @property
+    def scope_shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return self.model_dump(include=set(DeclaredScope.model_fields)) | {
+            "each": [dimension for dimension in EACH if dimension in self.each]
+        }
+
+
+class DeclaredBudget(DeclaredScope):
+    """A budget. What is left out stays as it is, or gets its default."""
+
+    window: str
+    limit_usd: Annotated[Decimal, Field(ge=0, lt=10**12, max_digits=24, decimal_places=12)]
+    mode: Literal["hard", "soft"] | None = None
+    strict: bool | None = None
+    thresholds: list[int] | None = None
+    paused: bool | None = None
+
+    @field_validator("window")
+    @classmethod
+    def _one_text(cls, window: str) -> str:
+        if not re.fullmatch(WINDOW_PATTERN, window):
+            raise ValueError("Write total, hour, day, week, month, or rolling: with a length, as in rolling:24h.")
+        return window_text(*period_of(window))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is said of it, as the API takes and shows it."""
+        said = self.model_dump(include={"mode", "strict", "thresholds", "paused"}, exclude_none=True)
+        return {"limit_usd": f"{self.limit_usd.normalize():f}", **said}
+
+
+class DeclaredLimits(DeclaredScope):
+    """Rate limits of one scope, one for each amount that is given."""
+
+    requests_per_second: Count | None = None
+    requests_per_minute: Count | None = None
+    requests_per_hour: Count | None = None
+    requests_per_day: Count | None = None
+    tokens_per_second: Count | None = None
+    tokens_per_minute: Count | None = None
+    tokens_per_hour: Count | None = None
+    tokens_per_day: Count | None = None
+    input_tokens_per_second: Count | None = None
+    input_tokens_per_minute: Count | None = None
+    input_tokens_per_hour: Count | None = None
+    input_tokens_per_day: Count | None = None
+    output_tokens_per_second: Count | None = None
+    output_tokens_per_minute: Count | None = None
+    output_tokens_per_hour: Count | None = None
+    output_tokens_per_day: Count | None = None
+    parallel: Count | None = None
+    queue_s: float | None = Field(None, ge=0, le=60)
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.amounts:
+            raise ValueError("Give at least one limit, for instance requests_per_minute.")
+        return self
+
+    @property
+    def amounts(self) -> dict[tuple[str, str | None], int]:
+        """Unit and window → the limit."""
+        given = self.model_dump(exclude=set(DeclaredScope.model_fields) | {"queue_s"}, exclude_none=True)
+        parts = {name: name.partition("_per_") for name in given}
+        return {(unit, window or None): given[name] for name, (unit, _, window) in parts.items()}
+
+
+class DeclaredWebhook(Declared):
+    """A webhook. Its secret is made by the server: it is written to `secret_file`, or printed, once."""
+
+    name: str
+    url: str
+    events: list[str] | None = None
+    enabled: bool | None = None
+    secret_file: Path | None = Field(None, description="Write the secret of a new one there (mode 0600).")
+
+
+class DeclaredSettings(Declared):
+    """Settings of the organization."""
+
+    time_zone: str | None = None
+    serve_without_database: bool | None = None
+
+
 class Declaration(Declared):
     """The whole file. A section that is left out is not touched, not even by ``--prune``."""
 
     organization: str | None = None
+    settings: DeclaredSettings | None = None
     providers: list[DeclaredProvider] | None = None
     projects: list[DeclaredProject] | None = None
     prices: list[DeclaredPrice] | None = None
+    budgets: list[DeclaredBudget] | None = None
+    limits: list[DeclaredLimits] | None = None
+    webhooks: list[DeclaredWebhook] | None = None
 
     @model_validator(mode="after")
     def _no_doubles(self) -> Self:
         _check_unique("providers", [item.name for item in self.providers or ()])
         _check_unique("projects", [item.name for item in self.projects or ()])
         _check_unique("prices", [item.identity for item in self.prices or ()])
+        _check_unique("webhooks", [item.name for item in self.webhooks or ()])
         for project in self.projects or ():
             _check_unique(f"keys of {project.name}", [item.name for item in project.keys or ()])
         return self

@@ -9,7 +9,10 @@ from tollway.errors import TollwayError
 COMMANDS: dict[str, Entry] = {
     "serve": ("tollway.cli.serve", "Start Tollway: database, local model, workers."),
     "init": ("tollway.cli.init", "Prepare a data directory, its secrets and its database, without serving."),
-    "apply": ("tollway.cli.apply", "Make providers, models, projects, keys and prices as a file declares them."),
+    "apply": (
+        "tollway.cli.apply",
+        "Make providers, projects, keys, prices, budgets and so on as a file declares them.",
+    ),
     "chat": ("tollway.cli.chat", "Talk to a model through the gateway, and see what each turn costs."),
     "keys": ("tollway.cli.keys", "Create, list, rotate and revoke keys."),
     "projects": ("tollway.cli.projects", "Create, list, change and archive projects."),

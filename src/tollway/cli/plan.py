@@ -1,6 +1,5 @@
 """From a declaration and what a server has to the list of changes that make the one out of the other."""
 
-import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,11 +17,17 @@ from tollway.cli.declaration import (
     DeclaredProvider,
 )
 from tollway.cli.desk import given, path
+from tollway.cli.plan_quotas import budgets, limits
+from tollway.cli.plan_webhooks import webhooks
 from tollway.cli.providers import credential
+from tollway.cli.secret_file import make_into_file
 from tollway.providers.registry import LOCAL
 
 Row = Mapping[str, Any]
 _KEPT_BY_PUT = ("spec", "dialect", "base_url", "price_provider", "declared_only")
+_PROJECT_SETTINGS = ("allow_unpriced", "clamp_output", "default_output_tokens")
+_IN_THE_PATH = {"organization": None}
+"""An organization is named by its path, not by the query as for everything else."""
 _SUFFIX_CHARS = 4
 
 
@@ -40,13 +45,38 @@ def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> l
     """
     made: list[Change] = []
     removed: list[Change] = []
-    for section in (_providers(api, wanted, folder), _prices(api, wanted), _projects(api, wanted, folder, prune=prune)):
+    sections = (
+        _settings(api, wanted),
+        _providers(api, wanted, folder),
+        _prices(api, wanted),
+        _projects(api, wanted, folder, prune=prune),
+        budgets(api, wanted),
+        limits(api, wanted),
+        webhooks(api, wanted, folder),
+    )
+    for section in sections:
         for change in section:
             (removed if change.action is Action.REMOVE else made).append(change)
     if not prune:
         return made
-    order = ("alias", "key", "price", "project", "provider")  # what points to another thing goes before it
+    # What points to another thing goes before it.
+    order = ("webhook", "budget", "limit", "alias", "key", "price", "project", "provider")
     return made + sorted(removed, key=lambda change: order.index(change.noun))
+
+
+def _settings(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
+    if wanted.settings is None:
+        return
+    name = wanted.organization or api.get(path("me"))["organization_id"]
+    row = api.get(path("organizations", name), _IN_THE_PATH)
+    fields = wanted.settings.model_dump(exclude_none=True)
+    if shown := differences(row, fields):
+        make = partial(_patch_organization, row["id"], fields)
+        yield Change(Action.CHANGE, "organization", row["name"], make, shown)
+
+
+def _patch_organization(organization_id: str, fields: dict[str, Any], api: ApiClient) -> Any:
+    return api.call("PATCH", path("organizations", organization_id), query=_IN_THE_PATH, body=fields)
 
 
 def _providers(api: ApiClient, wanted: Declaration, folder: Path) -> Iterator[Change]:
@@ -157,10 +187,11 @@ def _projects(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool)
     present = {row["name"]: row for row in api.pages(path("projects"))}
     for declared in wanted.projects:
         row = present.get(declared.name)
-        shown = differences(row, {"allow_unpriced": declared.allow_unpriced})
+        fields = declared.model_dump(include=set(_PROJECT_SETTINGS), exclude_none=True)
+        shown = differences(row, fields)
         if row is None or shown:
-            body = {"allow_unpriced": bool(declared.allow_unpriced)}
-            make = partial(ApiClient.put, path=path("projects", declared.name), body=body)
+            kept = {name: row[name] for name in _PROJECT_SETTINGS} if row else {}
+            make = partial(ApiClient.put, path=path("projects", declared.name), body=kept | fields)
             yield Change(Action.CHANGE if row else Action.CREATE, "project", declared.name, make, shown)
         yield from _aliases(api, declared, is_new=row is None)
         yield from _keys(api, declared, folder, is_new=row is None)
@@ -205,12 +236,4 @@ def _key(project: str, declared: DeclaredKey, folder: Path) -> Change:
 
 
 def _make_key(body: dict[str, Any], file: Path | None, api: ApiClient) -> Any:
-    """Create the key; if it goes to a file, that is opened first, so that no key is lost to a full or closed disk."""
-    if file is None:
-        return api.post(path("keys"), body)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-        os.fchmod(target.fileno(), 0o600)
-        row = api.post(path("keys"), body)
-        target.write(row["key"] + "\n")
-    return {**row, "key": None, "file": str(file)}
+    return make_into_file(file, "key", lambda: api.post(path("keys"), body))

@@ -1,6 +1,5 @@
 """`tollway webhooks`."""
 
-import itertools
 from typing import Annotated, Any
 
 import typer
@@ -98,8 +97,8 @@ def test(desk: Desk, name: Name) -> None:
 @connected(app)
 def deliveries(desk: Desk, name: Name, *, limit: Limit = 50) -> None:
     """List what was or is to be sent to a webhook, the newest first."""
-    rows = desk.api.pages(path("webhooks", name, "deliveries"))
-    desk.show_list(itertools.islice(rows, limit), DELIVERIES, empty="Nothing was to be sent.")
+    rows = desk.api.pages(path("webhooks", name, "deliveries"), limit=limit)
+    desk.show_list(rows, DELIVERIES, empty="Nothing was to be sent.")
 
 
 @connected(app)
