@@ -144,6 +144,17 @@ async def test_what_one_worker_does_not_need_comes_back_when_another_lacks_it(da
         assert await rich.request(quota_id, hold=200, use=200)
 
 
+async def test_one_users_lack_takes_nothing_from_another_user(database_url: str, organization_id: str) -> None:
+    quota_id = a_quota(database_url, organization_id, amount=1_000, each=["user"])
+    async with spending(database_url) as rich, spending(database_url) as poor:
+        for user in ("one", "other"):
+            assert await rich.request(quota_id, hold=100, use=0, subject=user)
+        before = [rich.keeper.lease(rich.quota(quota_id), user) for user in ("one", "other")]
+        free = before[1].free
+        assert await poor.request(quota_id, hold=1_000, use=0, subject="one")
+        assert (before[0].free, before[1].free) == (0, free)
+
+
 async def test_two_workers_that_each_hold_a_half_do_not_keep_each_other_waiting(
     database_url: str, quota_id: str
 ) -> None:

@@ -16,11 +16,12 @@ class Change(msgspec.Struct, frozen=True):
     """What changed.
 
     Attributes:
-        noun: ``key``, ``catalog``, ``price``, ``quota`` (a budget or limit changed) or ``recall`` (a quota's leases are
-            wanted back); ``*``: anything may have (the feed was away), so read everything again.
+        noun: ``key``, ``catalog``, ``price``, ``quota`` (a budget or limit changed) or ``recall`` (the leases of one
+            subject of a quota are wanted back); ``*``: anything may have (the feed was away), so read everything again.
         id: of the key, of the organization whose catalog changed, of the price override, or of the quota; ``*``: any of
             the noun.
-        digest: of the key, the form under which workers remember it; ``None`` for other nouns and for ``*``.
+        digest: of the key, the form under which workers remember it; of a recall, the subject (empty is ``None``);
+            ``None`` for other nouns and for ``*``.
     """
 
     noun: str
@@ -29,7 +30,7 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def payload(self) -> str:
-        """``noun:id`` or ``key:id:digest`` in hexadecimal: at most a hundred characters; PostgreSQL takes 7999."""
+        """``noun:id`` or ``noun:id:digest`` in hexadecimal: 5,000 characters at the most; PostgreSQL takes 7,999."""
         return ":".join((self.noun, self.id, self.digest.hex()) if self.digest else (self.noun, self.id))
 
     @classmethod

@@ -1,6 +1,7 @@
 """Exchange leases with the database: one short transaction takes over what a worker has and grants what it asks for."""
 
 import asyncio
+import math
 import platform
 import time
 from collections import defaultdict
@@ -56,7 +57,7 @@ class LeaseExchange:
         self._database = database
         self._worker_id = worker_id
         self._host = platform.node()
-        self._recalled_s: dict[str, float] = {}
+        self._recalled_s: dict[tuple[str, str], float] = {}
         self.clock = clock
 
     async def exchange(self, asks: Sequence[Ask]) -> Exchanged:
@@ -123,15 +124,20 @@ class LeaseExchange:
         await self._recall(session, asks, grants)
         return grants
 
+    def recalls(self, quota_id: str, subject: str) -> bool:
+        """Whether it is this worker that wants the leases of others back."""
+        return time.monotonic() - self._recalled_s.get((quota_id, subject), -math.inf) < _RECALL_INTERVAL_S
+
     async def _recall(self, session: WriteSession, asks: Sequence[Ask], grants: Sequence[Grant]) -> None:
         """Ask the other workers to give back what a waiting request lacks."""
         now_s = time.monotonic()
-        self._recalled_s = {id_: at_s for id_, at_s in self._recalled_s.items() if now_s - at_s < _RECALL_INTERVAL_S}
+        self._recalled_s = {key: at_s for key, at_s in self._recalled_s.items() if now_s - at_s < _RECALL_INTERVAL_S}
         for ask, grant in zip(asks, grants, strict=True):
             short = grant.granted - ask.have < ask.waiting
-            if short and grant.elsewhere > 0 and ask.window.quota_id not in self._recalled_s:
-                self._recalled_s[ask.window.quota_id] = now_s
-                await announce(session, Change("recall", ask.window.quota_id))
+            quota_id, subject = ask.window.quota_id, ask.window.subject
+            if short and grant.elsewhere > 0 and not self.recalls(quota_id, subject):
+                self._recalled_s[quota_id, subject] = now_s
+                await announce(session, Change("recall", quota_id, subject.encode() or None))
 
 
 def _amount(quota: Quota, now: datetime) -> int | None:

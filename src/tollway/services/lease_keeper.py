@@ -156,7 +156,7 @@ class LeaseKeeper:
             DatabaseUnavailableError: the quotas could not be read; they stay as they were.
         """
         if change.noun == "recall":
-            self._recall({change.id})
+            self._give_back(change.id, change.digest.decode() if change.digest else "")
         elif change.noun in {ALL, "quota"}:
             quotas = await self._load(self._book.quotas if self._book is not None else None, change.id)
             if quotas is not None:
@@ -231,14 +231,15 @@ class LeaseKeeper:
         """What is free was granted of another amount: it goes back at once, and is granted anew of the present one."""
         for upkeep in self._shelf.of(quota_ids):
             upkeep.lease.give_back(0)
-        self._recall(quota_ids)
-
-    def _recall(self, quota_ids: set[str]) -> None:
-        now_us = self.now_us()
-        for upkeep in self._shelf.of(quota_ids):
-            upkeep.recall(now_us)
-            self._recalled[upkeep.lease] = None
             self._want(upkeep.lease)
+
+    def _give_back(self, quota_id: str, subject: str) -> None:
+        """Another worker lacks what may be free here."""
+        lease = self._shelf.present.get((quota_id, subject))
+        if lease is not None and not self._exchange.recalls(quota_id, subject):
+            self._shelf.upkeep[lease].recall(self.now_us())
+            self._recalled[lease] = None
+            self._want(lease)
 
     def _look(self) -> None:
         """Find leases that have a reason to ask."""
