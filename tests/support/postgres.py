@@ -61,6 +61,14 @@ class PostgresServer:
         """Stop, as in an outage; the data stays."""
         self._run(self._server.stop())
 
+    def is_running(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def kill(self) -> None:
         """Kill it; it starts again by itself, as the embedded server of an installation does."""
         self._processes()[0].kill()
