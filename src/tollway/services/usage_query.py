@@ -9,12 +9,14 @@ from tollway.data import rollups
 from tollway.data.rollups import Group, UsageFilter, UsageSum
 from tollway.data.session import Database
 from tollway.errors import UnprocessableError
+from tollway.ledger.usage import KINDS, Usage
 from tollway.services.ledger_query import key_id_of
 from tollway.services.project_list import project_id_of
 
 GROUPS_MAX = 10_000
 """Rows of one answer: beyond that a person wants a narrower question, and a program the export of the ledger."""
 _HOUR = timedelta(hours=1)
+_MEASURES = ("requests", "errors", "unpriced", "estimated", "charge_pico", "provider_cost_pico")
 
 
 class UsageQuestion(msgspec.Struct, frozen=True):
@@ -65,6 +67,14 @@ def _is_midnight(moment: datetime | None) -> bool:
     return moment is None or moment.hour == 0
 
 
+def _sum(rows: Sequence[UsageSum]) -> UsageSum:
+    """Of groups of which each request is in one: spares the database to read everything again."""
+    return UsageSum(
+        **{name: sum(getattr(row, name) for row in rows) for name in _MEASURES},
+        usage=Usage(**{kind: sum(getattr(row.usage, kind) for row in rows) for kind in KINDS}),
+    )
+
+
 class UsageQuery:
     """Reads the rollups of one organization at a time."""
 
@@ -97,10 +107,13 @@ class UsageQuery:
                 since=since,
                 until=until,
             )
-            total = (await rollups.sums(session, wanted, (), hourly=hourly, limit=1))[0]
             rows: Sequence[UsageSum] = ()
             if groups:
                 rows = await rollups.sums(session, wanted, groups, hourly=hourly, limit=GROUPS_MAX + 1)
+            if groups and Group.TAG not in groups:
+                total = _sum(rows)
+            else:
+                total = (await rollups.sums(session, wanted, (), hourly=hourly, limit=1))[0]
         if len(rows) > GROUPS_MAX:
             raise UnprocessableError(
                 f"The answer has more than {GROUPS_MAX} rows.",
