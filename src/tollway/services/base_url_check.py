@@ -58,9 +58,7 @@ async def require_reachable_for(caller: Principal | None, base_url: str, *, para
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
             found = await asyncio.get_running_loop().getaddrinfo(host, parts.port or 443)
     except (OSError, UnicodeError):  # TimeoutError is an OSError
-        raise UnprocessableError(
-            f"The host {host} cannot be found.", next_step="Check the URL.", param=param
-        ) from None
+        raise UnprocessableError(f"The host {host} cannot be found.", next_step="Check the URL.", param=param) from None
     if not all(is_public(str(address[0])) for *_, address in found):
         raise _denied("A private, loopback or link-local address", param)
     return True

@@ -18,9 +18,7 @@ class ProjectCreate:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(
-        self, organization_id: str, *, name: str, settings: ProjectSettings = _DEFAULTS
-    ) -> Project:
+    async def create(self, organization_id: str, *, name: str, settings: ProjectSettings = _DEFAULTS) -> Project:
         """The new project.
 
         Raises:

@@ -42,7 +42,7 @@ class WebhookCreate(Given):
     name: Name = Field(examples=["alerts"])
     url: WebhookUrl
     events: Events = Field(default_factory=_thresholds)
-    enabled: bool = Field(True, description="A disabled one is told nothing, also later on.")
+    enabled: bool = Field(True, description="A disabled one is told nothing: what happens meanwhile is not sent later.")
 
 
 class WebhookChange(Given):
@@ -51,7 +51,7 @@ class WebhookChange(Given):
     name: Name | None = None
     url: WebhookUrl | None = None
     events: Events | None = None
-    enabled: bool | None = Field(None, description="A disabled one is told nothing, also later on.")
+    enabled: bool | None = Field(None, description="A disabled one is told nothing: what happens meanwhile is not sent later.")
 
 
 class Webhook(Shown):
