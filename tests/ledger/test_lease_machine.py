@@ -284,3 +284,32 @@ def test_a_request_that_held_nothing_and_used_something_counts_once_on_a_lease_w
         machine.exchange_at_once(0)
         assert machine.one(0).lease.spent == 7
         machine.teardown()
+
+
+def test_an_exchange_that_arrives_late_takes_nothing_from_what_was_granted_since() -> None:
+    machine = BudgetMachine()
+    machine.begin_window(100)
+    machine.ask(0, giving_back=True)
+    machine.begin_request(0, 100)
+    machine.exchange_at_once(0)
+    machine.deliver(0, again=False)
+    machine.start_worker()
+    machine.begin_request(1, 100)
+    machine.exchange_at_once(1)
+    assert [worker.running for worker in machine.workers] == [[100], []]
+    machine.teardown()
+
+
+def test_what_a_failover_forgot_is_granted_to_nobody_else_before_its_holder_has_told_of_it() -> None:
+    machine = BudgetMachine()
+    machine.begin_window(100)
+    machine.begin_request(0, 100)
+    machine.exchange_at_once(0)
+    machine.fail_over(1)
+    machine.start_worker()
+    machine.begin_request(1, 100)
+    machine.exchange_at_once(1)
+    machine.end_recovery()
+    machine.exchange_at_once(1)
+    assert [worker.running for worker in machine.workers] == [[100], []]
+    machine.teardown()
