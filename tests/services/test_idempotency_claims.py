@@ -6,6 +6,7 @@ from hashlib import sha256
 import psycopg
 import pytest
 
+from support.postgres import DatabaseUrls
 from support.quotas import an_organization
 from support.waiting import eventually
 from tollway.data.idempotency import Claim, Outcome
@@ -145,6 +146,30 @@ async def test_a_claim_that_the_database_did_not_confirm_is_undone(
         connection.rollback()
     await eventually(lambda: not worker.endings._waiting)
     assert await Worker(database).take(a_claim(key_id)) is None
+
+
+async def test_a_claim_that_is_committed_late_is_undone_all_the_same(
+    database: Database, database_urls: DatabaseUrls, key_id: str
+) -> None:
+    worker, claim = Worker(database), a_claim(key_id)
+
+    def rows(condition: str) -> int:
+        with psycopg.connect(database_urls.owner) as owner:
+            row = owner.execute(f"SELECT count(*) FROM {condition}".encode()).fetchone()  # noqa: S608 -- a test's own
+        return int(row[0]) if row else 0
+
+    with psycopg.connect(database_urls.app) as late:  # what the worker sent, and nobody waited for
+        late.execute(
+            "INSERT INTO idempotency_claim (key_id, digest, body_digest, worker_id, entry_id, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, now() + '1h')",
+            (key_id, claim.digest, claim.body_digest, worker.id, claim.entry_id),
+        )
+        worker.endings.undo(claim, worker_id=worker.id)
+        await eventually(
+            lambda: rows("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        )
+    await eventually(lambda: not worker.endings._waiting)
+    assert rows("idempotency_claim") == 0
 
 
 async def test_too_many_waiting_claims_are_refused_and_no_organization_takes_every_place(

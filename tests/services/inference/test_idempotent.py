@@ -165,18 +165,23 @@ def test_a_reply_that_is_too_large_to_be_kept_is_not_served_again(pair: Gateway,
     assert len(standin.marked(mark)) == 1
 
 
+def leave(gateway: Gateway, mark: str, headers: dict[str, str]) -> None:
+    """Ask for a stream, and leave it after its first bytes."""
+    content = json.dumps(chat_body("held", user=mark, stream=True)).encode()
+    with gateway.client.stream("POST", PATH, content=content, headers=gateway.headers() | headers) as stream:
+        next(stream.iter_bytes())
+
+
 def test_a_caller_who_leaves_finds_the_answer_when_it_comes_back(gateway: Gateway, standin: StandIn) -> None:
     standin.hold()
-    mark = new_mark()
-    body = chat_body("held", user=mark, stream=True)
-    sent = gateway.headers() | {"idempotency-key": mark}
-    with gateway.client.stream("POST", PATH, json=body, headers=sent) as stream:
-        next(stream.iter_bytes())
-    again = gateway.client.post(PATH, json=body, headers=sent)
-    assert code(again) == (409, "idempotency_key_in_use")
+    mark, other = new_mark(), new_mark()
+    leave(gateway, mark, {"idempotency-key": mark})
+    leave(gateway, other, {})
+    assert gateway.entry(other)["outcome"] == "client_left"
+    assert code(ask(gateway, mark, "held", stream=True)) == (409, "idempotency_key_in_use")
     standin.release()
-    wait_until(lambda: gateway.client.post(PATH, json=body, headers=sent).is_success, what="the answer")
-    replayed = gateway.client.post(PATH, json=body, headers=sent)
+    replayed = wait_until(lambda: (found := ask(gateway, mark, "held", stream=True)).is_success and found)
+    assert replayed.headers["x-tollway-replayed"] == "true"
     assert replayed.content.endswith(b"data: [DONE]\n\n")
     assert len(standin.marked(mark)) == 1
     entry = gateway.entry(mark)
