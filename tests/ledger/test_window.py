@@ -33,6 +33,7 @@ def window(period: Period, zone: str, at: str) -> tuple[str, str]:
 @given(st.sampled_from(CALENDAR), zones, instants)
 @example(Period.DAY, ZoneInfo("America/St_Johns"), us("2006-10-29T00:00:30-02:30"))  # midnight comes twice
 @example(Period.DAY, ZoneInfo("America/St_Johns"), us("2006-10-28T23:30:00-03:30"))
+@example(Period.HOUR, ZoneInfo("America/St_Johns"), us("2006-10-29T00:00:30-02:30"))  # a minute, then back to 23:01
 @example(Period.DAY, ZoneInfo("Pacific/Apia"), us("2011-12-29T23:00:00-10:00"))  # the 30th did not take place
 @example(Period.HOUR, ZoneInfo("Australia/Lord_Howe"), us("2026-04-05T01:45:00+10:30"))  # half an hour comes again
 @example(Period.DAY, ZoneInfo("Africa/Monrovia"), us("1972-01-07T00:30:00+00:00"))  # 44:30 were skipped at midnight
