@@ -14,14 +14,14 @@ _PIECE = bytes(64 * 1024)
 
 
 @contextmanager
-def small_disk(path: Path) -> Iterator[Path]:
+def small_disk(path: Path, *, size_bytes: int = SIZE_BYTES) -> Iterator[Path]:
     """A memory file system at this path for the length of the block.
 
     Raises:
         subprocess.CalledProcessError: this process may not mount.
     """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    options = f"size={SIZE_BYTES},mode=0700"
+    options = f"size={size_bytes},mode=0700"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True, capture_output=True)
     try:
         yield path

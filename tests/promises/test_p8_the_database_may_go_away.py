@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import psutil
 import pytest
 
+from chaos.small_disk import can_mount, empty, fill, small_disk
 from support.gateway import Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
-from support.small_disk import SmallDisk, small_disk
 from support.standin import StandIn
 from support.waiting import wait_until
 
 REQUESTS = 12
+DISK_BYTES = 320 * 1024 * 1024
+"""Room for PostgreSQL with its templates and its log."""
 SETTINGS = {
     "TOLLWAY_DATABASE_TIMEOUT_S": "1",
     "TOLLWAY_DRAIN_INTERVAL_MS": "20",
@@ -24,19 +27,19 @@ LARGE = {"x-tollway-tags": ", ".join(f"tag-{number}={'v' * 500}" for number in r
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk | None]:
-    """The disk of the database; nothing where this process may not mount one."""
-    try:
-        with small_disk(tmp_path_factory.mktemp("p8-disk"), mebibytes=320) as mounted:
-            yield mounted
-    except pytest.skip.Exception:
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """The small disk of the database; nothing where this process may not mount one."""
+    if not can_mount():
         yield None
+        return
+    with small_disk(tmp_path_factory.mktemp("p8-disk"), size_bytes=DISK_BYTES) as mounted:
+        yield mounted
 
 
 @pytest.fixture(scope="module")
-def server(disk: SmallDisk | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def server(disk: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A database that belongs to these tests, because they break it."""
-    with PostgresServer(disk.path / "pg" if disk else tmp_path_factory.mktemp("p8-pg")) as started:
+    with PostgresServer(disk / "pg" if disk else tmp_path_factory.mktemp("p8-pg")) as started:
         yield started
 
 
@@ -204,16 +207,16 @@ def test_a_journal_at_its_bound_refuses_in_words_and_says_that_it_is_not_ready_u
 
 
 def test_a_database_whose_disk_is_full_keeps_nobody_from_being_served(
-    tollway: Gateway, disk: SmallDisk | None, standin: StandIn
+    tollway: Gateway, disk: Path | None, standin: StandIn
 ) -> None:
     if disk is None:
         pytest.skip("this process may not mount a small disk")
     before = tollway.log_path.read_text().count("drain_waits")
-    disk.fill()
+    fill(disk)
     marks = []
     while tollway.log_path.read_text().count("drain_waits") == before:  # pages and segments that were there take some
         marks.append(new_mark())
         assert tollway.post("/v1/chat/completions", chat_body(user=marks[-1]), headers=LARGE).is_success
     marks += serve_known_callers(tollway)
-    disk.empty()
+    empty(disk)
     check_landed(tollway, standin, marks)
