@@ -1,6 +1,7 @@
 import asyncio
 import json
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import msgspec
 import psycopg
 import pytest
 
+from chaos.small_disk import can_mount, fill, small_disk
 from support.entries import a_writer, an_entry, opening
 from support.ledger import a_drain, drain_all, rollup_sums, stored_ids, write_journal
 from support.postgres import DatabaseUrls
@@ -229,3 +231,20 @@ async def test_after_stop_what_is_left_is_drained_first(database: Database, data
     stop.set()
     await a_drain(database, tmp_path, batch_entries=5).run(stop, interval_s=60)
     assert stored_ids(database_url) == ids(entries)
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount a file system")
+async def test_a_full_disk_is_drained_and_so_has_room_again(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "journal") as disk:
+        entries, lost = [an_entry() for _ in range(200)], an_entry()
+        await write_journal(tmp_path, entries, interrupted=[lost], segment_bytes=64 * 1024)
+        fill(disk)
+        drain = a_drain(database, tmp_path, batch_entries=20, recovery_window_s=600)
+        for _ in range(20):
+            with suppress(OSError):  # until the first segment is drained there is no room for anything
+                await drain_all(drain)
+        assert worker_directories(tmp_path) == []
+        assert stored_ids(database_url) == ids([*entries, lost])
+        drain.close()

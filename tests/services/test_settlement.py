@@ -195,10 +195,10 @@ async def settle(database: Database, data_dir: Path, *settlements: Settlement) -
 
 def events(url: str) -> list[tuple[int, str]]:
     with psycopg.connect(url) as connection:
-        return [
+        return sorted(
             (detail["percent"], detail["settled_usd"])
-            for (detail,) in connection.execute("SELECT detail FROM audit_event ORDER BY id")
-        ]
+            for (detail,) in connection.execute("SELECT detail FROM audit_event")
+        )
 
 
 async def test_each_threshold_raises_one_event_and_one_delivery_for_each_webhook_that_wants_it(
@@ -217,11 +217,11 @@ async def test_each_threshold_raises_one_event_and_one_delivery_for_each_webhook
     part = [a_settlement(budget, cents * amount, subject='["ada"]') for amount in (49, 1, 29, 25, 90)]
     other = a_settlement(budget, cents * 60, subject='["bob"]')
     await settle(database, tmp_path, *part, other)
-    assert events(database_url) == [(50, "0.5"), (80, "1.04"), (100, "1.04"), (50, "0.6")]
+    assert events(database_url) == [(50, "0.5"), (50, "0.6"), (80, "1.04"), (100, "1.04")]
     with psycopg.connect(database_url) as connection:
         told = connection.execute("SELECT webhook_id::text, count(*) FROM webhook_delivery GROUP BY 1").fetchall()
         first = connection.execute(
-            "SELECT organization_id::text, actor_key_id, action, subject, detail FROM audit_event ORDER BY id LIMIT 1"
+            "SELECT organization_id::text, actor_key_id, action, subject, detail FROM audit_event ORDER BY at LIMIT 1"
         ).fetchone()
     assert dict(told) == dict.fromkeys(wanting, 4)
     assert first[:4] == (organization_id, None, "budget.threshold", budget)

@@ -78,6 +78,7 @@ async def release(session: WriteSession, worker_id: str) -> int:
     Returns:
         How many leases it had.
     """
+    await session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))  # first, as an exchange locks it first
     windows = await store.lock_of_worker(session, worker_id)
     leases = await store.take_leases(session, worker_id, windows)
     returned = [
@@ -86,7 +87,6 @@ async def release(session: WriteSession, worker_id: str) -> int:
     await store.save(session, returned)
     of_worker = IdempotencyClaim.worker_id == worker_id
     await session.execute(delete(IdempotencyClaim).where(of_worker, IdempotencyClaim.status.is_(None)))
-    await session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
     return len(leases)
 
 

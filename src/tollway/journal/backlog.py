@@ -4,6 +4,7 @@
 again, also to the next process: the database takes an entry in once, whatever happens in between.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable
@@ -52,6 +53,7 @@ class Backlog:
         self._quarantine = quarantine
         self._sent = sent
         self._cursor = load_cursor(directory)
+        self._saved = True
         self._lock: int | None = None
 
     @property
@@ -85,7 +87,7 @@ class Backlog:
         opens |= {record.entry_id: record for record in chunk.opens}
         for entry in chunk.entries:
             opens.pop(entry.entry_id, None)
-        if self.adopted and not chunk.more and opens:
+        if self.adopted and opens and not chunk.more and not chunk.entries:
             self._add_interrupted(opens.values())
         more = chunk.more or (self.adopted and bool(opens))
         damaged = cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
@@ -95,14 +97,17 @@ class Backlog:
         """The entries of the batch are in the database: never give them again, and let go of segments read to the end.
 
         Raises:
-            OSError: the disk refused it. The same entries are then given again.
+            OSError: the disk refused it. This process goes on behind the batch all the same; another one that comes
+                after it is given these entries again.
         """
         if batch.cursor != self._cursor:
-            save_cursor(self.directory, batch.cursor)
             self._cursor = batch.cursor
-        for number in segment_numbers(self.directory):
-            if number < self._cursor.position.segment:
-                self._discard(number)
+            self._saved = False
+        drained = [number for number in segment_numbers(self.directory) if number < self._cursor.position.segment]
+        if not self._saved:
+            self._save(drained)
+        for number in drained:
+            self._discard(number)
 
     def rewind(self) -> None:
         """Give the segment that is being read again from its beginning; those before it are with the sent ones.
@@ -111,9 +116,10 @@ class Backlog:
             OSError: the disk refused it.
         """
         if self._cursor.position.offset:
-            cursor = replace(self._cursor, position=Position(self._cursor.position.segment))
-            save_cursor(self.directory, cursor)
-            self._cursor = cursor
+            self._cursor = replace(self._cursor, position=Position(self._cursor.position.segment))
+            self._saved = False
+        if not self._saved:
+            self._save([])
 
     def remove(self) -> None:
         """Remove the directory of a dead worker whose last batch is settled, and give up its lock.
@@ -146,6 +152,23 @@ class Backlog:
         except OSError:
             path.unlink(missing_ok=True)
             raise
+
+    def _save(self, drained: list[int]) -> None:
+        """Store the cursor. On a full disk the first drained segment makes room for it, and so for everything else.
+
+        The cursor carries the open requests of that segment: they would be forgotten only if this process and their
+        worker died at this very moment.
+        """
+        try:
+            save_cursor(self.directory, self._cursor)
+        except OSError as error:
+            sound = [number for number in drained if number not in self._cursor.damaged]
+            if error.errno != errno.ENOSPC or not sound:
+                raise
+            segment_path(self.directory, sound[0]).unlink()
+            drained.remove(sound[0])
+            save_cursor(self.directory, self._cursor)
+        self._saved = True
 
     def _discard(self, number: int) -> None:
         if number in self._cursor.damaged:

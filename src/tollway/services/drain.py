@@ -79,7 +79,11 @@ class Drain:
         report = DrainReport()
         if not self._sole():
             return report
-        self._resend.sent.trim()
+        fault: OSError | None = None
+        try:
+            self._resend.sent.trim()
+        except OSError as error:
+            fault = error  # what can be drained is drained all the same
         if time.monotonic() >= self._partitions_due_s:
             await self._store.make_partitions_ahead()
             self._partitions_due_s = time.monotonic() + _PARTITION_INTERVAL_S
@@ -88,12 +92,11 @@ class Drain:
             self._backlogs.pop(gone).release()
         if await self._resend.due():
             await self._send_again(directories)
-        fault: OSError | None = None
         for directory in directories:
             try:
                 await self._turn(directory, report)
             except OSError as error:
-                fault = error  # the other workers' journals can be drained all the same
+                fault = error  # as above
         if fault is not None:
             raise fault
         return report

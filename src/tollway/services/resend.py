@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 
 import structlog
 
@@ -52,9 +53,11 @@ class Resend:
         async with self._database.write() as session, session.begin():
             self._present = (await present_timeline(session)).number
         self._look_due_s = time.monotonic() + _LOOK_INTERVAL_S
-        if self.sent.timeline is None:
-            self.sent.note_timeline(self._present)
-        return self.sent.timeline != self._present
+        noted = self.sent.timeline
+        if noted is None:
+            with suppress(OSError):  # a full disk: draining makes room for it
+                self.sent.note_timeline(self._present)
+        return noted not in {None, self._present}
 
     async def send(self, *, present: Collection[str]) -> None:
         """Send everything that is kept, what was stored last first; then nothing is due.
