@@ -233,6 +233,7 @@ async def test_a_webhook_that_hangs_delays_no_other(
         for _ in range(20):
             outbox.add_webhook(tarpit.base_url)
         await outbox.tell(20)
+        assert await outbox.sender.pass_over() == webhook_send._DELIVERIES_A_PASS
         outbox.add_webhook(receiver.base_url, organization_id=other)
         await outbox.tell(6, organization_id=other)
         while len(receiver.received) < 6:
