@@ -297,6 +297,14 @@ async def test_without_the_database_what_is_leased_is_spent_and_then_nobody_wait
             assert spender.spent == 1_000
 
 
+def forget_leases(url: str) -> None:
+    """Make the database what a promoted standby is that lacks the last seconds."""
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM quota_lease")
+        connection.execute("UPDATE quota_window SET granted = 0")
+        connection.execute("UPDATE database_timeline SET timeline = 0")
+
+
 async def test_after_a_failover_that_forgot_leases_workers_restore_them_before_anything_is_granted(
     database_url: str, quota_id: str
 ) -> None:
@@ -304,10 +312,7 @@ async def test_after_a_failover_that_forgot_leases_workers_restore_them_before_a
         assert await spender.request(quota_id, hold=100, use=60)
         lease = spender.keeper.lease(spender.quota(quota_id), "")
         granted = lease.granted
-        with psycopg.connect(database_url) as connection:  # the state of a standby that lacks the last second
-            connection.execute("DELETE FROM quota_lease")
-            connection.execute("UPDATE quota_window SET granted = 0")
-            connection.execute("UPDATE database_timeline SET timeline = 0")
+        forget_leases(database_url)
         assert not await spender.request(quota_id, hold=900, use=900)
         assert not spender.keeper.available
         await eventually(lambda: the_window(database_url, quota_id).granted == granted)
@@ -316,3 +321,15 @@ async def test_after_a_failover_that_forgot_leases_workers_restore_them_before_a
             connection.execute("UPDATE database_timeline SET since = since - interval '11 seconds'")
         await eventually(lambda: spender.keeper.available)
         assert await spender.request(quota_id, hold=900, use=900)
+
+
+async def test_every_one_of_many_leases_is_restored_while_nothing_is_granted(
+    database_url: str, organization_id: str
+) -> None:
+    quota_id = a_quota(database_url, organization_id, amount=10, each=["user"])
+    async with spending(database_url) as spender:
+        users = [f'["user-{number}"]' for number in range(1_200)]
+        assert all(await asyncio.gather(*(spender.request(quota_id, hold=10, use=10, subject=user) for user in users)))
+        forget_leases(database_url)
+        assert not await spender.request(quota_id, hold=1, use=1, subject=users[0])
+        await eventually(lambda: sum(row.granted for row in window_rows(database_url).values()) == 12_000)

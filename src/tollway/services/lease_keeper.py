@@ -26,6 +26,8 @@ from tollway.services.lease_upkeep import NEVER, Upkeep
 
 ASKS_MAX = 100
 """Leases in one exchange: more are several short transactions."""
+RESTORED_MAX = 1_000
+"""Leases in one exchange after a failover: all are to be told before anything is granted again."""
 _LOOK_INTERVAL_S = 0.1
 _LOOKS_MAX = 500
 """Leases looked at each time, in turn: less than a millisecond."""
@@ -169,7 +171,7 @@ class LeaseKeeper:
             asks = self._asks()
             if asks or not self.available or time.monotonic() - self._exchanged_s >= WORKER_HEARTBEAT_S:
                 await self._ask(asks)
-            if self.available:
+            if self.available or (self._recovering and self._due):
                 await self._pause()
             else:
                 await asyncio.sleep(_RETRY_S)
@@ -280,7 +282,7 @@ class LeaseKeeper:
         ready.sort(key=lambda lease: not lease.waiting)
         self._sequence += 1
         asks = []
-        for lease in ready[:ASKS_MAX]:
+        for lease in ready[: RESTORED_MAX if self._recovering else ASKS_MAX]:
             first, total = self._line.needs(lease)
             upkeep = self._shelf.upkeep[lease]
             ask = upkeep.ask(self._sequence, first=first, total=total, now_us=now_us, giving_back=self.available)
