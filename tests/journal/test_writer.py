@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.entries import a_writer, an_entry, opening
+from support.waiting import eventually
 from tollway.errors import JournalUnavailableError
 from tollway.ids import uuid7
 from tollway.journal.record import Frame, Record, decode, scan
@@ -168,6 +169,32 @@ def test_a_full_disk_admits_nobody_but_lets_the_admitted_end(tmp_path: Path) -> 
     assert refused == "refused journal_unavailable"
     found = written(tmp_path)
     assert len(found) == 2 * int(count)
+
+
+async def test_a_disk_that_became_read_only_admits_nobody_until_it_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's answer is made up: a disk with open files cannot be made read-only on purpose."""
+    writer, entry = a_writer(tmp_path), an_entry()
+    writer.open(opening(entry))
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as disk:
+        for call in ("write", "open", "ftruncate", "posix_fallocate", "unlink"):
+            disk.setattr(os, call, refuse)
+        for reason in ("Read-only", "read-only"):
+            with pytest.raises(JournalUnavailableError, match=reason) as refused:
+                writer.open(opening(an_entry()))
+            assert dict(refused.value.headers)["retry-after"]
+        assert "read-only" in writer.fault()
+        with pytest.raises(JournalUnavailableError):
+            writer.close(entry)
+    await eventually(lambda: not writer.fault())
+    writer.close(entry)
+    assert written(tmp_path) == [opening(entry), entry]
+    await writer.aclose()
 
 
 async def test_at_its_bound_the_journal_admits_nobody_until_it_was_drained(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def tolerant(decode: Callable[[bytes], _T]) -> Callable[[bytes | msgspec.Raw], _
 
     def tolerant_decode(data: bytes | msgspec.Raw) -> _T:
         try:
-            return decode(data)  # type: ignore[arg-type]  # msgspec takes both
+            return decode(data)
         except msgspec.DecodeError:
             readable = without_halves(original := bytes(data))
             if readable == original:
