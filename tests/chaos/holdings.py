@@ -3,11 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chaos.books import price_pico
 from chaos.cast import INPUT_PICO, OUTPUT_PICO, Budget, Cast, Limit, Request, Scope
 from chaos.verdict import Entry, Evidence, some
+from tollway.journal.sent import SentSegments
+from tollway.ledger.entry import LedgerEntry
 
 Row = Mapping[str, Any]
 
@@ -19,6 +22,7 @@ _TEMPLATE_TOKENS = 64
 """Input tokens that Tollway may hold beyond the bytes of the body."""
 _ROUNDED_PICO = 100
 """An upper bound may be rounded up in each of its parts."""
+_KEPT_S, _BATCH_ENTRIES = 3_600.0, 1_000
 _EDGE_US = 300_000
 """Who came this shortly before the end of a window may have been counted in the next."""
 _WINDOW_US = {"second": 1_000_000, "minute": 60_000_000}
@@ -34,6 +38,7 @@ class Holdings:
         ceilings: the highest amount of each budget, by name, in pico-dollars.
         disturbed_us: epoch microseconds in which the database could not be relied on.
         windows, leases, events: rows of the database after the stop.
+        journaled: the entries that the journal still has, by id.
     """
 
     people: Cast
@@ -44,16 +49,35 @@ class Holdings:
     windows: Sequence[Row]
     leases: Sequence[Row]
     events: Sequence[Row]
+    journaled: Mapping[str, LedgerEntry]
 
     def of(self, name: str) -> list[Row]:
         """The windows of a budget or limit."""
         return [window for window in self.windows if window["quota_id"] == self.ids[name]]
 
 
+def journaled(journal: Path) -> dict[str, LedgerEntry]:
+    """What the journal keeps of what is in the database; a disk that was nearly full has kept less."""
+    batches = (
+        batch
+        for segment in SentSegments(journal, window_s=_KEPT_S).newest_first()
+        for batch in segment.entries(max_entries=_BATCH_ENTRIES)
+    )
+    return {entry.entry_id: entry for batch in batches for entry in batch}
+
+
 def broken(found: Evidence, held: Holdings) -> list[str]:
     """Everything that is not as it must be, in words."""
-    checks = (_leaked(held), _settled(found, held), _exceeded(held), _rolled(found, held), _limited(found, held))
-    return [text for check in (*checks, _announced(held)) for text in some(list(check))]
+    checks = (
+        _leaked(held),
+        _settled(found, held),
+        _settled_exactly(found, held),
+        _exceeded(held),
+        _rolled(found, held),
+        _limited(found, held),
+        _announced(held),
+    )
+    return [text for check in checks for text in some(list(check))]
 
 
 def _leaked(held: Holdings) -> Iterator[str]:
@@ -78,6 +102,23 @@ def _settled(found: Evidence, held: Holdings) -> Iterator[str]:
     for limit in held.people.limits:
         if limit.unit == "parallel" and any(window["settled"] for window in held.of(limit.name)):
             yield f"{limit.name!r}: something is settled of what is given back"
+
+
+def _settled_exactly(found: Evidence, held: Holdings) -> Iterator[str]:
+    """What is settled is what the journal said, to the last pico-dollar, where the journal has kept all of it."""
+    stored = {str(entry["entry_id"]) for entries in found.entries.values() for entry in entries}
+    if lost := held.journaled.keys() - stored:
+        yield f"{len(lost)} entries of the journal are not in the ledger, among them {min(lost)}"
+    if stored - held.journaled.keys():
+        return
+    said: Counter[str] = Counter()
+    for entry in held.journaled.values():
+        for settlement in entry.settlements:
+            said[settlement.window.quota_id] += settlement.amount
+    for budget in held.people.budgets:
+        settled = sum(window["settled"] for window in held.of(budget.name))
+        if settled != said[held.ids[budget.name]]:
+            yield f"{budget.name!r}: settled {settled} pico-dollars, journaled {said[held.ids[budget.name]]}"
 
 
 def _settled_bounds(found: Evidence, budget: Budget) -> tuple[int, int]:
