@@ -17,6 +17,7 @@ from chaos.quotas import Quotas
 from chaos.schedule import Plan
 from chaos.watch import Watch
 from chaos.world import WORKERS, World, running_world
+from support.waiting import eventually
 from tollway.journal.segment import journal_directory
 
 CALM_S = 3.0
@@ -96,14 +97,13 @@ class _Run:
             (self.report.folder / "faults.log").write_text(notes + "\n")
         calm_from_s = time.monotonic()
         await asyncio.sleep(CALM_S)
-        give_up_s = calm_from_s + _SERVED_WITHIN_S
-        while not self.load.served(FREE, calm_from_s) and time.monotonic() < give_up_s:
-            await asyncio.sleep(_LOOKS_EVERY_S)
+        try:
+            await eventually(lambda: self.load.served(FREE, calm_from_s), within_s=_SERVED_WITHIN_S)
+        except AssertionError:
+            self.report.broken.append(f"no answer in {_SERVED_WITHIN_S:g} s after the last fault")
         self.load.stopped = True
         await loading
         watching.cancel()
-        if not self.load.served(FREE, calm_from_s):
-            self.report.broken.append(f"no answer in {_SERVED_WITHIN_S:g} s after the last fault")
         self.report.broken += verdict.some([f"{mark}: its caller waited in vain" for mark in self.load.hung])
 
     async def change_quota(self, pick: float) -> str:
