@@ -56,6 +56,7 @@ def create_engine(url: str, *, pool_size: int, timeout_s: float, role: str | Non
     """
     milliseconds = int(timeout_s * 1_000)
     options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
+    options += " -c jit=off"  # by its estimates the drain's statement would be compiled anew for every batch
     if role:
         options += f" -c role={role}"
     return create_async_engine(
