@@ -333,3 +333,18 @@ async def test_every_one_of_many_leases_is_restored_while_nothing_is_granted(
         forget_leases(database_url)
         assert not await spender.request(quota_id, hold=1, use=1, subject=users[0])
         await eventually(lambda: sum(row.granted for row in window_rows(database_url).values()) == 12_000)
+
+
+async def test_a_worker_that_meets_a_promoted_database_long_after_others_restores_its_leases_too(
+    database_url: str, quota_id: str
+) -> None:
+    async with spending(database_url) as spender:
+        assert await spender.request(quota_id, hold=100, use=60)
+        lease = spender.keeper.lease(spender.quota(quota_id), "")
+        forget_leases(database_url)
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO database_timeline VALUES (1, now() - interval '1 hour')")
+        other = a_quota(database_url, an_organization(database_url))
+        await spender.keeper.follow(Change("quota", other))
+        assert await spender.request(other, hold=1, use=1)
+        await eventually(lambda: the_window(database_url, quota_id).granted == lease.granted >= 100)

@@ -17,7 +17,7 @@ from tollway.data.changes import Change, announce
 from tollway.data.quota_events import raise_thresholds
 from tollway.data.quotas import lock_rolling, quotas_of
 from tollway.data.session import Database, WriteSession
-from tollway.data.timeline import present_timeline
+from tollway.data.timeline import Timeline, present_timeline
 from tollway.data.workers import Presence, show_worker
 from tollway.errors import DatabaseUnavailableError
 from tollway.ledger.exchange import NOTHING, LeaseState, WindowState, exchange
@@ -38,11 +38,13 @@ class Exchanged(msgspec.Struct, frozen=True):
         grants: one for each ask.
         workers: workers that live.
         recovering: the database may have forgotten grants: nothing was granted, what workers have was taken over.
+        timeline: the database's; another one than before may have forgotten what this worker has.
     """
 
     grants: Sequence[Grant]
     workers: int
     recovering: bool
+    timeline: Timeline
 
 
 class LeaseExchange:
@@ -78,7 +80,7 @@ class LeaseExchange:
                 grants = await self._grant(session, asks, presence, recovering=recovering) if asks else []
         except TimeoutError as error:
             raise DatabaseUnavailableError("The database took too long.", next_step="Try again shortly.") from error
-        return Exchanged(grants, presence.workers, recovering)
+        return Exchanged(grants, presence.workers, recovering, timeline)
 
     async def aclose(self) -> None:
         """Close the connections."""

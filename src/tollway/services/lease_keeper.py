@@ -15,6 +15,7 @@ import structlog
 
 from tollway.constants import LEASES_MAX, WORKER_HEARTBEAT_S
 from tollway.data.changes import ALL, Change
+from tollway.data.timeline import Timeline
 from tollway.errors import DatabaseUnavailableError, NotReadyError
 from tollway.ledger.lease import Ask, Lease
 from tollway.ledger.quota import Quota
@@ -63,6 +64,7 @@ class LeaseKeeper:
         self._round: Iterator[Upkeep] = iter(())
         self._looked_s = self._exchanged_s = -math.inf
         self._sequence = 0
+        self._timeline: Timeline | None = None
         self._recovering = False
         self.available = True
         self.workers = 1
@@ -315,9 +317,10 @@ class LeaseKeeper:
             self._shelf.upkeep[self._shelf.leases[grant.window]].answered(grant, now_us)
         if not self.available and not exchanged.recovering:
             _log.info("leases_exchanged_again")
-        if exchanged.recovering and not self._recovering:
-            _log.warning("leases_recovering", reason="the database was promoted, and may have forgotten grants")
+        if self._timeline not in {None, exchanged.timeline}:
+            _log.warning("leases_restored", reason="the database was promoted, and may have forgotten grants")
             self._due |= dict.fromkeys(self._shelf.upkeep)
+        self._timeline = exchanged.timeline
         self._recovering = exchanged.recovering
         self.available = not exchanged.recovering
         self.workers = exchanged.workers
