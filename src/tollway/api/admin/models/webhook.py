@@ -20,6 +20,7 @@ def _thresholds() -> list[Action | Literal["*"]]:
     return [Action.BUDGET_THRESHOLD]
 
 
+_ENABLED = "A disabled one is told nothing: what happens meanwhile is not sent later."
 WebhookUrl = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[^\s@#\x00-\x20\x7f-\U0010ffff]{1,1000}$", max_length=1_008),
@@ -42,7 +43,7 @@ class WebhookCreate(Given):
     name: Name = Field(examples=["alerts"])
     url: WebhookUrl
     events: Events = Field(default_factory=_thresholds)
-    enabled: bool = Field(True, description="A disabled one is told nothing: what happens meanwhile is not sent later.")
+    enabled: bool = Field(True, description=_ENABLED)
 
 
 class WebhookChange(Given):
@@ -51,7 +52,7 @@ class WebhookChange(Given):
     name: Name | None = None
     url: WebhookUrl | None = None
     events: Events | None = None
-    enabled: bool | None = Field(None, description="A disabled one is told nothing: what happens meanwhile is not sent later.")
+    enabled: bool | None = Field(None, description=_ENABLED)
 
 
 class Webhook(Shown):
