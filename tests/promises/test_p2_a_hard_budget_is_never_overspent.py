@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from support import raw
 from support.gateway import Gateway, expected_charge_pico, new_mark, running
 from support.postgres import PostgresServer
+from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
 
@@ -19,47 +21,23 @@ WORKERS = 3
 CALLERS = 100
 REQUESTS = 400
 WORTH = 200
-"""Requests that the budget of the burst covers."""
+"""Requests that a budget covers."""
 
 
 @pytest.fixture(scope="module")
 def workers(
     postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """A Tollway of several workers, whose workers may be killed."""
+    """A Tollway of several workers, of which some are killed."""
     settings = {"TOLLWAY_WORKERS": str(WORKERS), "TOLLWAY_DRAIN_INTERVAL_MS": "50", "COVERAGE_PROCESS_CONFIG": ""}
     with running(tmp_path_factory.mktemp("p2") / "data", postgres_server.create(), standin, **settings) as gateway:
         yield gateway
 
 
-def spender(gateway: Gateway, usd: Decimal, **fields: object) -> str:
-    """A new key with a hard budget, known to every worker."""
-    name = new_mark()
-    key = gateway.new_key(name=name)
-    gateway.admin("PUT", "/budgets", {"key": name, "window": "total", "limit_usd": f"{usd:f}", "mode": "hard"} | fields)
-    return key
-
-
-def body(mark: str, *, model: str = "frugal", stream: bool = False) -> bytes:
+def body(mark: str, *, stream: bool = False) -> bytes:
     question = [{"role": "user", "content": "Say something."}]
-    return json.dumps(
-        {"model": f"stub/{model}", "messages": question, "max_tokens": 20, "user": mark, "stream": stream}
-    ).encode()
-
-
-async def burst(gateway: Gateway, key: str, mark: str, *, leave_s: float | None = None) -> Counter[int]:
-    """All requests, so many at a time; the statuses their callers got."""
-    sent = raw.request("/v1/chat/completions", body(mark), key=key)
-    left = iter(range(REQUESTS))
-    statuses: Counter[int] = Counter()
-
-    async def caller() -> None:
-        for number in left:
-            leave = leave_s if leave_s and number % 3 == 0 else None
-            statuses[(await raw.exchange_async(gateway.url, sent, leave_after_s=leave)).status] += 1
-
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    return statuses
+    asked = {"model": "stub/frugal", "messages": question, "max_tokens": 20, "user": mark, "stream": stream}
+    return json.dumps(asked).encode()
 
 
 def served_pico(standin: StandIn, mark: str) -> int:
@@ -67,20 +45,70 @@ def served_pico(standin: StandIn, mark: str) -> int:
     return sum(expected_charge_pico(received.tokens) for received in standin.marked(mark) if received.tokens)
 
 
+def budget_pico(standin: StandIn, gateway: Gateway) -> int:
+    """What `WORTH` requests cost."""
+    mark = new_mark()
+    assert gateway.post("/v1/chat/completions", body(mark)).is_success
+    return WORTH * served_pico(standin, mark)
+
+
+def spender_of(gateway: Gateway, pico: int) -> Spender:
+    spender = Spender(gateway)
+    spender.budget(f"{Decimal(pico).scaleb(-12):f}", window="total")
+    return spender
+
+
+async def burst(spender: Spender, mark: str, *, leavers: random.Random | None = None) -> Counter[int]:
+    """All requests, so many at a time; the statuses their callers got. With `leavers` some do not wait for it."""
+    sent = raw.request("/v1/chat/completions", body(mark), key=spender.key)
+    left = iter(range(REQUESTS))
+    statuses: Counter[int] = Counter()
+
+    async def caller() -> None:
+        for _ in left:
+            leave_s = leavers.uniform(0, 0.05) if leavers and leavers.random() < 0.3 else None
+            statuses[(await raw.exchange_async(spender.gateway.url, sent, leave_after_s=leave_s)).status] += 1
+
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    return statuses
+
+
 def test_many_callers_of_several_workers_get_what_the_budget_covers_and_no_more(
     workers: Gateway, standin: StandIn
 ) -> None:
-    mark = new_mark()
-    one = new_mark()
-    workers.post("/v1/chat/completions", body(one))
-    usd = Decimal(WORTH * served_pico(standin, one)) / 10**12
-    key = spender(workers, usd)
-
-    statuses = asyncio.run(burst(workers, key, mark))
-
+    worth = budget_pico(standin, workers)
+    spender, mark = spender_of(workers, worth), new_mark()
+    statuses = asyncio.run(burst(spender, mark))
     served = served_pico(standin, mark)
-    print(statuses, served, usd, len(standin.marked(mark)))
-    print(workers.log_path.read_text()[-6000:])
-    assert served <= usd * 10**12
-    assert served >= usd * 10**12 * Decimal("0.97")
+    assert 0.97 * worth <= served <= worth, statuses
     assert set(statuses) == {200, 402}
+    wait_until(lambda: spender.settled_pico() == served, what="the budget to have what the provider counted")
+
+
+def test_callers_who_leave_do_not_make_the_budget_overspent(workers: Gateway, standin: StandIn) -> None:
+    worth = budget_pico(standin, workers)
+    spender, mark = spender_of(workers, worth), new_mark()
+    asyncio.run(burst(spender, mark, leavers=random.Random(3)))
+    assert 0 < served_pico(standin, mark) <= worth
+    assert spender.settled_pico() <= worth
+
+
+def test_killed_workers_do_not_make_the_budget_overspent_and_give_their_leases_back(
+    workers: Gateway, standin: StandIn
+) -> None:
+    worth = budget_pico(standin, workers)
+    spender, mark = spender_of(workers, worth), new_mark()
+
+    async def load_and_kill() -> None:
+        load = asyncio.create_task(burst(spender, mark))
+        await asyncio.to_thread(wait_until, lambda: len(standin.marked(mark)) > WORTH // 4)
+        for victim in workers.serving_workers()[:2]:
+            victim.send_signal(signal.SIGKILL)
+        await load
+
+    asyncio.run(load_and_kill())
+    wait_until(lambda: len(workers.serving_workers()) == WORKERS, what="the killed workers' successors")
+    asyncio.run(burst(spender, mark))  # whatever the dead had leased and not spent
+    served = served_pico(standin, mark)
+    assert 0.9 * worth <= served <= worth
+    assert worth >= spender.settled_pico()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.gateway import UNPRICED, Gateway, new_mark
+from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
 from tollway.api.inference.surfaces import SURFACES
@@ -114,6 +115,32 @@ def test_prices(gateway: Gateway, standin: StandIn, case: Case) -> None:
     asked = case.body(model=UNPRICED, user=mark)
     assert gateway.post(case.path, asked).json()["error"]["code"] == "model_not_priced"
     assert not standin.marked(mark)
+
+
+@each_surface
+def test_budgets(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    broke, rich = Spender(gateway), Spender(gateway)
+    broke.budget("0")
+    rich.budget("1")
+    mark = new_mark()
+    refused = gateway.post(case.path, case.body(user=mark), key=broke.key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (402, "budget_exceeded")
+    assert not standin.marked(mark)
+    assert gateway.post(case.path, case.body(user=mark), key=rich.key).is_success
+    charge = gateway.entry(mark)["charge_pico"]
+    wait_until(lambda: rich.settled_pico() == charge, what="the budget to have the charge")
+
+
+@each_surface
+def test_rate_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    hurried = Spender(gateway)
+    hurried.limit("requests", 1, window="day")
+    mark = new_mark()
+    first, second = (gateway.post(case.path, case.body(user=mark), key=hurried.key) for _ in range(2))
+    assert first.is_success
+    assert (second.status_code, second.json()["error"]["code"]) == (429, "rate_limited")
+    assert first.headers["x-ratelimit-remaining-requests"] == second.headers["x-ratelimit-remaining-requests"] == "0"
+    assert len(standin.marked(mark)) == 1
 
 
 @each_surface

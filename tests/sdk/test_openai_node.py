@@ -11,6 +11,7 @@ import pytest
 
 from support.gateway import Gateway
 from support.replies import WORDS
+from support.spender import Spender
 
 SOURCE = Path(__file__).parent / "node"
 CACHE = Path(__file__).parents[2] / ".cache" / "sdk-node"
@@ -49,7 +50,14 @@ def _registry_reachable() -> bool:
 @pytest.fixture(scope="module")
 def seen(node_project: Path, gateway: Gateway) -> dict[str, Any]:
     """What the SDK saw: one run of `check.mjs`."""
-    environment = {"PATH": os.environ["PATH"], "BASE_URL": f"{gateway.url}/v1", "API_KEY": gateway.project_key}
+    broke = Spender(gateway)
+    broke.budget("0")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BASE_URL": f"{gateway.url}/v1",
+        "API_KEY": gateway.project_key,
+        "BROKE_KEY": broke.key,
+    }
     done = subprocess.run(
         ["node", "check.mjs"],
         cwd=node_project,
@@ -102,3 +110,7 @@ def test_errors_are_raised_as_the_sdks_own(seen: dict[str, Any], case: str, name
 
 def test_an_error_inside_a_stream_is_raised(seen: dict[str, Any]) -> None:
     assert seen["errors"]["inStream"]["name"] == "APIError"
+
+
+def test_a_used_up_budget_is_not_asked_again(seen: dict[str, Any]) -> None:
+    assert seen["broke"] == {"name": "APIError", "status": 402, "code": "budget_exceeded", "attempts": 1}

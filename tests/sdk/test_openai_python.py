@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from support.gateway import UNPRICED, Gateway, new_mark
 from support.replies import WORDS
+from support.spender import Spender
 
 TEXT = "".join(WORDS)
 MESSAGES: Any = [{"role": "user", "content": "Say something."}]
@@ -205,3 +207,26 @@ def test_a_stream_that_breaks_raises_an_api_error(client: OpenAI, model: str) ->
     stream = client.chat.completions.create(model=model, messages=MESSAGES, stream=True)
     with pytest.raises(openai.APIError):
         list(stream)
+
+
+def test_a_used_up_budget_is_not_asked_again_and_a_rate_limit_is(gateway: Gateway) -> None:
+    attempts: list[int] = []
+    counting = {"response": [lambda answer: attempts.append(answer.status_code)]}
+    broke, hurried = Spender(gateway), Spender(gateway)
+    broke.budget("0")
+    hurried.limit("requests", 1, window="second")
+
+    def chat(spender: Spender) -> None:
+        client = httpx.Client(event_hooks=counting)
+        with OpenAI(base_url=f"{gateway.url}/v1", api_key=spender.key, max_retries=5, http_client=client) as sdk:
+            for _ in range(2):
+                sdk.chat.completions.create(model="stub/gpt", messages=MESSAGES)
+
+    with pytest.raises(openai.APIStatusError) as refused:
+        chat(broke)
+    assert (refused.value.status_code, refused.value.code, attempts) == (402, "budget_exceeded", [402])
+
+    attempts.clear()
+    chat(hurried)
+    assert attempts.count(200) == 2
+    assert set(attempts) <= {200, 429}

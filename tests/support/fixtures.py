@@ -7,6 +7,7 @@ import pytest
 from support import replies
 from support.gateway import Gateway, running
 from support.postgres import PostgresServer
+from support.spender import Spender
 from support.standin import StandIn
 
 
@@ -34,3 +35,23 @@ def gateway(
     }
     with running(tmp_path_factory.mktemp("gateway") / "data", postgres_server.create(), standin, **settings) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def quota_gateway(
+    postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A Tollway of one worker for budgets and limits; tests give them only to keys of their own."""
+    settings = {
+        "TOLLWAY_DRAIN_INTERVAL_MS": "20",
+        "TOLLWAY_BUDGET_WAIT_S": "3",
+        "TOLLWAY_DEFAULT_OUTPUT_TOKENS": "3000",
+    }
+    with running(tmp_path_factory.mktemp("quotas") / "data", postgres_server.create(), standin, **settings) as started:
+        yield started
+
+
+@pytest.fixture
+def spender(quota_gateway: Gateway) -> Spender:
+    """A caller with budgets and limits of its own."""
+    return Spender(quota_gateway)

@@ -92,9 +92,9 @@ def test_an_answer_is_shortened_to_what_the_budget_covers(spender: Spender, stan
     assert Decimal("0.0099") < Decimal(bound) / 10**12 <= Decimal("0.01")
 
 
-def test_a_project_can_choose_to_refuse_instead(tollway: Gateway) -> None:
-    tollway.admin("POST", "/projects", {"name": "exact", "clamp_output": False})
-    exact = Spender(tollway, project="exact")
+def test_a_project_can_choose_to_refuse_instead(quota_gateway: Gateway) -> None:
+    quota_gateway.admin("POST", "/projects", {"name": "exact", "clamp_output": False})
+    exact = Spender(quota_gateway, project="exact")
     exact.budget("0.01", project="exact")
     assert code(exact.chat(max_tokens=5_000)) == (402, "budget_exceeded")
     assert exact.chat(max_tokens=500).is_success
@@ -139,13 +139,15 @@ def test_a_bound_that_is_no_number_is_a_mistake_of_the_caller(spender: Spender, 
     assert answer.json()["error"]["param"] == "max_tokens"
 
 
-def test_a_model_without_a_price_is_refused_under_a_hard_budget_even_if_the_project_allows_it(tollway: Gateway) -> None:
-    tollway.admin("POST", "/projects", {"name": "lenient", "allow_unpriced": True})
-    lenient = Spender(tollway, project="lenient")
+def test_a_model_without_a_price_is_refused_under_a_hard_budget_even_if_the_project_allows_it(
+    quota_gateway: Gateway,
+) -> None:
+    quota_gateway.admin("POST", "/projects", {"name": "lenient", "allow_unpriced": True})
+    lenient = Spender(quota_gateway, project="lenient")
     unpriced = chat_body() | {"model": UNPRICED}
-    assert tollway.post("/v1/chat/completions", unpriced, key=lenient.key).is_success
+    assert quota_gateway.post("/v1/chat/completions", unpriced, key=lenient.key).is_success
     lenient.budget("1", project="lenient")
-    answer = tollway.post("/v1/chat/completions", unpriced, key=lenient.key)
+    answer = quota_gateway.post("/v1/chat/completions", unpriced, key=lenient.key)
     assert code(answer) == (422, "model_not_priced")
 
 
@@ -173,9 +175,9 @@ def test_raising_pausing_and_removing_take_effect_at_once(spender: Spender) -> N
     wait_until(lambda: spender.chat(max_tokens=20).is_success, within_s=5)
 
 
-def test_every_budget_that_applies_must_cover_the_request(spender: Spender, tollway: Gateway) -> None:
+def test_every_budget_that_applies_must_cover_the_request(spender: Spender, quota_gateway: Gateway) -> None:
     spender.budget("1")
-    narrow = tollway.admin(
+    narrow = quota_gateway.admin(
         "PUT",
         "/budgets",
         {"key": spender.name, "model": "stub/frugal", "window": "total", "limit_usd": "0.0001", "mode": "hard"},

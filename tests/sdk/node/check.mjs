@@ -51,4 +51,12 @@ seen.errors = {
     for await (const _ of await chat('stub/error-in-stream', { stream: true }));
   }),
 };
+
+let attempts = 0;
+const counting = (...request) => {
+  attempts += 1;
+  return fetch(...request);
+};
+const broke = new OpenAI({ baseURL: process.env.BASE_URL, apiKey: process.env.BROKE_KEY, maxRetries: 5, fetch: counting });
+seen.broke = { ...(await errorOf(() => chat('stub/gpt', {}, broke))), attempts };
 console.log(JSON.stringify(seen));

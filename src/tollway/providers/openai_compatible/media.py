@@ -3,6 +3,7 @@
 Sources: OpenAI, "Images and vision" and "Audio"; Mistral, "Vision"; Qwen2-VL; Gemini, "Understand and count tokens".
 """
 
+import contextlib
 from collections.abc import Iterator
 
 import msgspec
@@ -72,28 +73,18 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
         fields: of the request.
         model: the name of the model at the provider.
     """
-    media: Media | None = None
-    try:
+    media = Media()
+    with contextlib.suppress(*_MALFORMED):
         if "messages" in fields:
             for message in _decode_messages(fields["messages"]):
-                spoken = bytes(message.audio) != _NULL
-                if spoken or memoryview(message.content)[0] == _LIST:
-                    media = media or Media()
-                    _add_message(media, message, model, spoken=spoken)
+                if memoryview(message.content)[0] == _LIST:
+                    _add_parts(media, message.content, model)
+                if bytes(message.audio) != _NULL:
+                    media.audio = True
+                    media.tokens += PAST_AUDIO_TOKENS_MAX
         if "input" in fields and b"{" in bytes(fields["input"]):
-            media = media or Media()
             _add_parts(media, fields["input"], model)
-    except _MALFORMED:
-        return media
-    return media
-
-
-def _add_message(media: Media, message: _Message, model: str, *, spoken: bool) -> None:
-    if spoken:
-        media.audio = True
-        media.tokens += PAST_AUDIO_TOKENS_MAX
-    if memoryview(message.content)[0] == _LIST:
-        _add_parts(media, message.content, model)
+    return media if media.data_bytes or media.audio else None
 
 
 def _add_parts(media: Media, raw: msgspec.Raw, model: str) -> None:

@@ -1,0 +1,207 @@
+"""What a request can make a provider count at the most."""
+
+import json
+from typing import Any
+
+import pytest
+import toktok
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollway.api.dialects import openai
+from tollway.errors import InvalidRequestError
+from tollway.providers.openai_compatible.bound import TEMPLATE_TOKENS, TOOL_TEMPLATE_TOKENS, RequestBound, request_bound
+from tollway.providers.openai_compatible.count import counted
+from tollway.providers.openai_compatible.media import (
+    AUDIO_BYTES_PER_TOKEN,
+    DENSE_IMAGE_TOKENS_MAX,
+    IMAGE_TOKENS_MAX,
+    PAST_AUDIO_TOKENS_MAX,
+)
+from tollway.providers.openai_compatible.request import build_body
+from tollway.routing.call import Call
+
+CONTEXT = 1_000_000
+TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=300)
+DATA = "A" * 40_000
+
+
+def call_of(surface: str = "chat", **fields: Any) -> Call:
+    required: dict[str, Any] = {"chat": {"messages": []}, "completions": {"prompt": ""}, "embeddings": {"input": ""}}
+    body = json.dumps({"model": "stub/plain"} | required[surface] | fields).encode()
+    return openai.parse(body, surface=surface, required=())
+
+
+def bound_of(call: Call, *, model: str = "plain", limits: tuple[str, ...] = ("max_tokens",)) -> RequestBound:
+    return request_bound(call, model=model, limits=limits, context_tokens=CONTEXT)
+
+
+def asking(*parts: dict[str, Any], text: str = "What is this?") -> Call:
+    """A chat whose one message has these parts."""
+    return call_of(messages=[{"role": "user", "content": [{"type": "text", "text": text}, *parts]}])
+
+
+def image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def audio(data: str, kind: str) -> dict[str, Any]:
+    return {"type": "input_audio", "input_audio": {"data": data, "format": kind}}
+
+
+@given(st.lists(TEXTS, max_size=5), st.booleans())
+def test_no_text_has_more_tokens_than_the_bound(texts: list[str], ascii_only: bool) -> None:  # noqa: FBT001
+    messages = [{"role": "user", "content": text} for text in texts]
+    body = json.dumps({"model": "m", "messages": messages}, ensure_ascii=ascii_only).encode()
+    call = openai.parse(body, surface="chat", required=())
+    bound = bound_of(call)
+    assert bound.text_only
+    for encoding in ("o200k_base", "cl100k_base"):
+        tokens = sum(toktok.batch_count(texts, encoding, threads=1))
+        in_bytes, in_tokens = (
+            bound.input_tokens,
+            counted(call, bound, model="gpt-4o" if "o200k" in encoding else "gpt-4"),
+        )
+        assert tokens + TEMPLATE_TOKENS <= in_bytes
+        assert in_tokens is None or tokens + TEMPLATE_TOKENS <= in_tokens.input_tokens <= in_bytes
+
+
+def test_an_image_counts_by_the_documented_maximum_however_many_bytes_it_has() -> None:
+    plain = bound_of(asking()).input_tokens
+    linked, inline = (
+        bound_of(asking(image("https://e.x/i.png"))),
+        bound_of(asking(image(f"data:image/png;base64,{DATA}"))),
+    )
+    for bound in (linked, inline):
+        assert bound.image_input
+        assert not bound.text_only
+        assert plain + IMAGE_TOKENS_MAX <= bound.input_tokens <= plain + IMAGE_TOKENS_MAX + 100
+    dense = bound_of(asking(image("https://e.x/i.png")), model="gpt-4o-mini-2024-07-18")
+    assert dense.input_tokens - linked.input_tokens == DENSE_IMAGE_TOKENS_MAX - IMAGE_TOKENS_MAX
+
+
+def test_a_part_is_what_its_members_say_whatever_its_type_says() -> None:
+    sly = bound_of(asking({"type": "text", "text": "x", "image_url": {"url": "https://e.x/i.png"}}))
+    assert sly.image_input
+    escaped = b'{"model":"m","messages":[{"role":"user","\\u0063ontent":[{"im\\u0061ge_url":{"url":"https://e.x"}}]}]}'
+    assert bound_of(openai.parse(escaped, surface="chat", required=())).image_input
+
+
+def test_audio_counts_by_its_length_if_its_format_bounds_that() -> None:
+    plain = bound_of(asking()).input_tokens
+    lean = bound_of(asking(audio(DATA, "mp3")))
+    assert lean.audio_input
+    assert lean.input_tokens <= plain + len(DATA) // AUDIO_BYTES_PER_TOKEN + 100
+    assert bound_of(asking(audio(DATA, "flac"))).input_tokens == CONTEXT
+    spoken = call_of(messages=[{"role": "assistant", "audio": {"id": "audio_1"}}])
+    assert bound_of(spoken).input_tokens >= PAST_AUDIO_TOKENS_MAX
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"file_id": "file-1"}},
+        {"type": "file", "file": {"file_data": DATA}},
+        {"type": "video_url", "video_url": {"url": "https://e.x/v.mp4"}},
+        {"type": "document_url", "document_url": "https://e.x/d.pdf"},
+    ],
+)
+def test_what_only_the_context_bounds_counts_as_all_of_it(part: dict[str, Any]) -> None:
+    assert bound_of(asking(part)).input_tokens == CONTEXT
+
+
+@pytest.mark.parametrize("field", ["web_search_options", "search_parameters", "plugins"])
+def test_a_provider_that_searches_may_fill_the_context(field: str) -> None:
+    assert bound_of(call_of(**{field: {}})).input_tokens == CONTEXT
+
+
+def test_embeddings_of_objects_may_be_anything() -> None:
+    assert bound_of(call_of("embeddings", input=[{"image": "https://e.x/i.png"}])).input_tokens == CONTEXT
+    assert bound_of(call_of("embeddings", input=["a", "b"])).text_only
+
+
+def test_tools_have_a_larger_template() -> None:
+    bound = bound_of(call_of(tools=[]))
+    assert bound.input_tokens == bound.text_bytes + TOOL_TEMPLATE_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("fields", "output_tokens", "heeded"),
+    [
+        ({}, None, False),
+        ({"max_tokens": None}, None, False),
+        ({"max_tokens": -1}, None, False),
+        ({"max_tokens": 5}, 5, True),
+        ({"max_tokens": 5.0}, 5, True),
+        ({"max_completion_tokens": 7}, 7, False),
+        ({"max_completion_tokens": 7, "max_tokens": 5}, 7, True),
+    ],
+)
+def test_the_output_is_bounded_by_what_the_request_says(
+    fields: dict[str, Any],
+    output_tokens: int | None,
+    heeded: bool,  # noqa: FBT001
+) -> None:
+    bound = bound_of(call_of(**fields))
+    assert (bound.output_tokens, bound.heeded) == (output_tokens, heeded)
+
+
+@pytest.mark.parametrize("value", ["5", 1.5, True, [], {}, 10**10, 1e300])
+def test_a_bound_that_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequestError):
+        bound_of(call_of(max_tokens=value))
+
+
+@pytest.mark.parametrize(
+    ("surface", "fields", "answers"),
+    [
+        ("chat", {}, 1),
+        ("chat", {"n": 3}, 3),
+        ("chat", {"n": None}, 1),
+        ("completions", {"prompt": "one"}, 1),
+        ("completions", {"prompt": ["one", "two"], "n": 2}, 4),
+        ("completions", {"prompt": ["one", "two"], "n": 2, "best_of": 5}, 10),
+        ("completions", {"prompt": [1, 2, 3]}, 1),
+        ("completions", {"prompt": [[1, 2], [3]]}, 2),
+        ("completions", {"prompt": []}, 1),
+    ],
+)
+def test_every_answer_counts(surface: str, fields: dict[str, Any], answers: int) -> None:
+    assert bound_of(call_of(surface, **fields)).answers == answers
+
+
+def test_embeddings_have_no_output_and_get_no_bound() -> None:
+    bound = bound_of(call_of("embeddings"))
+    assert (bound.output_tokens, bound.heeded) == (0, True)
+
+
+def test_a_prediction_may_be_billed_as_output() -> None:
+    prediction = {"type": "content", "content": "x" * 500}
+    assert bound_of(call_of(prediction=prediction)).extra_output_tokens >= 500
+
+
+def test_only_public_tokenizers_count_and_only_text() -> None:
+    call = asking(text="word " * 200)
+    bound = bound_of(call)
+    assert counted(call, bound, model="llama-4") is None
+    found = counted(call, bound, model="openai/gpt-5-mini")
+    assert found is not None
+    assert found.input_tokens < bound.input_tokens // 3
+    pictured = asking(image("https://e.x/i.png"))
+    assert counted(pictured, bound_of(pictured), model="gpt-5") is None
+
+
+def test_the_bound_is_written_into_every_field_that_claims_one_and_into_the_providers_own() -> None:
+    call = call_of(max_completion_tokens=900, max_tokens=800)
+    sent = json.loads(build_body(call, model="m", ask_for_usage=False, limits=("max_tokens",), limit=50))
+    assert (sent["max_completion_tokens"], sent["max_tokens"]) == (50, 50)
+    sent = json.loads(build_body(call_of(), model="m", ask_for_usage=False, limits=("max_tokens",), limit=50))
+    assert sent["max_tokens"] == 50
+    assert "max_completion_tokens" not in sent
+
+
+def test_a_body_that_a_budget_relies_on_names_no_field_twice() -> None:
+    body = b'{"model":"m","max_tokens":9,"messages":[],"max_tokens":5}'
+    call = openai.parse(body, surface="chat", required=())
+    assert build_body(call, model="m", ask_for_usage=False) == body
+    assert build_body(call, model="m", ask_for_usage=False, limits=("max_tokens",)).count(b"max_tokens") == 1
