@@ -10,6 +10,7 @@ import pytest
 from chaos.small_disk import can_mount, empty, fill, small_disk
 from support.gateway import Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
+from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
 
@@ -184,6 +185,49 @@ def test_a_worker_that_starts_without_a_database_says_so_and_serves_when_it_is_b
         assert ready.json()["checks"]["configuration"]
     wait_until(lambda: tollway.chat().is_success, what="the new worker to read its configuration")
     check_landed(tollway, standin, serve_known_callers(tollway))
+
+
+def test_a_hard_budget_lasts_as_far_as_it_was_leased_and_then_as_the_organization_chose(
+    tollway: Gateway, server: PostgresServer, standin: StandIn
+) -> None:
+    exact, lenient = Spender(tollway), Spender(tollway)
+    for spender in (exact, lenient):
+        spender.budget("1")
+        assert spender.chat(max_tokens=20).is_success
+    with stopped(server):
+        wait_until(lambda: exact.chat(max_tokens=50_000).status_code == 503, what="the worker to notice")
+        refused = exact.chat(max_tokens=50_000)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "budget_unavailable")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert exact.chat(max_tokens=20).is_success
+    (organization,) = tollway.admin("GET", "/organizations")["data"]
+    path = f"/organizations/{organization['name']}"
+    tollway.admin("PATCH", path, {"serve_without_database": True})
+    wait_until(lambda: lenient.chat(max_tokens=20).is_success)
+    mark = new_mark()
+    with stopped(server):
+        wait_until(lambda: lenient.chat(max_tokens=50_000, user=mark).is_success, what="the worker to notice")
+    tollway.admin("PATCH", path, {"serve_without_database": False})
+    check_landed(tollway, standin, [mark])
+    (window,) = tollway.query(
+        "SELECT settled FROM quota_window w JOIN quota q ON q.id = w.quota_id JOIN api_key k ON k.id = q.key_id "
+        "WHERE k.name = %s",
+        lenient.name,
+    )
+    spent = tollway.query(
+        "SELECT sum(charge_pico) AS spent FROM ledger_entry e WHERE key_id = (SELECT id FROM api_key WHERE name = %s)",
+        lenient.name,
+    )
+    assert window["settled"] == spent[0]["spent"]
+
+
+def test_a_rate_limit_holds_by_an_equal_share(tollway: Gateway, server: PostgresServer) -> None:
+    spender = Spender(tollway)
+    spender.limit("requests", 10, window="day")
+    assert spender.chat().is_success
+    with stopped(server):
+        statuses = [spender.chat().status_code for _ in range(12)]
+    assert statuses == [200] * 9 + [429] * 3
 
 
 def test_a_journal_at_its_bound_refuses_in_words_and_says_that_it_is_not_ready_until_the_database_is_back(
