@@ -209,14 +209,15 @@ async def test_a_killed_process_strands_what_it_had_until_it_is_released_and_not
 
 
 @pytest.mark.slow
-def test_a_limit_a_second_is_met_by_four_processes_and_not_exceeded(database_url: str, organization_id: str) -> None:
+def test_four_processes_share_a_limit_a_second_and_never_exceed_it(database_url: str, organization_id: str) -> None:
     quota_id = a_quota(database_url, organization_id, unit="requests", period="second", amount=100)
     plan = {"quota": quota_id, "count": 100, "parallel": 10, "hold": 1, "use": [1], "every_s": 0.02}
     windows: dict[int, int] = {}
-    for process in in_processes(database_url, [plan | {"patience_s": 0.5}] * 4):
+    for process in in_processes(database_url, [plan | {"patience_s": 60}] * 4):
         for _, start_us, amount in result_of(process)["used"]:
             windows[start_us] = windows.get(start_us, 0) + amount
-    assert max(windows.values()) == 100
+    assert max(windows.values()) <= 100
+    assert sum(windows.values()) == 400, "a request that waits is served in a later second"
 
 
 # --- changes -----------------------------------------------------------------------------------------
