@@ -17,7 +17,7 @@ from tollway.data.changes import Change
 from tollway.data.session import Database, create_engine
 from tollway.ids import uuid7
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Quota
+from tollway.ledger.quota import Quota, Unit
 from tollway.services.change_feed import ChangeFeed
 from tollway.services.database_clock import DatabaseClock
 from tollway.services.lease_exchange import LeaseExchange
@@ -86,9 +86,11 @@ class Spender:
 
 
 def _hopeless(lease: Lease, hold: int, *, new: bool) -> bool:
-    """Whether even what others hold could not make it fit."""
+    """Whether even what others hold could not make it fit into a budget; a limit has another window soon."""
     answer = lease.answer
-    return not new and answer is not None and answer.amount is not None and answer.settled + hold > answer.amount
+    if new or answer is None or answer.amount is None or lease.quota.unit is not Unit.USD:
+        return False
+    return answer.settled + hold > answer.amount
 
 
 @asynccontextmanager
