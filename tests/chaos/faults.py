@@ -44,7 +44,8 @@ class Faults:
     Attributes:
         notes: what happened, for the log of the run.
         disturbed_us: epoch microseconds from when to when each fault of the database or a worker lasted, and its
-            aftermath; of one that lasts, the end is far away.
+            aftermath; of one that still lasts, the end is far away.
+        out_of_reach_us: those of them in which workers may not have reached the database, or stood still.
     """
 
     def __init__(self, world: World, change_quota: Change) -> None:
@@ -55,6 +56,7 @@ class Faults:
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.notes: list[str] = []
         self.disturbed_us: list[tuple[int, int]] = []
+        self.out_of_reach_us: list[tuple[int, int]] = []
 
     def calm(self, begin_us: int, end_us: int) -> bool:
         """Whether the database and the workers were undisturbed all the time between."""
@@ -81,6 +83,8 @@ class Faults:
         await self._let_happen(event)
         if disturbs:
             self.disturbed_us[number] = begin_us, time.time_ns() // 1_000 + _AFTERMATH_US
+            if event.fault is not Fault.KILL_WORKER:
+                self.out_of_reach_us.append(self.disturbed_us[number])
         self._note(f"{event.fault} over")
 
     async def _let_happen(self, event: Event) -> None:

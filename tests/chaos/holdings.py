@@ -36,7 +36,7 @@ class Holdings:
         ids: of the budgets and limits, by name.
         changed: names of budgets whose amount was changed.
         ceilings: the highest amount of each budget, by name, in pico-dollars.
-        disturbed_us: epoch microseconds in which the database could not be relied on.
+        out_of_reach_us: epoch microseconds in which workers may not have reached the database.
         windows, leases, events: rows of the database after the stop.
         journaled: the entries that the journal still has, by id.
     """
@@ -45,7 +45,7 @@ class Holdings:
     ids: Mapping[str, str]
     changed: frozenset[str]
     ceilings: Mapping[str, int]
-    disturbed_us: Sequence[tuple[int, int]]
+    out_of_reach_us: Sequence[tuple[int, int]]
     windows: Sequence[Row]
     leases: Sequence[Row]
     events: Sequence[Row]
@@ -192,7 +192,7 @@ def _limited(found: Evidence, held: Holdings) -> Iterator[str]:
             if at_us % length_us < length_us - _EDGE_US:
                 admitted[at_us - at_us % length_us] += 1
         for start_us, count in admitted.items():
-            calm = not any(begin < start_us + length_us and start_us < end for begin, end in held.disturbed_us)
+            calm = not any(begin < start_us + length_us and start_us < end for begin, end in held.out_of_reach_us)
             if calm and count > limit.amount:
                 yield f"{limit.name!r}: {count} requests of {limit.amount} in the window that began at {start_us}"
 

@@ -143,7 +143,7 @@ class _Run:
             ids=self.quotas.ids,
             changed=frozenset(self.quotas.changed),
             ceilings=ceilings,
-            disturbed_us=self.faults.disturbed_us,
+            out_of_reach_us=self.faults.out_of_reach_us,
             windows=self.world.rows(holdings.WINDOWS_SQL),
             leases=self.world.rows(holdings.LEASES_SQL),
             events=self.world.rows(holdings.EVENTS_SQL),
