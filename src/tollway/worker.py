@@ -26,7 +26,6 @@ from tollway.errors import TollwayError
 from tollway.factory import Factory, Inference, ProcessContext
 from tollway.journal.segment import journal_directory
 from tollway.journal.writer import JournalWriter
-from tollway.providers.usage.estimate import load_encoding
 from tollway.supervisor.gate import wait_for_start
 from tollway.supervisor.readiness import announce_ready
 from tollway.telemetry.access import AccessLog
@@ -205,7 +204,6 @@ async def _main(settings: Settings) -> None:
 
 def main() -> None:
     """Run a worker with the settings of the environment."""
-    load_encoding()  # while the supervisor prepares the database
     wait_for_start()
     settings = load_settings()
     configure_logs(settings.logs)

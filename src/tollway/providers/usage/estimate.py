@@ -2,7 +2,8 @@
 
 The encoding is o200k: exact for OpenAI's models since 2024, within some percent for the others' text. The tokens of a
 chat template (a few for each message) are not counted. Loading it takes 65 MB, and 0.6 s in which no other thread of
-the process runs: a worker does it before it serves.
+the process runs: it happens at the first estimate, so that a worker that never estimates is spared both. Loaded at the
+start, it would make every worker half as large again, and each restart after a fault 0.6 s longer.
 """
 
 from collections.abc import Iterable
@@ -15,11 +16,6 @@ ENCODING = "o200k_base"
 COUNTED_MAX_CHARS = 262_144
 """Beyond it the tokens of the rest are taken to be as dense: the slowest text seen (base64) takes 35 ms at this length,
 and the event loop waits for it."""
-
-
-def load_encoding() -> None:
-    """Load the encoding, so that no request has to wait for that."""
-    count_tokens([], ENCODING)
 
 
 def estimate_tokens(text: bytes | str) -> int:
