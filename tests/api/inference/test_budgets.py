@@ -112,6 +112,20 @@ def test_an_answer_that_nothing_bounds_gets_the_default_bound_under_a_hard_budge
     assert standin.marked(bound)[0].json["max_tokens"] == 3_000
 
 
+@pytest.mark.parametrize("fields", [{"Max_Tokens": 90_000}, {"models": ["dear"]}, {"tools": [{"type": "web_search"}]}])
+def test_a_request_that_no_bound_covers_is_refused_under_a_hard_budget_only(
+    spender: Spender, standin: StandIn, fields: dict[str, object]
+) -> None:
+    spender.budget("1", mode="soft")
+    assert spender.chat(max_tokens=5, **fields).is_success
+    spender.budget("1")
+    mark = new_mark()
+    answer = spender.chat(user=mark, max_tokens=5, **fields)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] in fields
+    assert not standin.marked(mark)
+
+
 def test_a_bound_in_a_field_that_the_provider_may_not_heed_is_sent_in_its_own_as_well(
     spender: Spender, standin: StandIn
 ) -> None:

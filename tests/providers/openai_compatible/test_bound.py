@@ -1,7 +1,8 @@
 """What a request can make a provider count at the most."""
 
 import json
-from typing import Any
+import unicodedata
+from typing import Any, Literal
 
 import pytest
 import toktok
@@ -110,9 +111,67 @@ def test_what_only_the_context_bounds_counts_as_all_of_it(part: dict[str, Any]) 
     assert bound_of(asking(part)).input_tokens == CONTEXT
 
 
-@pytest.mark.parametrize("field", ["web_search_options", "search_parameters", "plugins"])
-def test_a_provider_that_searches_may_fill_the_context(field: str) -> None:
+@pytest.mark.parametrize("field", ["web_search_options", "search_parameters", "plugins", "enable_search", "images"])
+def test_a_provider_that_searches_or_fetches_may_fill_the_context(field: str) -> None:
     assert bound_of(call_of(**{field: {}})).input_tokens == CONTEXT
+    assert bound_of(call_of(), model="gpt-5-search-api").input_tokens == CONTEXT
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": {"type": "image_url", "image_url": {"url": "https://e.x/i.png"}}},
+        {"role": "user", "Content": [{"type": "image_url", "image_url": {"url": "https://e.x/i.png"}}]},
+        {"role": "user", "content": "x", "images": ["https://e.x/i.png"]},
+        {"role": "user", "content": [[{"type": "image_url", "image_url": {"url": "https://e.x/i.png"}}]]},
+        [{"role": "user", "content": "x"}],
+    ],
+)
+def test_a_message_of_another_form_may_be_anything(message: object) -> None:
+    assert bound_of(call_of(messages=[{"role": "user", "content": "x"}, message])).input_tokens == CONTEXT
+
+
+def test_a_message_with_an_unknown_plain_value_is_text() -> None:
+    bound = bound_of(call_of(messages=[{"role": "user", "content": "x", "id": "message-1", "weight": 1}]))
+    assert bound.text_only
+    pictured = call_of(messages=[{"role": "user", "id": "1", "content": [image("https://e.x/i.png")]}])
+    assert bound_of(pictured).image_input
+
+
+@pytest.mark.parametrize(("surface", "form"), [("chat", "NFC"), ("embeddings", "NFKC")])
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_text_that_a_tokenizer_makes_longer_counts_as_long_as_that(
+    surface: str,
+    form: Literal["NFC", "NFKC"],
+    ascii_only: bool,  # noqa: FBT001
+) -> None:
+    text = "\U0001d160\u0958\ufdfa" * 1_000
+    body = json.dumps({"model": "m", "input": text, "messages": [{"content": text}]}, ensure_ascii=ascii_only)
+    call = openai.parse(body.encode(), surface=surface, required=())
+    assert bound_of(call).input_tokens >= 2 * len(unicodedata.normalize(form, text).encode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "boundless"),
+    [
+        ({}, ""),
+        ({"temperature": 1, "topK": 3, "Trace": True}, ""),
+        ({"max_tokens": 1, "Max_Tokens": 100_000}, "Max_Tokens"),
+        ({"max_to\u212aens": 100_000}, "max_to\u212aens"),
+        ({"N": 100}, "N"),
+        ({"Model": "dear"}, "Model"),
+        ({"models": ["dear"]}, "models"),
+        ({"models": None}, ""),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom"}]}, ""),
+        ({"tools": [{"function": {"name": "f"}}]}, ""),
+        ({"tools": None}, ""),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"tools": [{"google_search": {}}]}, "tools"),
+        ({"tools": {"type": "browser_search"}}, "tools"),
+    ],
+)
+def test_what_no_bound_covers_is_named(fields: dict[str, Any], boundless: str) -> None:
+    assert bound_of(call_of(**fields)).boundless == boundless
 
 
 def test_embeddings_of_objects_may_be_anything() -> None:
@@ -135,6 +194,9 @@ def test_tools_have_a_larger_template() -> None:
         ({"max_tokens": 5.0}, 5, True),
         ({"max_completion_tokens": 7}, 7, False),
         ({"max_completion_tokens": 7, "max_tokens": 5}, 7, True),
+        ({"max_completion_tokens": -1, "max_tokens": 5}, 5, False),
+        ({"max_completion_tokens": None, "max_tokens": 5}, 5, True),
+        ({"n_predict": 9_000, "max_tokens": 5}, 9_000, True),
     ],
 )
 def test_the_output_is_bounded_by_what_the_request_says(
@@ -158,6 +220,7 @@ def test_a_bound_that_is_no_number_is_refused(value: object) -> None:
         ("chat", {}, 1),
         ("chat", {"n": 3}, 3),
         ("chat", {"n": None}, 1),
+        ("chat", {"n": 2, "n_cmpl": 3}, 3),
         ("completions", {"prompt": "one"}, 1),
         ("completions", {"prompt": ["one", "two"], "n": 2}, 4),
         ("completions", {"prompt": ["one", "two"], "n": 2, "best_of": 5}, 10),

@@ -2,10 +2,13 @@
 
 Every token of a text is at least one byte, and JSON writes no text shorter than UTF-8 does, so the bytes of the body
 bound its text. What is not text (`tollway.providers.openai_compatible.media`) counts by its documented maximum. The
-output is bounded by the request itself, or not at all: then `RequestBound.output_tokens` is ``None``.
+output is bounded by the request itself, or not at all: then `RequestBound.output_tokens` is ``None``. What a provider
+does at its own discretion has no bound: `RequestBound.boundless` names it.
 """
 
+import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -16,19 +19,51 @@ from tollway.providers.openai_compatible.output_limits import output_limit
 from tollway.routing.call import Call
 from tollway.routing.json_object import tolerant
 
-OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens")
-"""The fields that bound the output, of all providers of the dialect."""
+OUTPUT_LIMITS = (
+    "max_completion_tokens",
+    "max_tokens",
+    "max_output_tokens",
+    "max_new_tokens",
+    "max_length",
+    "n_predict",
+    "num_predict",
+)
+"""The fields that bound the output, of all servers of the dialect: llama.cpp, for one, prefers its ``n_predict``."""
 TEMPLATE_TOKENS = 64
 """What a chat template may add beyond the bytes of a request's JSON: a system prompt of its own."""
 TOOL_TEMPLATE_TOKENS = 1_024
 """The same with tools: the instructions how to call them."""
 _WITHOUT_OUTPUT = frozenset({"embeddings"})
-_SEARCHES = frozenset({"web_search_options", "search_parameters", "plugins"})
-"""Fields by which the provider reads other sources into the prompt."""
+_ANSWERS = ("n", "best_of", "n_cmpl", "num_return_sequences")
+"""The fields that ask for several answers, of all servers of the dialect."""
+_SOURCES = frozenset(
+    {
+        *("web_search_options", "search_parameters", "plugins", "web_search", "enable_search", "search_options"),
+        *("extra_body", "cached_content", "previous_response_id", "conversation"),
+        *("images", "videos", "audios", "files", "file_ids"),
+    }
+)
+"""Fields by which the provider reads into the prompt what is not in the body."""
+_SEARCH = "search"
+"""In the name of a model that searches unasked."""
+_MODELS = ("models", "fallback_models", "fallbacks", "preset")
+"""Fields by which the provider may let another model answer, at another price."""
+_BOUNDING = frozenset(
+    {*OUTPUT_LIMITS, *_ANSWERS, *_SOURCES, *_MODELS}
+    | {"model", "messages", "prompt", "input", "tools", "functions", "modalities", "prediction", "service_tier"}
+    | {"stream", "stream_options"}
+)
+"""All fields that are looked at."""
+_OWN_TOOLS = frozenset({"function", "custom"})
+"""The types of tools that run at the caller's."""
+_DRAWS = "image"
+"""In the name of a model that draws unasked."""
 _RESEARCH = "deep-research"
 _RESEARCH_TOKENS_MAX = 262_144
 _RESEARCH_SEARCHES_MAX = 64
 """Of models that search and reason many times over for one answer, whatever bound its length has."""
+_NFKC_GROWTH_MAX_BYTES = 27
+"""U+FDFA: 33 bytes, 6 as an escape."""
 _COUNT_MAX = 10**9
 _PROMPT_BEGINS = b'"['
 """A text, or a list of tokens."""
@@ -36,6 +71,14 @@ _PROMPT_BEGINS = b'"['
 _decode_text = msgspec.json.Decoder(str).decode
 _decode_number = msgspec.json.Decoder(int | float | None).decode
 _decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+
+
+class _Tool(msgspec.Struct, gc=False):
+    type: str = ""
+    function: msgspec.Raw = msgspec.Raw()
+
+
+_decode_tools = tolerant(msgspec.json.Decoder(list[_Tool] | None).decode)
 
 
 class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
@@ -48,6 +91,7 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
         heeded: whether it says so in a field that the provider heeds.
         longest: what the model writes at the most for one answer; ``None`` if that is not known, or the request says.
         service_tier: the tier that it asks for, empty if none.
+        boundless: a field by which it may cost more than any bound tells, empty if there is none.
     """
 
     text_bytes: int
@@ -56,6 +100,7 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
     heeded: bool
     longest: int | None
     service_tier: str
+    boundless: str = ""
 
 
 def request_bound(call: Call, *, model: str, limits: Sequence[str], context_tokens: int) -> RequestBound:
@@ -77,7 +122,9 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
     if media is not None:
         text_bytes -= media.data_bytes
         tokens += media.tokens - media.data_bytes
-    searches = not _SEARCHES.isdisjoint(fields)
+    if not call.body.isascii() or call.surface in _WITHOUT_OUTPUT:
+        tokens += _growth(call)
+    searches = not _SOURCES.isdisjoint(fields) or _SEARCH in model
     if searches or (media is not None and media.unbounded):
         tokens = max(tokens, context_tokens)
     research = _RESEARCH in model
@@ -89,7 +136,7 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         extra_tokens,
         media is not None and media.audio,
         media is not None and media.image,
-        "modalities" in fields,
+        "modalities" in fields or _DRAWS in model,
         _RESEARCH_SEARCHES_MAX if research else 1,
         text_bytes=text_bytes,
         text_only=media is None and not searches,
@@ -97,26 +144,69 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         heeded=heeded,
         longest=output_limit(model) if output_tokens is None else None,
         service_tier=_text(fields["service_tier"]) if "service_tier" in fields else "",
+        boundless=_boundless(fields),
     )
 
 
+def _boundless(fields: dict[str, msgspec.Raw]) -> str:
+    """The field that a bound cannot be known with.
+
+    One is written in another case: servers in Go read it as the field itself, and prefer the last.
+    """
+    for name in fields:
+        if name not in _BOUNDING:
+            if name.casefold() in _BOUNDING:
+                return name
+        elif name in _MODELS and bytes(fields[name]) != b"null":
+            return name
+    return "tools" if "tools" in fields and _has_tools_of_the_provider(fields["tools"]) else ""
+
+
+def _has_tools_of_the_provider(raw: msgspec.Raw) -> bool:
+    """Whether it may call tools itself, reading their results into the prompt as often as the model likes."""
+    try:
+        tools = _decode_tools(raw) or ()
+    except (msgspec.DecodeError, RecursionError):
+        return True
+    return any(tool.type not in _OWN_TOOLS and (tool.type or not bytes(tool.function)) for tool in tools)
+
+
+def _growth(call: Call) -> int:
+    """Bytes that the text may gain before it is cut into tokens: tokenizers bring it into a normal form of Unicode.
+
+    NFC, of chat models, makes nothing longer than its escape in JSON; NFKC, of embedding models, does.
+    """
+    embedded = call.surface in _WITHOUT_OUTPUT
+    form: Literal["NFC", "NFKC"] = "NFKC" if embedded else "NFC"
+    text = call.body.decode()
+    growth = call.body.count(b"\\u") * _NFKC_GROWTH_MAX_BYTES if embedded else 0
+    if not unicodedata.is_normalized(form, text):
+        growth += max(len(unicodedata.normalize(form, text).encode()) - len(call.body), 0)
+    return growth
+
+
 def _stated_output(fields: dict[str, msgspec.Raw], limits: Sequence[str]) -> tuple[int | None, bool]:
-    """The bound of one answer that the request states, and whether the provider heeds it."""
+    """The bound of one answer that the request states, and whether the provider heeds it.
+
+    It may heed a field that lifts the bound (-1) instead.
+    """
     stated: int | None = None
-    heeded = False
+    heeded, lifted = False, False
     for name in OUTPUT_LIMITS:
         if name in fields:
             count = _count(fields, name)
             if count is not None:
                 stated = max(count, stated or 0)
                 heeded = heeded or name in limits
-    return stated, heeded
+            else:
+                lifted = lifted or bytes(fields[name]) != b"null"
+    return stated, heeded and not lifted
 
 
 def _answers(fields: dict[str, msgspec.Raw]) -> int:
     """How many answers are generated: ``n`` or ``best_of``, for each prompt."""
     answers = 1
-    for name in ("n", "best_of"):
+    for name in _ANSWERS:
         if name in fields:
             answers = max(answers, _count(fields, name) or 1)
     if "prompt" in fields:

@@ -3,9 +3,6 @@
 Sources: OpenAI, "Images and vision" and "Audio"; Mistral, "Vision"; Qwen2-VL; Gemini, "Understand and count tokens".
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import msgspec
 
 from tollway.routing.json_object import tolerant
@@ -25,7 +22,7 @@ _BOUNDED_AUDIO = frozenset({b'"mp3"', b'"wav"'})
 _TEXT_MEMBERS = frozenset(
     {"type", "text", "refusal", "cache_control", "thinking", "reasoning", "signature", "annotations", "citations"}
 )
-_LIST, _OBJECT = b"[{"
+_LIST, _OBJECT = _NESTED = b"[{"
 """First bytes of a JSON value."""
 _NULL = b"null"
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -48,9 +45,20 @@ class Media(msgspec.Struct, gc=False):
     unbounded: bool = False
 
 
-class _Message(msgspec.Struct, gc=False):
+class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     content: msgspec.Raw = msgspec.Raw(_NULL)
     audio: msgspec.Raw = msgspec.Raw(_NULL)
+    role: msgspec.Raw = msgspec.Raw(_NULL)
+    name: msgspec.Raw = msgspec.Raw(_NULL)
+    tool_calls: msgspec.Raw = msgspec.Raw(_NULL)
+    tool_call_id: msgspec.Raw = msgspec.Raw(_NULL)
+    function_call: msgspec.Raw = msgspec.Raw(_NULL)
+    refusal: msgspec.Raw = msgspec.Raw(_NULL)
+    reasoning: msgspec.Raw = msgspec.Raw(_NULL)
+    reasoning_content: msgspec.Raw = msgspec.Raw(_NULL)
+    reasoning_details: msgspec.Raw = msgspec.Raw(_NULL)
+    annotations: msgspec.Raw = msgspec.Raw(_NULL)
+    cache_control: msgspec.Raw = msgspec.Raw(_NULL)
 
 
 class _Audio(msgspec.Struct, gc=False):
@@ -59,6 +67,7 @@ class _Audio(msgspec.Struct, gc=False):
 
 
 _decode_messages = tolerant(msgspec.json.Decoder(list[_Message]).decode)
+_decode_members = tolerant(msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode)
 _decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
 _decode_object = tolerant(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
 _decode_audio = tolerant(msgspec.json.Decoder(_Audio).decode)
@@ -67,28 +76,59 @@ _decode_audio = tolerant(msgspec.json.Decoder(_Audio).decode)
 def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
     """What of a request is not text; ``None`` if all of it is.
 
-    What cannot be read counts as text: a provider cannot read it either.
+    What cannot be read may be anything.
 
     Args:
         fields: of the request.
         model: the name of the model at the provider.
     """
     media = Media()
-    with contextlib.suppress(*_MALFORMED):
+    try:
         if "messages" in fields:
-            for message in _decode_messages(fields["messages"]):
-                if memoryview(message.content)[0] == _LIST:
-                    _add_parts(media, message.content, model)
+            for message in _messages(media, fields["messages"]):
+                _add_content(media, message.content, model)
                 if bytes(message.audio) != _NULL:
                     media.audio = True
                     media.tokens += PAST_AUDIO_TOKENS_MAX
         if "input" in fields and b"{" in bytes(fields["input"]):
-            _add_parts(media, fields["input"], model)
-    return media if media.data_bytes or media.audio else None
+            _add_content(media, fields["input"], model)
+    except _MALFORMED:
+        media.unbounded = True
+    return media if media.data_bytes or media.audio or media.unbounded else None
 
 
-def _add_parts(media: Media, raw: msgspec.Raw, model: str) -> None:
-    for name, value in _members(raw):
+def _messages(media: Media, raw: msgspec.Raw) -> list[_Message]:
+    """The messages. A member that no dialect has may be a reference, unless it is a plain value."""
+    try:
+        return _decode_messages(raw)
+    except msgspec.ValidationError:
+        messages = _decode_members(raw)
+    known = frozenset(_Message.__struct_fields__)
+    for message in messages:
+        if any(memoryview(message[name])[0] in _NESTED for name in message.keys() - known):
+            media.unbounded = True
+    absent = msgspec.Raw(_NULL)
+    return [_Message(message.get("content", absent), message.get("audio", absent)) for message in messages]
+
+
+def _add_content(media: Media, raw: msgspec.Raw, model: str) -> None:
+    """Add the parts of a content that is a list of them."""
+    first = memoryview(raw)[0]
+    if first == _OBJECT:
+        media.unbounded = True
+    elif first == _LIST:
+        for part in _decode_list(raw):
+            if memoryview(part)[0] == _OBJECT:
+                _add_part(media, part, model)
+            elif memoryview(part)[0] == _LIST:
+                media.unbounded = True
+
+
+def _add_part(media: Media, part: msgspec.Raw, model: str) -> None:
+    """Add what of a part may refer to something that is not text, whatever its ``type`` says."""
+    for name, value in _decode_object(part).items():
+        if name in _TEXT_MEMBERS or bytes(value) == _NULL:
+            continue
         if name == "image_url":
             media.image = True
             media.tokens += DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX
@@ -97,15 +137,6 @@ def _add_parts(media: Media, raw: msgspec.Raw, model: str) -> None:
         else:
             media.unbounded = True
         media.data_bytes += len(value)
-
-
-def _members(raw: msgspec.Raw) -> Iterator[tuple[str, msgspec.Raw]]:
-    """The members of the parts that may refer to something that is not text, whatever their ``type`` says."""
-    for part in _decode_list(raw):
-        if memoryview(part)[0] == _OBJECT:
-            for name, value in _decode_object(part).items():
-                if name not in _TEXT_MEMBERS and bytes(value) != _NULL:
-                    yield name, value
 
 
 def _add_audio(media: Media, value: msgspec.Raw) -> None:

@@ -2,6 +2,7 @@
 
 import time
 
+from tollway.errors import InvalidRequestError
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.price_book import PriceBook
 from tollway.providers.adapter import ADAPTERS, DEFAULT_TIERS
@@ -27,7 +28,7 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
 
     Raises:
         ModelNotPricedError: a hard budget applies, and what the request costs is not known.
-        InvalidRequestError: a field that bounds the request is no number.
+        InvalidRequestError: a field that bounds the request is no number, or lets it cost more than can be bounded.
     """
     sheet = exchange.sheet
     context_tokens = (sheet.context_tokens if sheet is not None else 0) or UNKNOWN_CONTEXT_TOKENS
@@ -39,6 +40,13 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
         output_tokens = _default(bound, context_tokens, default_output_tokens)
     if binding and not _is_priced(sheet, output_tokens):
         raise not_priced(exchange.deployment, exchange.model_sent, "or make the budget that applies a soft one")
+    if binding and bound.boundless:
+        raise InvalidRequestError(
+            f"With the field `{bound.boundless[:64]}` this request may cost more than can be known before, and a hard "
+            "budget applies to it.",
+            next_step="Leave the field out, or have an administrator make the budget a soft one.",
+            param=bound.boundless[:64],
+        )
     demand = Demand(bound, _sheets(exchange, prices, bound.service_tier), output_tokens)
     demand.price()
     if binding and not bound.heeded and demand.pays_for_output():
