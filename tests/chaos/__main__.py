@@ -1,10 +1,13 @@
 """``python -m chaos``: seeds one after the other, each a run of its own."""
 
 import argparse
+import asyncio
 import logging
 import random
+import signal
 import sys
 import time
+from collections.abc import Coroutine
 
 import structlog
 import uvloop
@@ -35,13 +38,20 @@ def _run(seed: int, seconds: float, with_small_disk: bool) -> Report:  # noqa: F
     decided = plan(seed, faults_s=seconds, small_disk=with_small_disk)
     print(decided, flush=True)
     began_s = time.monotonic()
-    report = uvloop.run(run(decided, with_small_disk=with_small_disk))
+    report = uvloop.run(_stoppable(run(decided, with_small_disk=with_small_disk)))
     print(f"seed {seed}: {'FAILED' if report.broken else 'passed'} after {time.monotonic() - began_s:.0f} s")
     for line in (*report.notes, *report.broken):
         print(f"  {line}")
     if report.broken:
         print(f"  logs: {report.folder}; again: make chaos SEED={seed} SECONDS={seconds:g}", flush=True)
     return report
+
+
+async def _stoppable(running: Coroutine[None, None, Report]) -> Report:
+    """Who is told to stop stops what it started, and unmounts the disk."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 if __name__ == "__main__":
