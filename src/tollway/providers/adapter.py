@@ -102,7 +102,8 @@ class OpenAIAdapter:
 
     def stream_parser(self, call: Call, *, spec: ProviderSpec) -> StreamParser:
         """A parser for one stream; it removes the usage chunk that only we asked for."""
-        return StreamParser(remove_usage=not call.wants_usage and spec.stream_usage_option)
+        remove_usage = not call.wants_usage and spec.stream_usage_option
+        return StreamParser(remove_usage=remove_usage, several="n" in call.fields or call.surface == "completions")
 
     def parse_stream(self, parser: StreamParser, *, spec: ProviderSpec) -> Answer:
         """What a stream has said so far."""

@@ -10,8 +10,9 @@ import pytest
 
 from support import raw
 from support.gateway import UNPRICED, Gateway, chat_body, expected_charge_pico, new_mark
+from support.replies import DONE, SSE, event, stream_events, usage_object
 from support.spender import Spender
-from support.standin import StandIn
+from support.standin import Hold, Received, Reply, StandIn
 from support.waiting import wait_until
 
 
@@ -77,6 +78,25 @@ def test_a_caller_who_leaves_gives_the_rest_back(spender: Spender, standin: Stan
     standin.release()
     wait_until(spender.settled_pico)
     assert spender.chat(max_tokens=500).is_success
+
+
+def counted_as_it_goes(received: Received) -> Reply:
+    """A stream that reports with every chunk what it has counted so far, and is held after the first."""
+    first, *rest = stream_events(received)
+    counted = json.loads(first.removeprefix(b"data: ")) | {"usage": usage_object((10, 1))}
+    return Reply([event(counted), Hold(), *rest, DONE], headers=SSE, framing="chunked", tokens=(10, 900))
+
+
+def test_who_leaves_early_is_not_charged_by_a_count_of_the_part(spender: Spender, standin: StandIn) -> None:
+    spender.budget("1")
+    standin.on("counted-as-it-goes", counted_as_it_goes)
+    standin.hold()
+    body = json.dumps(chat_body("counted-as-it-goes", stream=True, max_tokens=900)).encode()
+    sent = raw.request("/v1/chat/completions", body, key=spender.key)
+    asyncio.run(raw.exchange_async(spender.gateway.url, sent, leave_after_s=0.3))
+    standin.release()
+    wait_until(spender.settled_pico)
+    assert spender.settled_pico() >= expected_charge_pico((10, 900))
 
 
 def test_an_answer_is_shortened_to_what_the_budget_covers(spender: Spender, standin: StandIn) -> None:

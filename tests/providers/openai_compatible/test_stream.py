@@ -156,6 +156,23 @@ def test_the_data_lines_of_an_event_are_joined(end: bytes) -> None:
     assert event_data(b"event: x" + end + b"data: a" + end + b"data:  b" + end + b"data" + end + end) == b"a\n b"
 
 
+@pytest.mark.parametrize(
+    ("event", "several", "counted"),
+    [
+        (USAGE_CHUNK, True, True),
+        (chunk(choices=[{"index": 0, "delta": {"content": "a"}, "finish_reason": None}], usage=USAGE), False, False),
+        (chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=USAGE), False, True),
+        (chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=USAGE), True, False),
+        (chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], x_groq={"usage": USAGE}), False, True),
+    ],
+)
+def test_a_count_of_a_part_is_told_from_that_of_the_whole_answer(event: bytes, *, several: bool, counted: bool) -> None:
+    parser = StreamParser(remove_usage=True, several=several)
+    parser.feed(event + b"\n\n")
+    assert parser.usage is not None
+    assert parser.counted is counted
+
+
 def test_the_delivered_text_is_kept_for_an_estimate() -> None:
     parser = StreamParser(remove_usage=True)
     for text in ("one ", "two ", "three"):

@@ -153,11 +153,11 @@ def _boundless(fields: dict[str, msgspec.Raw]) -> str:
 
     One is written in another case: servers in Go read it as the field itself, and prefer the last.
     """
-    for name in fields:
+    for name, value in fields.items():
         if name not in _BOUNDING:
             if name.casefold() in _BOUNDING:
                 return name
-        elif name in _MODELS and bytes(fields[name]) != b"null":
+        elif name in _MODELS and bytes(value) != b"null":
             return name
     return "tools" if "tools" in fields and _has_tools_of_the_provider(fields["tools"]) else ""
 

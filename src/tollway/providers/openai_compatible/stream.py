@@ -26,6 +26,7 @@ _KEPT_MAX_BYTES = 1 << 20
 class _Choice(msgspec.Struct):
     delta: msgspec.Raw = msgspec.Raw(b"null")
     text: str | None = None
+    finish_reason: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Chunk(msgspec.Struct):
@@ -73,6 +74,7 @@ class StreamParser:
         model: the model that answers, empty until said.
         service_tier: the tier that serves the request, empty until said.
         usage: the raw usage object, ``None`` until it came.
+        counted: whether it is of the whole answer: some providers send one with every chunk.
         done: whether the end mark ``[DONE]`` came.
         failed: whether the provider reported an error inside the stream.
     """
@@ -84,7 +86,9 @@ class StreamParser:
         "_last",
         "_oversized",
         "_remove_usage",
+        "_several",
         "_tail",
+        "counted",
         "done",
         "failed",
         "model",
@@ -92,9 +96,15 @@ class StreamParser:
         "usage",
     )
 
-    def __init__(self, *, remove_usage: bool) -> None:
-        """Args: remove_usage: whether the chunk that carries nothing but usage is kept from the caller."""
+    def __init__(self, *, remove_usage: bool, several: bool = False) -> None:
+        """Begin.
+
+        Args:
+            remove_usage: whether the chunk that carries nothing but usage is kept from the caller.
+            several: whether there may be several answers.
+        """
         self._remove_usage = remove_usage
+        self._several = several
         self._tail = b""
         self._end = b""
         self._kept: list[bytes] = []
@@ -104,6 +114,7 @@ class StreamParser:
         self.model = ""
         self.service_tier = ""
         self.usage: msgspec.Raw | None = None
+        self.counted = False
         self.done = False
         self.failed = False
 
@@ -218,7 +229,9 @@ class StreamParser:
         if usage is None:
             return True
         self.usage = usage
-        return not (self._remove_usage and bytes(chunk.choices) in {b"[]", b"null"})
+        alone = bytes(chunk.choices) in {b"[]", b"null"}
+        self.counted = alone or (not self._several and _is_last(chunk))
+        return not (self._remove_usage and alone)
 
 
 def _last_event_end(data: bytes, searched: int) -> int:
@@ -253,6 +266,14 @@ def _usage(chunk: _Chunk) -> msgspec.Raw | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return part.usage if part is not None and bytes(part.usage) != b"null" else None
+
+
+def _is_last(chunk: _Chunk) -> bool:
+    """Whether it says why the answer ends."""
+    try:
+        return any(bytes(choice.finish_reason) != b"null" for choice in _decode_choices(chunk.choices))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _chunk_texts(chunk: _Chunk) -> list[str]:

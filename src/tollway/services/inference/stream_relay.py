@@ -38,13 +38,13 @@ async def relay_stream(
     try:
         data = await _pass_events(exchange, parser, upstream, caller)
     except asyncio.CancelledError:
-        settle_left(recorder, exchange, caller, *_counted(exchange, adapter, parser))
+        settle_left(recorder, exchange, caller, *_counted(exchange, adapter, parser, ended=False))
         raise
     except UpstreamError as error:
         cut = error
     if cut is None and parser.torn:
         cut = UpstreamCutError("it ended in the middle of an event.")
-    answer, source = _counted(exchange, adapter, parser)
+    answer, source = _counted(exchange, adapter, parser, ended=cut is None)
     whole = cut is None and not parser.failed and (parser.done or source is UsageSource.PROVIDER)
     entry = settle_stream(recorder, exchange, answer, source, "" if whole else StreamCutError.code)
     if durable is not None:
@@ -75,11 +75,17 @@ async def _pass_events(exchange: Exchange, parser: StreamParser, upstream: Upstr
     return b""
 
 
-def _counted(exchange: Exchange, adapter: OpenAIAdapter, parser: StreamParser) -> tuple[Answer, UsageSource]:
-    """The provider's count, else ours of what was delivered."""
+def _counted(
+    exchange: Exchange, adapter: OpenAIAdapter, parser: StreamParser, *, ended: bool
+) -> tuple[Answer, UsageSource]:
+    """The provider's count, else ours of what was delivered.
+
+    A count of a part of the answer is an estimate: the provider may have gone on when the caller left.
+    """
     answer = adapter.parse_stream(parser, spec=exchange.spec)
     if answer.usage is not None:
-        return answer, UsageSource.PROVIDER
+        whole = ended or parser.done or parser.counted
+        return answer, UsageSource.PROVIDER if whole else UsageSource.ESTIMATED
     return estimate(exchange, parser.delivered_texts(), model=answer.model), UsageSource.ESTIMATED
 
 
