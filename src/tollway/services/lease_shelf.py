@@ -1,5 +1,6 @@
 """The leases in a worker's memory: which is that of the present window, which were before, which comes next."""
 
+from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,9 @@ _AHEAD_US = 2_000_000
 """The next window is leased so long before it begins; of short windows, half their length before."""
 _STEP_US = 5_000_000
 """A present window that begins later than this from now: the database's clock was put back."""
+_SHARE = 4
+"""The last such part of all leases is for organizations that have less than such a part: nobody who names new end users
+all the time keeps the others from beginning."""
 
 
 class LeaseShelf:
@@ -29,6 +33,7 @@ class LeaseShelf:
         self._clock = clock
         self._most = most
         self._demands: dict[tuple[str, str], Demand] = {}
+        self._owned: Counter[str] = Counter()
         self.present: dict[tuple[str, str], Lease] = {}
         self.leases: dict[WindowRef, Lease] = {}
         self.upkeep: dict[Lease, Upkeep] = {}
@@ -68,7 +73,7 @@ class LeaseShelf:
         length_us = lease.end_us - lease.ref.start_us
         if upkeep.ended or not upkeep.used(now_us) or lease.end_us - now_us > min(_AHEAD_US, length_us // 2):
             return None
-        if now_us < lease.ref.start_us or lease.end_us >= FOREVER_US or len(self.leases) >= self._most:
+        if now_us < lease.ref.start_us or lease.end_us >= FOREVER_US or self._is_full(lease.quota):
             return None
         known = len(self.leases)
         following = self._at(lease.quota, lease.ref.subject, lease.end_us, now_us)
@@ -78,6 +83,7 @@ class LeaseShelf:
         """Let a lease go."""
         self.end(lease)
         del self.upkeep[lease], self.leases[lease.ref]
+        self._owned[lease.quota.organization_id] -= 1
         key = lease.ref.quota_id, lease.ref.subject
         if key not in self.present:
             self._demands.pop(key, None)
@@ -86,18 +92,24 @@ class LeaseShelf:
         """All leases of these quotas."""
         return iter([upkeep for lease, upkeep in self.upkeep.items() if lease.ref.quota_id in quota_ids])
 
+    def _is_full(self, quota: Quota) -> bool:
+        """Whether there is no room for another lease of the quota's organization."""
+        left = self._most - len(self.leases)
+        return left <= 0 or (left <= self._most // _SHARE <= self._owned[quota.organization_id])
+
     def _at(self, quota: Quota, subject: str, at_us: int, now_us: int) -> Lease:
         start_us, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), at_us)
         ref = WindowRef(quota.id, quota.generation, subject, start_us)
         lease = self.leases.get(ref)
         if lease is None:
-            if len(self.leases) >= self._most:
+            if self._is_full(quota):
                 raise OverloadedError(
-                    f"This worker keeps {self._most} budgets and limits of users, keys and tags in memory already.",
+                    f"This worker keeps {len(self.leases)} budgets and limits of users, keys and tags already.",
                     next_step="Try again in a minute; the operator can add workers.",
                     headers=(("retry-after", "60"),),
                 )
             lease = self.leases[ref] = Lease(quota, ref, end_us)
+            self._owned[quota.organization_id] += 1
             demand = self._demands.setdefault((quota.id, subject), Demand())
             self.upkeep[lease] = Upkeep(lease, demand, now_us)
         lease.quota = quota
