@@ -23,8 +23,8 @@ _TEMPLATE_TOKENS = 64
 _ROUNDED_PICO = 100
 """An upper bound may be rounded up in each of its parts."""
 _KEPT_S, _BATCH_ENTRIES = 3_600.0, 1_000
-_EDGE_US = 300_000
-"""Who came this shortly before the end of a window may have been counted in the next."""
+_SKEW_US = 50_000
+"""How far a worker's idea of the database's clock may be off."""
 _WINDOW_US = {"second": 1_000_000, "minute": 60_000_000}
 
 
@@ -187,20 +187,23 @@ def _limited(found: Evidence, held: Holdings) -> Iterator[str]:
         if limit.unit != "requests":
             continue
         length_us = _WINDOW_US[limit.period]
-        admitted: Counter[int] = Counter()
-        for at_us in _admissions(found, limit):
-            if at_us % length_us < length_us - _EDGE_US:
-                admitted[at_us - at_us % length_us] += 1
-        for start_us, count in admitted.items():
+        held_in: Counter[int] = Counter()
+        for came_us, asked_us in _stretches(found, limit):
+            start_us = came_us - came_us % length_us
+            if start_us + _SKEW_US <= came_us <= asked_us < start_us + length_us:
+                held_in[start_us] += 1
+        for start_us, count in held_in.items():
             calm = not any(begin < start_us + length_us and start_us < end for begin, end in held.out_of_reach_us)
             if calm and count > limit.amount:
                 yield f"{limit.name!r}: {count} requests of {limit.amount} in the window that began at {start_us}"
 
 
-def _admissions(found: Evidence, limit: Limit) -> Iterator[int]:
+def _stretches(found: Evidence, limit: Limit) -> Iterator[tuple[int, int]]:
+    """When a request came, and when the provider had it: somewhere between it was counted."""
     for mark, entries in found.entries.items():
-        if limit.scope.counts(found.sent[mark]):
-            yield from (_admitted_us(entry) for entry in entries)
+        calls = found.billed.get(mark, ())
+        if limit.scope.counts(found.sent[mark]) and len(entries) == len(calls) == 1:
+            yield _admitted_us(entries[0]), calls[0].at_us
 
 
 def _admitted_us(entry: Entry) -> int:
