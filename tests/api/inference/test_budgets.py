@@ -252,3 +252,32 @@ def test_where_bytes_would_not_fit_tokens_are_counted(spender: Spender) -> None:
     counted = spender.chat("gpt-4o-frugal", messages=words, max_tokens=20, user=mark)
     assert counted.is_success
     assert "x-tollway-clamped" not in counted.headers
+
+
+def test_who_leaves_while_its_tokens_are_counted_keeps_nobody_else_from_being_counted(spender: Spender) -> None:
+    spender.budget("0.004")
+    long = chat_body("gpt-4o-frugal", messages=[{"role": "user", "content": "0aZ+" * 100_000}], max_tokens=20)
+    sent = raw.request("/v1/chat/completions", json.dumps(long).encode(), key=spender.key)
+
+    async def leave_all() -> None:
+        await asyncio.gather(*(raw.exchange_async(spender.gateway.url, sent, leave_after_s=0.2) for _ in range(3)))
+
+    asyncio.run(leave_all())
+    words = [{"role": "user", "content": "word " * 1_000}]
+    assert spender.chat("gpt-4o-frugal", messages=words, max_tokens=20).is_success
+
+
+def test_a_budget_that_becomes_hard_while_a_request_waits_bounds_it(spender: Spender, standin: StandIn) -> None:
+    spender.limit("parallel", 1, queue_s=20)
+    spender.budget("1", mode="soft")
+    standin.hold()
+    first, second = new_mark(), new_mark()
+    with ThreadPoolExecutor(2) as callers:
+        running = callers.submit(spender.chat, "held", user=first, stream=True)
+        wait_until(lambda: standin.marked(first), what="the first request at the provider")
+        waiting = callers.submit(spender.chat, user=second)
+        spender.budget("1")
+        standin.release()
+        assert running.result().is_success
+        assert waiting.result().is_success
+    assert standin.marked(second)[0].json["max_tokens"] == 3_000

@@ -67,6 +67,16 @@ def test_no_text_has_more_tokens_than_the_bound(texts: list[str], ascii_only: bo
         assert in_tokens is None or tokens + TEMPLATE_TOKENS <= in_tokens.input_tokens <= in_bytes
 
 
+@pytest.mark.parametrize(("model", "encoding"), [("gpt-5", "o200k_base"), ("gpt-4", "cl100k_base")])
+def test_what_json_writes_in_fewer_tokens_than_the_text_has_counts_as_the_text(model: str, encoding: str) -> None:
+    text = "\forall" * 2_000  # the escape of a form feed reads like LaTeX, for which there is a token
+    call = call_of(messages=[{"role": "user", "content": text}])
+    found = counted(call, bound_of(call), model=model)
+    assert found is not None
+    assert found.input_tokens >= toktok.batch_count([text], encoding, threads=1)[0] + TEMPLATE_TOKENS
+    assert found.input_tokens < bound_of(call).input_tokens
+
+
 def test_an_image_counts_by_the_documented_maximum_however_many_bytes_it_has() -> None:
     plain = bound_of(asking()).input_tokens
     linked, inline = (

@@ -6,6 +6,8 @@ is counted instead of bounded, then its answer shortened, and only then is it re
 
 import asyncio
 import time
+from functools import partial
+from weakref import WeakValueDictionary
 
 from tollway.config.limits import LimitSettings
 from tollway.ledger.lease import Lease
@@ -35,6 +37,7 @@ class Holder:
         self._default_output_tokens = limits.default_output_tokens
         self._budget_wait_s = limits.budget_wait_s
         self._terms = TermsFinder()
+        self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def hold(self, exchange: Exchange) -> None:
         """Take everything that applies. Nothing is awaited if nothing lacks.
@@ -66,7 +69,10 @@ class Holder:
         """Try again, by the quotas as they are now."""
         book = self._keeper.book
         if book is not claims.terms.book:
+            measured_for = claims.terms
             claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us()) or Terms(book, ())
+            if claims.terms.bounded and not measured_for.bounded:
+                claims.demand = self._measure(exchange, claims.terms)
         return claims.take(queued=True)
 
     async def _overcome(self, exchange: Exchange, claims: Claims, lacking: Lacking) -> None:
@@ -74,7 +80,7 @@ class Holder:
         patience = Patience(self._keeper.now_us, budget_wait_s=self._budget_wait_s)
         cost = claims.demand.cost
         lacking = await self._wait(exchange, claims, lacking, patience)
-        if lacking and await _count(exchange, claims, lacking):
+        if lacking and await self._count(exchange, claims, lacking):
             patience = Patience(self._keeper.now_us, budget_wait_s=self._budget_wait_s - patience.waited_s)
             lacking = await self._wait(exchange, claims, self._take(exchange, claims), patience)
         if lacking and exchange.principal.clamp_output:
@@ -112,6 +118,28 @@ class Holder:
             if not lacking:
                 break
         return lacking
+
+    async def _count(self, exchange: Exchange, claims: Claims, lacking: Lacking) -> bool:
+        """Count the input, if fewer tokens could help; whether they are fewer."""
+        demand = claims.demand
+        if demand.least(clamped=exchange.principal.clamp_output) > min(potential(lease) for lease, _ in lacking):
+            return False
+        turn = self._counting.setdefault(exchange.principal.organization_id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._budget_wait_s):
+                await turn.acquire()  # one at a time: nobody keeps all threads busy with requests that never fit
+        except TimeoutError:
+            return False
+        adapter = ADAPTERS[exchange.spec.dialect]
+        counting = asyncio.get_running_loop().run_in_executor(
+            None, partial(adapter.count, exchange.call, demand.bound, model=exchange.model_sent)
+        )
+        counting.add_done_callback(lambda _: turn.release())  # also if the caller leaves: the thread goes on
+        bound = await asyncio.shield(counting)
+        if bound is None:
+            return False
+        demand.count(bound)
+        return True
 
     def _without_database(self, exchange: Exchange, claims: Claims) -> None:
         """Take what lacks while the database is away: of rate limits an equal share, of budgets if it is so chosen.
@@ -159,16 +187,3 @@ def _facts(exchange: Exchange) -> Facts:
         exchange.model_sent,
         call.model,
     )
-
-
-async def _count(exchange: Exchange, claims: Claims, lacking: Lacking) -> bool:
-    """Count the input, if fewer tokens could help; whether they are fewer."""
-    demand = claims.demand
-    if demand.least(clamped=exchange.principal.clamp_output) > min(potential(lease) for lease, _ in lacking):
-        return False
-    adapter = ADAPTERS[exchange.spec.dialect]
-    bound = await asyncio.to_thread(adapter.count, exchange.call, demand.bound, model=exchange.model_sent)
-    if bound is None:
-        return False
-    demand.count(bound)
-    return True
