@@ -162,3 +162,11 @@ def test_the_book_forgets_old_routes_rather_than_grow(monkeypatch: pytest.Monkey
     for number in range(10):
         assert book.applying(replace(FACTS, model=str(number)))
     assert len(book._routes) == 3
+
+
+def test_no_spelling_of_a_model_escapes_its_budget_or_gets_another_one() -> None:
+    shouted = replace(FACTS, model="GPT-4o-Mini ", model_asked="Fast")
+    for model in ("openai/gpt-4o-mini", "OpenAI/GPT-4o-mini", "openai/*", "fast"):
+        assert quota(model=model).applies(shouted)
+    each = quota(each=("model",))
+    assert each.subject(shouted) == each.subject(FACTS) == '["openai/gpt-4o-mini"]'

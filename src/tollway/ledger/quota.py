@@ -96,7 +96,8 @@ class Quota(msgspec.Struct, frozen=True):
         tag_name: a tag that the request must have, or ``None``.
         tag_value: its value; ``None`` for any value (then ``tag`` may stand in `each`).
         provider: provider name, or ``None``.
-        model: ``provider/model`` as sent upstream, ``provider/*``, or the name the caller used (an alias), or ``None``.
+        model: ``provider/model`` as sent upstream, ``provider/*``, or the name the caller used (an alias), or ``None``;
+            upper and lower case are the same.
         each: some of `EACH`, in that order.
         raised_amount: the amount while a temporary raise holds, ``None`` if there is none.
         raised_until: epoch seconds at which the raise ends.
@@ -155,7 +156,7 @@ class Quota(msgspec.Struct, frozen=True):
             and self.project_id in {None, facts.project_id}
             and self.key_id in {None, facts.key_id}
             and self.provider in {None, facts.provider}
-            and self.model in {None, facts.model_asked, f"{facts.provider}/{facts.model}", f"{facts.provider}/*"}
+            and (self.model is None or _folded(self.model) in _model_names(facts))
         )
 
     def applies_to_caller(self, facts: Facts) -> bool:
@@ -190,7 +191,7 @@ class Quota(msgspec.Struct, frozen=True):
                 return next(value for name, value in facts.tags if name == self.tag_name)
             case "provider":
                 return facts.provider
-        return f"{facts.provider}/{facts.model}"
+        return _folded(f"{facts.provider}/{facts.model}")
 
 
 class WindowRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -222,6 +223,16 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     window: WindowRef
     amount: int
     leased: bool
+
+
+def _model_names(facts: Facts) -> set[str]:
+    """What a quota may call the model of a request."""
+    return {_folded(name) for name in (facts.model_asked, f"{facts.provider}/{facts.model}", f"{facts.provider}/*")}
+
+
+def _folded(model: str) -> str:
+    """A model's name, the same for all spellings that a provider may take for one: they share a budget."""
+    return model.strip().lower()
 
 
 def _text(value: str) -> str:
