@@ -9,6 +9,8 @@ from tollway.routing.call import Call
 from tollway.routing.json_object import tolerant
 
 _FIELDS = ("messages", "prompt", "input", "tools", "functions", "response_format")
+_MEDIA = frozenset({"image_url", "input_audio", "file", "video_url", "audio_url", "document_url"})
+"""Members of parts that are no text. A text is one whatever it says of itself."""
 _decode = tolerant(msgspec.json.Decoder().decode)
 _MAX_DEPTH = 64
 """Deeper text is not looked for: no provider's message nests this far."""
@@ -30,8 +32,7 @@ def prompt_texts(call: Call) -> list[str]:
 
 def _texts(value: Any, depth: int) -> Iterator[str]:
     if isinstance(value, str):
-        if not value.startswith("data:"):
-            yield value
+        yield value
     elif depth >= _MAX_DEPTH:
         return
     elif isinstance(value, list):
@@ -39,5 +40,5 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
             yield from _texts(item, depth + 1)
     elif isinstance(value, dict):
         for name, item in value.items():
-            if name not in {"image_url", "input_audio", "file"}:
+            if name not in _MEDIA:
                 yield from _texts(item, depth + 1)
