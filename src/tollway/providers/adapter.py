@@ -51,7 +51,13 @@ class OpenAIAdapter:
         Raises:
             InvalidRequestError: a field that bounds it is no number.
         """
-        return request_bound(call, model=model, limits=_limits(call, spec), context_tokens=context_tokens)
+        return request_bound(
+            call,
+            model=model,
+            limits=_limits(call, spec),
+            context_tokens=context_tokens,
+            searches=spec.usage.searches,
+        )
 
     def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:
         """The bound with the input counted, where that can be done. Slow."""

@@ -127,6 +127,14 @@ def test_a_provider_that_searches_or_fetches_may_fill_the_context(field: str) ->
     assert bound_of(call_of(), model="gpt-5-search-api").input_tokens == CONTEXT
 
 
+def test_nothing_is_held_for_a_search_that_nobody_makes() -> None:
+    assert bound_of(call_of()).searches == 0
+    assert bound_of(call_of(web_search_options={})).searches == 1
+    perplexing = request_bound(call_of(), model="sonar", limits=("max_tokens",), context_tokens=CONTEXT, searches=True)
+    assert perplexing.searches == 1
+    assert bound_of(call_of(), model="sonar-deep-research").searches > 1
+
+
 @pytest.mark.parametrize(
     "message",
     [

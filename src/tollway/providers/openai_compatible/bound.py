@@ -103,7 +103,9 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
     boundless: str = ""
 
 
-def request_bound(call: Call, *, model: str, limits: Sequence[str], context_tokens: int) -> RequestBound:
+def request_bound(
+    call: Call, *, model: str, limits: Sequence[str], context_tokens: int, searches: bool = False
+) -> RequestBound:
     """The bound of a request.
 
     Args:
@@ -111,6 +113,7 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         model: the name of the model at the provider.
         limits: the fields by which the provider bounds its output.
         context_tokens: what the model can take in at the most: bounds files and searches, as nothing else does.
+        searches: whether the provider may search unasked, and counts it.
 
     Raises:
         InvalidRequestError: a field that bounds the request is no number.
@@ -124,8 +127,8 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         tokens += media.tokens - media.data_bytes
     if not call.body.isascii() or call.surface in _WITHOUT_OUTPUT:
         tokens += _growth(call)
-    searches = not _SOURCES.isdisjoint(fields) or _SEARCH in model
-    if searches or (media is not None and media.unbounded):
+    reads = not _SOURCES.isdisjoint(fields) or _SEARCH in model
+    if reads or (media is not None and media.unbounded):
         tokens = max(tokens, context_tokens)
     research = _RESEARCH in model
     extra_tokens = (_RESEARCH_TOKENS_MAX if research else 0) + len(fields.get("prediction", b""))
@@ -137,9 +140,9 @@ def request_bound(call: Call, *, model: str, limits: Sequence[str], context_toke
         media is not None and media.audio,
         media is not None and media.image,
         "modalities" in fields or _DRAWS in model,
-        _RESEARCH_SEARCHES_MAX if research else 1,
+        _RESEARCH_SEARCHES_MAX if research else int(searches or reads),
         text_bytes=text_bytes,
-        text_only=media is None and not searches,
+        text_only=media is None and not reads,
         output_tokens=output_tokens,
         heeded=heeded,
         longest=output_limit(model) if output_tokens is None else None,
