@@ -4,7 +4,7 @@ import msgspec
 
 from tollway.ledger.usage import Usage
 from tollway.providers.openai_compatible import prompt, reply, request
-from tollway.providers.openai_compatible.bound import RequestBound, request_bound
+from tollway.providers.openai_compatible.bound import RequestBound, other_models, request_bound
 from tollway.providers.openai_compatible.count import counted
 from tollway.providers.openai_compatible.stream import StreamParser
 from tollway.providers.registry import ProviderSpec
@@ -58,6 +58,10 @@ class OpenAIAdapter:
             context_tokens=context_tokens,
             searches=spec.usage.searches,
         )
+
+    def other_models(self, call: Call) -> str | None:
+        """The field by which another model may answer than the one that is asked, ``None`` if there is none."""
+        return other_models(call.fields)
 
     def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:
         """The bound with the input counted, where that can be done. Slow."""

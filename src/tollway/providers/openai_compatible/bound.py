@@ -46,7 +46,7 @@ _SOURCES = frozenset(
 """Fields by which the provider reads into the prompt what is not in the body."""
 _SEARCH = "search"
 """In the name of a model that searches unasked."""
-_MODELS = ("models", "fallback_models", "fallbacks", "preset")
+_MODELS = frozenset({"models", "fallback_models", "fallbacks", "preset"})
 """Fields by which the provider may let another model answer, at another price."""
 _BOUNDING = frozenset(
     {*OUTPUT_LIMITS, *_ANSWERS, *_SOURCES, *_MODELS}
@@ -156,13 +156,20 @@ def _boundless(fields: dict[str, msgspec.Raw]) -> str:
 
     One is written in another case: servers in Go read it as the field itself, and prefer the last.
     """
-    for name, value in fields.items():
-        if name not in _BOUNDING:
-            if name.casefold() in _BOUNDING:
-                return name
-        elif name in _MODELS and bytes(value) != b"null":
+    for name in fields:
+        if name not in _BOUNDING and name.casefold() in _BOUNDING:
             return name
+    if (other := other_models(fields)) is not None:
+        return other
     return "tools" if "tools" in fields and _has_tools_of_the_provider(fields["tools"]) else ""
+
+
+def other_models(fields: dict[str, msgspec.Raw]) -> str | None:
+    """The field by which another model than the one in ``model`` may answer, ``None`` if there is none."""
+    for name, value in fields.items():
+        if (name in _MODELS and bytes(value) != b"null") or (name.casefold() == "model" and name != "model"):
+            return name
+    return None
 
 
 def _has_tools_of_the_provider(raw: msgspec.Raw) -> bool:

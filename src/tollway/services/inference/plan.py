@@ -2,8 +2,9 @@
 
 import time
 
-from tollway.errors import InvalidRequestError, ModelNotPricedError
+from tollway.errors import InvalidRequestError, ModelNotAllowedError, ModelNotPricedError
 from tollway.identity.principal import Principal
+from tollway.providers.adapter import ADAPTERS
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
 from tollway.routing.call import Call
 from tollway.routing.catalog import Deployment
@@ -25,6 +26,13 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
         raise InvalidRequestError(f"`{inbound.surface.path}` cannot stream.", param="stream")
     prices = live.price_book  # first, so that a worker that has read nothing yet does not say "not found"
     deployment, model = resolve(call.model, principal, live.catalog)
+    spec = REGISTRY.get(deployment.spec, OPENAI_COMPATIBLE)
+    if principal.allowed_models is not None and (field := ADAPTERS[spec.dialect].other_models(call)) is not None:
+        raise ModelNotAllowedError(
+            f"With the field `{field[:64]}` another model could answer than this key may use.",
+            next_step="Leave it out, and name the model in `model`.",
+            param=field[:64],
+        )
     sheet = prices.sheet(
         deployment.price_provider,
         model,
@@ -34,7 +42,6 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
     )
     if sheet is None and not principal.allow_unpriced:
         raise not_priced(deployment, model, "or let the project use unpriced models")
-    spec = REGISTRY.get(deployment.spec, OPENAI_COMPATIBLE)
     return Exchange(
         inbound=inbound,
         principal=principal,
