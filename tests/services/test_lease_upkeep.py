@@ -63,6 +63,19 @@ def test_a_worker_wants_what_it_spends_in_a_minute_and_a_half() -> None:
     assert ask.want == pytest.approx(SUPPLY_S * 1_000, rel=0.05)
 
 
+def test_while_more_is_out_than_the_amount_allows_what_a_request_leaves_goes_back() -> None:
+    kept = Kept()
+    kept.exchange(0, first=100)
+    assert kept.lease.hold(kept.lease.free)
+    lowered = kept.ask(S)
+    kept.answer(lowered, S, added=0, left=-50)
+    kept.lease.settle(kept.lease.held, 30)
+    assert kept.lease.free > 0
+    assert kept.upkeep.look(S + 1)
+    returned = kept.ask(S + 1)
+    assert (kept.lease.free, returned.have) == (0, 30)
+
+
 def test_near_the_end_of_a_window_no_more_is_wanted_than_can_be_spent_in_it() -> None:
     kept = Kept()
     kept.exchange(DAY_US - 10 * S, first=10)
