@@ -241,10 +241,8 @@ class Upkeep:
         if self.ended or now_us < self.recalled_until_us or idle_us >= UNUSED_US:
             return 0
         answer = self.lease.answer
-        if answer is not None and answer.left < 0:
-            return (
-                0  # more is out than the amount allows, as after it was lowered: what running requests leave goes back
-            )
+        if answer is not None and answer.left < 0:  # as after the amount was lowered: nothing of it is used again
+            return 0
         if idle_us < IDLE_US or answer is None:
             return self.lease.free
         return min(SPARE_HOLDS * self.demand.largest, max(answer.left, 0) // 8)
