@@ -34,4 +34,4 @@ RECOVERY_S = 10.0
 LEASE_TIMEOUT_S = 2.0
 """How long an exchange of leases may take before the database counts as away."""
 LEASES_MAX = 50_000
-"""Leases in a worker's memory, at about a kilobyte each. Idle ones are forgotten: these are subjects seen in minutes."""
+"""Leases in a worker's memory, at about a kilobyte each. Idle ones are forgotten: they are of subjects seen lately."""
