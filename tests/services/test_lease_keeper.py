@@ -12,6 +12,7 @@ from support.waiting import eventually
 from tollway.data.changes import Change
 from tollway.data.session import Database
 from tollway.ids import uuid7
+from tollway.services.database_clock import DatabaseClock
 from tollway.services.worker_release import WorkerRelease
 
 
@@ -73,6 +74,30 @@ async def test_a_request_that_running_ones_leave_no_room_for_is_woken_as_soon_as
         spender.settle(running, 900, 400)
         assert await waiting is running
         assert (running.held, running.spent) == (600, 400)
+
+
+class LeapingClock(DatabaseClock):
+    """A clock that a test puts forward."""
+
+    ahead_us = 0
+
+    def now_us(self) -> int:
+        return super().now_us() + self.ahead_us
+
+
+async def test_leases_of_windows_long_past_are_forgotten_and_the_next_ones_go_on(
+    database_url: str, organization_id: str
+) -> None:
+    limit_id = a_quota(database_url, organization_id, unit="requests", period="second", amount=1_000)
+    clock = LeapingClock()
+    async with spending(database_url, clock=clock) as spender:
+        for _ in range(3):
+            assert await spender.request(limit_id, hold=1, use=1)
+            past = spender.keeper.lease(spender.quota(limit_id), "")
+            async with asyncio.timeout(30):
+                while past in spender.keeper._shelf.upkeep:
+                    clock.ahead_us += 10_000_000
+                    await asyncio.sleep(0.01)
 
 
 async def test_what_can_never_fit_is_not_waited_for(database_url: str, quota_id: str) -> None:

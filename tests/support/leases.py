@@ -103,12 +103,12 @@ async def an_exchange(url: str, worker_id: str, clock: DatabaseClock | None = No
 
 
 @asynccontextmanager
-async def spending(url: str, *, worker_id: str = "") -> AsyncIterator[Spender]:
+async def spending(url: str, *, worker_id: str = "", clock: DatabaseClock | None = None) -> AsyncIterator[Spender]:
     """A worker's keeper that runs and hears changes."""
     worker_id = worker_id or uuid7()
     database = Database(create_engine(url, pool_size=2, timeout_s=5.0))
     leasing = Database(create_engine(url, pool_size=2, timeout_s=LEASE_TIMEOUT_S / 2))
-    keeper = LeaseKeeper(LeaseExchange(leasing, worker_id, DatabaseClock()), QuotaLoad(database).load)
+    keeper = LeaseKeeper(LeaseExchange(leasing, worker_id, clock or DatabaseClock()), QuotaLoad(database).load)
     await keeper.follow(Change("*"))
 
     async def hear() -> None:

@@ -35,6 +35,7 @@ _LOOKS_MAX = 500
 _RECALL_LOOK_INTERVAL_S = 0.02
 """While others want them, leases are looked at this often: what is freed here is waited for there."""
 _RETRY_S = 0.5
+_AWAY_AFTER_FAILURES = 2
 """Pause between attempts to reach the database."""
 
 LoadQuotas = Callable[[Mapping[str, Quota] | None, str], Awaitable[Mapping[str, Quota] | None]]
@@ -64,6 +65,7 @@ class LeaseKeeper:
         self._round: Iterator[Upkeep] = iter(())
         self._looked_s = self._exchanged_s = -math.inf
         self._sequence = 0
+        self._failures = 0
         self._timeline: Timeline | None = None
         self._recovering = False
         self.available = True
@@ -260,10 +262,11 @@ class LeaseKeeper:
             return
         self._looked_s = now_s
         looked = list(islice(self._round, _LOOKS_MAX))
+        for upkeep in looked:
+            if upkeep.lease in self._shelf.upkeep:  # it may have been forgotten since the round began
+                self._look_at(upkeep, now_us)
         if len(looked) < _LOOKS_MAX:
             self._round = iter(list(self._shelf.upkeep.values()))
-        for upkeep in looked:
-            self._look_at(upkeep, now_us)
 
     def _look_at(self, upkeep: Upkeep, now_us: int) -> None:
         lease = upkeep.lease
@@ -300,10 +303,7 @@ class LeaseKeeper:
         try:
             self._answered(await self._exchange.exchange(asks))
         except Exception as error:  # noqa: BLE001 -- a worker that no longer exchanges would refuse every request
-            if self.available:
-                known = isinstance(error, DatabaseUnavailableError)
-                _log.warning("leases_not_exchanged", reason=str(error), exc_info=None if known else error)
-            self.available = False
+            self._failed(error)
             self._due |= dict.fromkeys(asked)
         self._line.wake_all(asked if self.available else list(self._shelf.upkeep), until=until)
         for lease in asked:
@@ -311,8 +311,19 @@ class LeaseKeeper:
                 self._due[lease] = None
                 self._line.wake_fitting(lease)
 
+    def _failed(self, error: Exception) -> None:
+        """The second failure in a row says that the database is away; one may be ours: an event loop that stood still
+        lets the time run out for an answer that is there, and a deadlock is solved by trying again.
+        """
+        self._failures += 1
+        if self.available:
+            known = isinstance(error, DatabaseUnavailableError)
+            _log.warning("leases_not_exchanged", reason=str(error), exc_info=None if known else error)
+        self.available = self.available and self._failures < _AWAY_AFTER_FAILURES
+
     def _answered(self, exchanged: Exchanged) -> None:
         now_us = self.now_us()
+        self._failures = 0
         for grant in exchanged.grants:
             self._shelf.upkeep[self._shelf.leases[grant.window]].answered(grant, now_us)
         if not self.available and not exchanged.recovering:
