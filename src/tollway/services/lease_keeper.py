@@ -35,8 +35,8 @@ _LOOKS_MAX = 500
 _RECALL_LOOK_INTERVAL_S = 0.02
 """While others want them, leases are looked at this often: what is freed here is waited for there."""
 _RETRY_S = 0.5
-_AWAY_AFTER_FAILURES = 2
 """Pause between attempts to reach the database."""
+_AWAY_AFTER_FAILURES = 2
 
 LoadQuotas = Callable[[Mapping[str, Quota] | None, str], Awaitable[Mapping[str, Quota] | None]]
 
@@ -173,7 +173,8 @@ class LeaseKeeper:
         while True:
             self._look()
             asks = self._asks()
-            if asks or not self.available or time.monotonic() - self._exchanged_s >= WORKER_HEARTBEAT_S:
+            is_due = self._failures or time.monotonic() - self._exchanged_s >= WORKER_HEARTBEAT_S
+            if asks or is_due or not self.available:
                 await self._ask(asks)
             if self.available or (self._recovering and self._due):
                 await self._pause()
@@ -312,8 +313,10 @@ class LeaseKeeper:
                 self._line.wake_fitting(lease)
 
     def _failed(self, error: Exception) -> None:
-        """The second failure in a row says that the database is away; one may be ours: an event loop that stood still
-        lets the time run out for an answer that is there, and a deadlock is solved by trying again.
+        """Take note of an exchange that failed; the second in a row says that the database is away.
+
+        One may be ours: an event loop that stood still lets the time run out for an answer that is there, and a
+        deadlock is solved by trying again.
         """
         self._failures += 1
         if self.available:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 
+from tollway.constants import LEASE_TIMEOUT_S
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.services.inference.claims import Lacking
 
-ANSWER_S = 2.5
-"""Until the database has answered, or is known to be away."""
+ANSWER_S = 2 * LEASE_TIMEOUT_S + 0.5
+"""Until the database has answered, or is known to be away after two exchanges without an answer."""
 RECALL_S = 0.25
 """Until other workers have given back what is free there."""
 _S_US = 1_000_000
