@@ -82,6 +82,7 @@ _AMOUNT_OPTIONS = tuple(
         min=0,
         metavar="N",
         rich_help_panel="How much",
+        help=f"{unit.replace('_', ' ').capitalize()} in a {window}.",
     )
     for unit in _UNITS
     for window in _WINDOWS

@@ -11,7 +11,7 @@ COMMANDS: dict[str, Entry] = {
     "init": ("tollway.cli.init", "Prepare a data directory, its secrets and its database, without serving."),
     "apply": (
         "tollway.cli.apply",
-        "Make providers, projects, keys, prices, budgets and so on as a file declares them.",
+        "Make providers, prices, projects, keys, budgets, limits and webhooks as a file declares them.",
     ),
     "chat": ("tollway.cli.chat", "Talk to a model through the gateway, and see what each turn costs."),
     "keys": ("tollway.cli.keys", "Create, list, rotate and revoke keys."),

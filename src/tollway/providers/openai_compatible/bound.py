@@ -54,6 +54,12 @@ _BOUNDING = frozenset(
     | {"stream", "stream_options"}
 )
 """All fields that are looked at."""
+_ORDINARY = frozenset(
+    {"model", "messages", "prompt", "input", "stream", "stream_options", "max_tokens", "max_completion_tokens"}
+    | {"temperature", "top_p", "stop", "seed", "n", "user", "safety_identifier", "metadata", "response_format"}
+    | {"presence_penalty", "frequency_penalty", "reasoning_effort", "encoding_format", "dimensions"}
+)
+"""The fields of most requests: none of them is boundless."""
 _OWN_TOOLS = frozenset({"function", "custom"})
 """The types of tools that run at the caller's."""
 _DRAWS = "image"
@@ -156,6 +162,8 @@ def _boundless(fields: dict[str, msgspec.Raw]) -> str:
 
     One is written in another case: servers in Go read it as the field itself, and prefer the last.
     """
+    if fields.keys() <= _ORDINARY:
+        return ""
     for name in fields:
         if name not in _BOUNDING and name.casefold() in _BOUNDING:
             return name

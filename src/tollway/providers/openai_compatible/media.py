@@ -45,20 +45,23 @@ class Media(msgspec.Struct, gc=False):
     unbounded: bool = False
 
 
+_ABSENT = msgspec.Raw(_NULL)
+
+
 class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    content: msgspec.Raw = msgspec.Raw(_NULL)
-    audio: msgspec.Raw = msgspec.Raw(_NULL)
-    role: msgspec.Raw = msgspec.Raw(_NULL)
-    name: msgspec.Raw = msgspec.Raw(_NULL)
-    tool_calls: msgspec.Raw = msgspec.Raw(_NULL)
-    tool_call_id: msgspec.Raw = msgspec.Raw(_NULL)
-    function_call: msgspec.Raw = msgspec.Raw(_NULL)
-    refusal: msgspec.Raw = msgspec.Raw(_NULL)
-    reasoning: msgspec.Raw = msgspec.Raw(_NULL)
-    reasoning_content: msgspec.Raw = msgspec.Raw(_NULL)
-    reasoning_details: msgspec.Raw = msgspec.Raw(_NULL)
-    annotations: msgspec.Raw = msgspec.Raw(_NULL)
-    cache_control: msgspec.Raw = msgspec.Raw(_NULL)
+    content: msgspec.Raw = _ABSENT
+    audio: msgspec.Raw = _ABSENT
+    role: msgspec.Raw = _ABSENT
+    name: msgspec.Raw = _ABSENT
+    tool_calls: msgspec.Raw = _ABSENT
+    tool_call_id: msgspec.Raw = _ABSENT
+    function_call: msgspec.Raw = _ABSENT
+    refusal: msgspec.Raw = _ABSENT
+    reasoning: msgspec.Raw = _ABSENT
+    reasoning_content: msgspec.Raw = _ABSENT
+    reasoning_details: msgspec.Raw = _ABSENT
+    annotations: msgspec.Raw = _ABSENT
+    cache_control: msgspec.Raw = _ABSENT
 
 
 class _Audio(msgspec.Struct, gc=False):
@@ -86,8 +89,9 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
     try:
         if "messages" in fields:
             for message in _messages(media, fields["messages"]):
-                _add_content(media, message.content, model)
-                if bytes(message.audio) != _NULL:
+                if memoryview(message.content)[0] in _NESTED:
+                    _add_content(media, message.content, model)
+                if message.audio is not _ABSENT and bytes(message.audio) != _NULL:
                     media.audio = True
                     media.tokens += PAST_AUDIO_TOKENS_MAX
         if "input" in fields and b"{" in bytes(fields["input"]):
@@ -107,8 +111,7 @@ def _messages(media: Media, raw: msgspec.Raw) -> list[_Message]:
     for message in messages:
         if any(memoryview(message[name])[0] in _NESTED for name in message.keys() - known):
             media.unbounded = True
-    absent = msgspec.Raw(_NULL)
-    return [_Message(message.get("content", absent), message.get("audio", absent)) for message in messages]
+    return [_Message(message.get("content", _ABSENT), message.get("audio", _ABSENT)) for message in messages]
 
 
 def _add_content(media: Media, raw: msgspec.Raw, model: str) -> None:

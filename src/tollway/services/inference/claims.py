@@ -6,8 +6,6 @@ Plain arithmetic in this worker's memory; see docs/adr/0010-budgets-and-limits-b
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-import msgspec
-
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Quota, Settlement, Unit, WindowRef
@@ -43,22 +41,10 @@ class Leases(Protocol):
         ...
 
 
-class Claim(msgspec.Struct, gc=False):
-    """A request's part in one quota.
-
-    Attributes:
-        quota: which.
-        window: its window when the request was admitted.
-        amount: what is held, in the unit of the quota.
-        lease: what it is held of; ``None`` if of none: the budget does not bind, or the database is away and the
-            organization chose to go on.
-    """
-
-    quota: Quota
-    window: WindowRef
-    amount: int
-    lease: Lease | None
-
+Claim = tuple[Quota, WindowRef, int, Lease | None]
+"""A request's part in one quota: the quota, its window when the request was admitted, what is held in the quota's unit,
+and the lease it is held of: ``None`` if of none, because the budget does not bind, or the database is away and the
+organization chose to go on. A bare tuple, since several are made for every request."""
 
 Fallback = Callable[[Quota, Lease, int], Claim | None]
 """Makes a claim on a lease that does not suffice, or does not."""
@@ -92,33 +78,33 @@ class Claims:
             fallback: tried where a lease does not suffice.
         """
         terms, demand = self.terms, self.demand
-        claims: list[Claim] = []
+        held: list[Claim] = []
         lacking: Lacking = []
         for (quota, _), lease in zip(terms.binding, self._leases.leases(terms.binding), strict=True):
-            amount = demand.amount(quota)
+            amount = demand.cost if quota.unit is _USD else demand.count_of(quota)
             if not amount or ((queued or not lease.waiting) and lease.hold(amount)):
-                claims.append(Claim(quota, lease.ref, amount, lease))
+                held.append((quota, lease.ref, amount, lease))
                 if lease.free < lease.low:
                     self._leases.low(lease)
             elif fallback is not None and (claim := fallback(quota, lease, amount)) is not None:
-                claims.append(claim)
+                held.append(claim)
             else:
                 lacking.append((lease, amount))
         if lacking:
-            for claim in claims:
-                if claim.lease is not None:
-                    claim.lease.settle(claim.amount, 0)
+            for _, _, amount, of in held:
+                if of is not None:
+                    of.settle(amount, 0)
             return lacking
         for quota, window in terms.counting:
-            claims.append(Claim(quota, window, demand.cost, None))
-        self.held = claims
+            held.append((quota, window, demand.cost, None))
+        self.held = held
         return lacking
 
-    def leases(self) -> list[Lease]:
-        """The present leases of all quotas that bind, whether anything is held of them or not."""
+    def limiting(self) -> list[Lease]:
+        """The leases of the rate limits, whether anything is held of them or not."""
         if self.held:
-            return [claim.lease for claim in self.held if claim.lease is not None]
-        return self._leases.leases(self.terms.binding)
+            return [lease for quota, _, _, lease in self.held if lease is not None and quota.unit is not _USD]
+        return self._leases.leases(self.terms.limits)
 
     def now_us(self) -> int:
         """The clock that windows follow, in epoch microseconds."""
@@ -132,9 +118,9 @@ class Claims:
         """
         return tuple(
             [
-                Settlement(claim.window, claim.amount if claim.quota.strict else estimate, claim.lease is not None)
-                for claim in self.held
-                if claim.quota.unit is _USD
+                Settlement(window, amount if quota.strict else estimate, lease is not None)
+                for quota, window, amount, lease in self.held
+                if quota.unit is _USD
             ]
         )
 
@@ -147,34 +133,33 @@ class Claims:
         self.settled = True
         counted = charge.priced and source is not UsageSource.ESTIMATED
         settlements: list[Settlement] = []
-        for claim in self.held:
-            if claim.quota.unit is _USD:
-                used = charge.total if counted or not claim.quota.strict else max(claim.amount, charge.total)
+        for quota, window, amount, lease in self.held:
+            if quota.unit is _USD:
+                used = charge.total if counted or not quota.strict else max(amount, charge.total)
                 if used:
-                    settlements.append(Settlement(claim.window, used, claim.lease is not None))
+                    settlements.append(Settlement(window, used, lease is not None))
             else:
-                used = _used(claim, usage)
-            self._end(claim, used)
+                used = _used(quota.unit, usage)
+            if lease is not None:
+                lease.settle(amount, used)
+                if lease.waiting:
+                    self._leases.freed(lease)
         return tuple(settlements)
 
     def abandon(self) -> None:
         """Whatever was not settled is settled as the opening record says, or given back if there is none."""
-        if not self.settled:
-            self.settled = True
-            for claim in self.held:
-                self._end(claim, claim.amount if self.opened and claim.quota.unit is not _PARALLEL else 0)
-
-    def _end(self, claim: Claim, used: int) -> None:
-        lease = claim.lease
-        if lease is not None:
-            lease.settle(claim.amount, used)
-            if lease.waiting:
-                self._leases.freed(lease)
+        if self.settled:
+            return
+        self.settled = True
+        for quota, _, amount, lease in self.held:
+            if lease is not None:
+                lease.settle(amount, amount if self.opened and quota.unit is not _PARALLEL else 0)
+                if lease.waiting:
+                    self._leases.freed(lease)
 
 
-def _used(claim: Claim, usage: Usage) -> int:
+def _used(unit: Unit, usage: Usage) -> int:
     """What a request used of a rate limit."""
-    unit = claim.quota.unit
     if unit is _REQUESTS:
         return 1
     if unit is _PARALLEL:

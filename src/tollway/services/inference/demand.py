@@ -10,7 +10,7 @@ from tollway.providers.openai_compatible.bound import RequestBound
 
 CLAMPED_TOKENS_MIN = 16
 """A shorter answer than this is no answer."""
-_USD, _REQUESTS, _PARALLEL = Unit.USD, Unit.REQUESTS, Unit.PARALLEL  # naming a member of an enum takes 0.2 µs
+_REQUESTS, _PARALLEL = Unit.REQUESTS, Unit.PARALLEL  # naming a member of an enum takes 0.2 µs
 _INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
 _BYTES_PER_TOKEN = 4
 _UNSTATED_OUTPUT_TOKENS = 256
@@ -34,15 +34,13 @@ class Demand(msgspec.Struct, gc=False):
     sent_output_tokens: int = 0
     cost: int = 0
 
-    def amount(self, quota: Quota) -> int:
-        """What to hold of a quota, in its unit.
+    def count_of(self, quota: Quota) -> int:
+        """What to hold of a rate limit, in its unit.
 
         Of tokens it is an estimate, since they are counted in the end, and not more than the whole limit: one that is
         smaller than a request lets it through when nothing else runs.
         """
         unit = quota.unit
-        if unit is _USD:
-            return self.cost
         if unit is _REQUESTS or unit is _PARALLEL:
             return 1
         tokens = 0

@@ -70,7 +70,7 @@ class Holder:
         book = self._keeper.book
         if book is not claims.terms.book:
             measured_for = claims.terms
-            claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us()) or Terms(book, ())
+            claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us()) or Terms(book)
             if claims.terms.bounded and not measured_for.bounded:
                 claims.demand = self._measure(exchange, claims.terms)
         return claims.take(queued=True)
@@ -152,11 +152,11 @@ class Holder:
 
         def take_over(quota: Quota, lease: Lease, amount: int) -> Claim | None:
             if quota.unit is Unit.USD:
-                return Claim(quota, lease.ref, amount, None) if exchange.principal.serve_without_database else None
+                return (quota, lease.ref, amount, None) if exchange.principal.serve_without_database else None
             if lease.held + lease.spent + amount > quota.amount_at(now_s) // self._keeper.workers:
                 return None
             lease.overdraw(amount)
-            return Claim(quota, lease.ref, amount, lease)
+            return quota, lease.ref, amount, lease
 
         lacking = claims.take(queued=True, fallback=take_over)
         self._require_limits(lacking)

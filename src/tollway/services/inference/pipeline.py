@@ -78,7 +78,9 @@ class Pipeline:
                 self._recorder.open(exchange)
                 await self._serve(exchange, caller)
             except TollwayError as error:
-                error.headers += quota_headers(exchange.claims)
+                error.headers += tuple(
+                    (name.decode(), value.decode()) for name, value in quota_headers(exchange.claims)
+                )
                 raise
             finally:
                 if exchange.claims is not None:

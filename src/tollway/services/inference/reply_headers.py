@@ -56,7 +56,7 @@ def reply_headers(
         headers.append((b"content-type", _JSON))
         headers.append((b"x-tollway-error-source", b"upstream"))
     ours = quota_headers(exchange.claims)
-    headers += [(name.encode(), value.encode()) for name, value in ours]
+    headers += ours
     if exchange.claims is not None and exchange.claims.demand.clamped:
         headers.append((b"x-tollway-clamped", b"max_tokens=%d" % exchange.claims.demand.clamped))
     for name, value in upstream.headers:

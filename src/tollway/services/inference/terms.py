@@ -17,17 +17,17 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         book: where they stand.
-        binding: the quotas that refuse, each with the request's subject.
+        binding: the quotas that refuse, each with the request's subject: budgets before rate limits.
+        limits: the rate limits among them.
         counting: the budgets that only count, each with its present window: nothing is leased of them.
         bounded: whether a hard budget relies on the bounds of the request.
-        limited: whether a rate limit binds.
     """
 
     book: QuotaBook
-    binding: tuple[tuple[Quota, str], ...]
+    binding: tuple[tuple[Quota, str], ...] = ()
+    limits: tuple[tuple[Quota, str], ...] = ()
     counting: tuple[tuple[Quota, WindowRef], ...] = ()
     bounded: bool = False
-    limited: bool = False
 
 
 class TermsFinder:
@@ -60,15 +60,12 @@ class TermsFinder:
         return terms
 
     def _sorted(self, book: QuotaBook, quotas: tuple[Quota, ...], facts: Facts, now_us: int) -> Terms:
-        binding = tuple([(quota, quota.subject(facts)) for quota in quotas if quota.binds])
+        binding = [(quota, quota.subject(facts)) for quota in quotas if quota.binds]
+        budgets = tuple([part for part in binding if part[0].unit is Unit.USD])
+        limits = tuple([part for part in binding if part[0].unit is not Unit.USD])
         counting = [quota for quota in quotas if not quota.binds and quota.unit is Unit.USD]
-        return Terms(
-            book,
-            binding,
-            tuple([(quota, self._window(quota, quota.subject(facts), now_us)) for quota in counting]),
-            any(quota.unit is Unit.USD for quota, _ in binding),
-            any(quota.unit is not Unit.USD for quota, _ in binding),
-        )
+        windows = tuple([(quota, self._window(quota, quota.subject(facts), now_us)) for quota in counting])
+        return Terms(book, budgets + limits, limits, windows, bounded=bool(budgets))
 
     def _window(self, quota: Quota, subject: str, now_us: int) -> WindowRef:
         key = (quota.id, quota.generation, subject)
