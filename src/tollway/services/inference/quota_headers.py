@@ -25,22 +25,32 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
     """
     if claims is None or not claims.terms.limits:
         return []
-    tightest: dict[tuple[bytes, ...], tuple[int, Lease]] = {}
+    requests: Lease | None = None
+    tokens: Lease | None = None
     for lease in claims.limiting():
         unit = lease.quota.unit
-        if unit is not _PARALLEL:
-            names = _REQUEST_NAMES if unit is _REQUESTS else _TOKEN_NAMES
-            remaining = potential(lease) - lease.held
-            if names not in tightest or remaining < tightest[names][0]:
-                tightest[names] = (remaining, lease)
+        if unit is _REQUESTS:
+            if requests is None or _remaining(lease) < _remaining(requests):
+                requests = lease
+        elif unit is not _PARALLEL and (tokens is None or _remaining(lease) < _remaining(tokens)):
+            tokens = lease
     now_us = claims.now_us()
     headers: list[tuple[bytes, bytes]] = []
-    for (limit, left, reset), (remaining, lease) in tightest.items():
-        amount = lease.quota.amount_at(now_us / _S_US)
-        headers.append((limit, b"%d" % amount))
-        headers.append((left, b"%d" % max(min(remaining, amount), 0)))
-        headers.append((reset, reset_text(max(reset_us(lease) - now_us, 0)).encode()))
+    for names, tightest in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
+        if tightest is not None:
+            headers += _told(names, tightest, now_us)
     return headers
+
+
+def _remaining(lease: Lease) -> int:
+    return potential(lease) - lease.held
+
+
+def _told(names: tuple[bytes, ...], lease: Lease, now_us: int) -> tuple[tuple[bytes, bytes], ...]:
+    amount, remaining, span_us = lease.quota.amount_at(now_us / _S_US), _remaining(lease), reset_us(lease) - now_us
+    limit, left, reset = names
+    told = 0 if remaining < 0 else min(remaining, amount)
+    return (limit, b"%d" % amount), (left, b"%d" % told), (reset, reset_text(max(span_us, 0)).encode())
 
 
 def reset_text(span_us: int) -> str:
