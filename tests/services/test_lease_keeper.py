@@ -221,14 +221,14 @@ async def test_a_killed_process_strands_what_it_had_until_it_is_released_and_not
     process.kill()
     process.wait()
     async with spending(database_url) as spender:
-        while await spender.request(quota_id, hold=20, use=20, patience_s=0.2):
+        while await spender.request(quota_id, hold=20, use=20, patience_s=3.0):
             pass
         stranded = the_window(database_url, quota_id).leases[victim][0]
         assert stranded > 0
         assert spender.spent > 1_000 - stranded - 20
         assert spender.spent <= 1_000 - stranded
         await WorkerRelease(database).release(victim)
-        while await spender.request(quota_id, hold=20, use=20, patience_s=0.2):
+        while await spender.request(quota_id, hold=20, use=20, patience_s=3.0):
             pass
         assert spender.spent == 1_000
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from sqlalchemy import (
     CheckConstraint,
     DateTime,
-    Float,
     ForeignKeyConstraint,
     Numeric,
     SmallInteger,
@@ -84,7 +83,7 @@ class QuotaRow(Base):
     raised_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     paused: Mapped[bool] = mapped_column(server_default=false())
     generation: Mapped[int] = mapped_column(server_default=text("0"))
-    queue_s: Mapped[float] = mapped_column(Float, server_default=text("0"))
+    queue_s: Mapped[float] = mapped_column(Numeric(6, 3, asdecimal=False), server_default=text("0"))
     strict: Mapped[bool] = mapped_column(server_default=true())
     thresholds: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), server_default="{50,80,100}")
     created_at: Mapped[CreatedAt]

@@ -60,7 +60,7 @@ _STATEMENTS = (
         raised_until timestamptz,
         paused boolean DEFAULT false NOT NULL,
         generation integer DEFAULT 0 NOT NULL,
-        queue_s double precision DEFAULT 0 NOT NULL,
+        queue_s numeric(6, 3) DEFAULT 0 NOT NULL,
         strict boolean DEFAULT true NOT NULL,
         thresholds smallint[] DEFAULT '{50,80,100}' NOT NULL,
         created_at timestamptz DEFAULT now() NOT NULL,
