@@ -45,8 +45,9 @@ def main() -> int:
                 )
             before = on.target.ledger().entries
             load = _load_with_outage(on)
-            wait_s = wait_landed(on.target, before + load.requests)
-            missing = before + load.requests - on.target.ledger().entries
+            expected = before + load.requests - load.errors  # what was refused has no entry
+            wait_s = wait_landed(on.target, expected)
+            missing = expected - on.target.ledger().entries
         name = "hard, of a day" if has_budget else "none"
         times = f"{load.p50_ms:.1f} / {load.p99_ms:.1f}"
         print(f"| {name} | {load.requests:,} | {load.errors} | {times} | {missing} | {wait_s:.1f} s |", flush=True)
