@@ -1,4 +1,4 @@
-"""Hold what a request needs before it may start: today a place among the requests that run at the same time."""
+"""A place among the requests that run at the same time; budgets and limits are held in `holder.py`."""
 
 from types import TracebackType
 
