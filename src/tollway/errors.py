@@ -111,6 +111,12 @@ class UnprocessableError(TollwayError):
     kind = "invalid_request_error"
 
 
+class UnsupportedFieldError(InvalidRequestError):
+    """The request asks for something that the provider behind the model cannot be asked for."""
+
+    code = "unsupported_field"
+
+
 class ConflictError(TollwayError):
     """The change contradicts what is there already."""
 
@@ -174,6 +180,13 @@ class ModelNotFoundError(NotFoundError):
     """No provider of the organization and no alias of the project has this name."""
 
     code = "model_not_found"
+    kind = "invalid_request_error"
+
+
+class NotSupportedByProviderError(NotFoundError):
+    """The provider of the model has no such endpoint, and nothing else can stand in for it."""
+
+    code = "not_supported_by_provider"
     kind = "invalid_request_error"
 
 

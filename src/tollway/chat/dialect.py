@@ -1,0 +1,58 @@
+"""What a dialect that callers speak has to offer, so that any provider can be behind it. Pure."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tollway.chat.events import Event
+from tollway.chat.losses import Losses
+from tollway.chat.reply import ChatReply
+from tollway.chat.request import ChatRequest
+from tollway.errors import TollwayError
+from tollway.routing.call import Call
+
+
+class StreamRenderer(Protocol):
+    """Makes one stream of the dialect out of events."""
+
+    def feed(self, events: Sequence[Event]) -> bytes:
+        """What the caller gets for these events: whole server-sent events, or nothing yet."""
+        ...
+
+    def end(self) -> bytes:
+        """The last of it, with the dialect's end mark. Called once, after all events; never after `Broke`."""
+        ...
+
+
+class Dialect(Protocol):
+    """One dialect."""
+
+    name: str
+
+    def error_body(self, error: TollwayError) -> bytes:
+        """The error envelope."""
+        ...
+
+    def error_event(self, error: TollwayError) -> bytes:
+        """The envelope as an event of a stream that has begun."""
+        ...
+
+
+class ChatDialect(Dialect, Protocol):
+    """A dialect whose requests and replies can be translated."""
+
+    def to_chat(self, call: Call, losses: Losses) -> ChatRequest:
+        """The whole request.
+
+        Raises:
+            InvalidRequestError: a value is not what the dialect says; `param` names it.
+            UnsupportedFieldError: see `Losses`.
+        """
+        ...
+
+    def render_reply(self, reply: ChatReply, call: Call) -> bytes:
+        """A whole reply. `reply.model` is what the provider said; `call.model` what was asked."""
+        ...
+
+    def renderer(self, call: Call) -> StreamRenderer:
+        """Renders one stream; `call.wants_usage` says whether the caller asked for the usage at its end."""
+        ...
