@@ -1,6 +1,7 @@
 """P4: nothing is dropped on the way: fields and bytes pass both ways, but for the documented changes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -121,9 +122,8 @@ def test_a_stream_passes_byte_for_byte_with_comments_and_multi_line_data(
     standin.on("odd-stream", lambda received: Reply(recut(body + end, received.serial), headers=SSE, framing="chunked"))
     for _ in range(20):  # other cuts each time
         answer = gateway.chat("odd-stream", stream=True).content
-        told = answer.index(b": x-tollway-cost")
-        assert answer[:told] == body
-        assert answer.endswith(end)
+        assert re.sub(rb": x-tollway-cost [0-9.]+\n\n", b"", answer) == body + end  # between events, or within a CRLF
+        assert answer.index(b": x-tollway-cost") <= len(body) < answer.index(b"[DONE]")
 
 
 def test_usage_is_asked_for_and_taken_out_again(gateway: Gateway, standin: StandIn) -> None:

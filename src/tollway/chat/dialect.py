@@ -26,7 +26,10 @@ class StreamRenderer(Protocol):
 class Dialect(Protocol):
     """One dialect."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the dialect: the `source` of what it alone knows (`tollway.chat.message`)."""
+        ...
 
     def error_body(self, error: TollwayError) -> bytes:
         """The error envelope."""

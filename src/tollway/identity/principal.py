@@ -36,6 +36,8 @@ class Principal(msgspec.Struct, frozen=True):
             ``None`` for the installation's.
         serve_without_database: the organization's choice for hard budgets whose lease is used up while the database is
             away: go on, or refuse.
+        drop_unsupported: the project's choice for fields that a provider of another dialect cannot be asked for: leave
+            them out and say so, or refuse the request.
         origin_id: UUID under which budgets and limits know the key: that of the first key of its rotations.
     """
 
@@ -52,3 +54,4 @@ class Principal(msgspec.Struct, frozen=True):
     default_output_tokens: int | None = None
     serve_without_database: bool = False
     origin_id: str = ""
+    drop_unsupported: bool = False

@@ -6,7 +6,11 @@ that speak the OpenAI dialect are rows. `OPENAI_COMPATIBLE` serves any server th
 
 import msgspec
 
+from tollway.providers.auth import Auth
 from tollway.providers.usage.conventions import UsageConvention, convention_for
+
+OPENAI_SURFACES = frozenset({"chat", "completions", "embeddings"})
+"""What nearly every server of the OpenAI dialect has."""
 
 
 class ProviderSpec(msgspec.Struct, frozen=True):
@@ -24,6 +28,10 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         stream_usage_option: whether it understands ``stream_options.include_usage``. Without it the provider either
             always sends usage at the end of a stream, or never (then usage is estimated).
         usage: how it counts.
+        auth: how it is shown its credential.
+        surfaces: the surfaces of Tollway's that it has itself, so that bytes pass through; others are translated to its
+            dialect, where they can be.
+        dialects: beginnings of model names → the dialect in which it serves them, where that is not `dialect`.
         output_limit_fields: the fields of a chat completion by which it bounds its output, the best one first. A bound
             in another one it does not heed, so a request with a hard budget gets one of these.
     """
@@ -39,6 +47,19 @@ class ProviderSpec(msgspec.Struct, frozen=True):
     needs_key: bool = False
     stream_usage_option: bool = False
     output_limit_fields: tuple[str, ...] = ("max_tokens",)
+    auth: Auth = Auth.BEARER
+    surfaces: frozenset[str] = OPENAI_SURFACES
+    dialects: tuple[tuple[str, str], ...] = ()
+
+    def dialect_of(self, model: str) -> str:
+        """The dialect in which it serves a model."""
+        if not self.dialects:
+            return self.dialect
+        return next((dialect for beginning, dialect in self.dialects if model.startswith(beginning)), self.dialect)
+
+    def surfaces_of(self, model: str) -> frozenset[str]:  # noqa: ARG002 -- of all its models
+        """The surfaces that it has itself for a model."""
+        return self.surfaces
 
 
 def _hosted(  # a row of the table below

@@ -12,6 +12,8 @@ class Surface(msgspec.Struct, frozen=True):
         upstream_path: where a provider of the same dialect has it, below its base URL.
         required: fields that the body must have besides ``model``.
         streams: whether it can be asked for a stream.
+        dialect: name of the dialect it speaks: how its errors look, and how it is translated.
+        translates: whether a provider of another dialect can stand in for one that has the surface itself.
     """
 
     name: str
@@ -19,6 +21,8 @@ class Surface(msgspec.Struct, frozen=True):
     upstream_path: str
     required: tuple[str, ...]
     streams: bool
+    dialect: str = "chat"
+    translates: bool = False
 
 
 class Call(msgspec.Struct):

@@ -73,6 +73,20 @@ def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: st
     )
 
 
+class OpenAIDialect:
+    """The dialect as what its surfaces share."""
+
+    name = "chat"
+
+    def error_body(self, error: TollwayError) -> bytes:
+        """See `error_body` of this module."""
+        return error_body(error)
+
+    def error_event(self, error: TollwayError) -> bytes:
+        """See `error_event` of this module."""
+        return error_event(error)
+
+
 def error_body(error: TollwayError) -> bytes:
     """The error envelope: ``{"error": {message, type, param, code}}``."""
     return _encode(_Envelope(_Message(message=error.text, type=error.kind, param=error.param, code=error.code)))

@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from tollway.api.dialects import openai
 from tollway.api.inference.caller import CallerLeftError, HttpCaller
 from tollway.api.inference.models import ModelList
-from tollway.api.inference.surfaces import SURFACES
+from tollway.api.inference.surfaces import DIALECTS, SURFACES
+from tollway.chat.dialect import Dialect
 from tollway.config.limits import LimitSettings
 from tollway.constants import DISCONNECT_WATCH_DELAY_S
 from tollway.errors import (
@@ -32,6 +33,8 @@ from tollway.telemetry.observer import Observer
 
 PREFIX = "/v1/"
 _MODELS = "/v1/models"
+_DIALECT = DIALECTS["chat"]
+"""Of paths that are no surface."""
 _HEADER_OVERHEAD_BYTES = 4
 _SERVER_FAULT = 500
 _log = structlog.get_logger(__name__)
@@ -81,6 +84,7 @@ class DataPlane:
         request_id = _request_id(headers.get(b"x-request-id", b""))
         path: str = scope["path"]
         surface = SURFACES.get(path)
+        dialect = DIALECTS[surface.dialect] if surface is not None else _DIALECT
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a coroutine always runs in a task
         caller = HttpCaller(
@@ -103,7 +107,9 @@ class DataPlane:
         except asyncio.CancelledError:
             task.uncancel()
             if not caller.left:
-                await _refuse(caller, request_id, NotReadyError("Tollway is stopping.", next_step="Try again."))
+                await _refuse(
+                    caller, request_id, NotReadyError("Tollway is stopping.", next_step="Try again."), dialect
+                )
         except TollwayError as error:
             if error.status >= _SERVER_FAULT and error.__cause__ is not None:
                 trace = (
@@ -113,11 +119,11 @@ class DataPlane:
                 _log.warning("request_failed", request_id=request_id, code=error.code, cause=cause, exc_info=trace)
             if not error.in_ledger:
                 self._observer.refused(surface.name if surface else "other", request_id, error.status, error.code)
-            await _refuse(caller, request_id, error)
+            await _refuse(caller, request_id, error, dialect)
         except Exception:  # noqa: BLE001 -- the last line of defence: the caller gets an envelope, the log gets the defect
             _log.exception("defect", request_id=request_id)
             fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
-            await _refuse(caller, request_id, fault)
+            await _refuse(caller, request_id, fault, dialect)
         finally:
             caller.unwatch()
             del self._running[caller]
@@ -156,7 +162,7 @@ class DataPlane:
 def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> Inbound:
     tags = headers.get(b"x-tollway-tags", b"").decode("utf-8", "replace")
     own_id = "" if b"x-request-id" in headers else request_id
-    return Inbound(surface, request_id, own_id, _key(headers), _parser(surface, tags), openai.error_event)
+    return Inbound(surface, request_id, own_id, _key(headers), _parser(surface, tags), DIALECTS[surface.dialect])
 
 
 def _parser(surface: Surface, tags: str) -> Callable[[bytes], Call]:
@@ -184,16 +190,16 @@ def _check_headers(headers: list[tuple[bytes, bytes]], limit: int) -> None:
         )
 
 
-async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError) -> None:
+async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dialect: Dialect) -> None:
     """Tell the caller of a fault: as a reply, or, when one has begun, by ending it."""
     if caller.started:
-        await caller.finish(openai.error_event(error))
+        await caller.finish(dialect.error_event(error))
         return
     extra = [(name.encode(), value.encode()) for name, value in error.headers]
     if not error.in_ledger:
         extra.append((b"x-tollway-cost", b"0"))
     extra.append((b"x-should-retry", b"true" if error.retryable else b"false"))
-    await _answer(caller, error.status, openai.error_body(error), request_id, extra)
+    await _answer(caller, error.status, dialect.error_body(error), request_id, extra)
 
 
 async def _answer(

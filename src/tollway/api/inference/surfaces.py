@@ -1,5 +1,7 @@
 """The surfaces of the data plane that ask a model: one row each, over the one pipeline."""
 
+from tollway.api.dialects.openai import OpenAIDialect
+from tollway.chat.dialect import Dialect
 from tollway.routing.call import Surface
 
 _ROWS = (
@@ -10,3 +12,6 @@ _ROWS = (
 
 SURFACES: dict[str, Surface] = {row.path: row for row in _ROWS}
 """Path → surface."""
+
+DIALECTS: dict[str, Dialect] = {"chat": OpenAIDialect()}
+"""Name → dialect."""

@@ -3,7 +3,7 @@
 from tollway.errors import TollwayError, UpstreamMalformedError, UpstreamTimeoutError, UpstreamUnreachableError
 from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
 from tollway.ledger.money import usd_text
-from tollway.providers.adapter import ADAPTERS, Answer
+from tollway.providers.adapter import Answer
 from tollway.services.inference.exchange import Caller, Exchange
 from tollway.services.inference.record import Recorder
 
@@ -21,7 +21,7 @@ _SUCCESS = range(200, 300)
 
 def estimate(exchange: Exchange, delivered: list[str], *, model: str = "") -> Answer:
     """Our own count of what went in and what came out."""
-    adapter = ADAPTERS[exchange.spec.dialect]
+    adapter = exchange.target.adapter
     return Answer(model, adapter.estimate(exchange.call, delivered))
 
 

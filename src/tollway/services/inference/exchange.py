@@ -6,11 +6,12 @@ from typing import Protocol
 
 import msgspec
 
-from tollway.errors import TollwayError
+from tollway.chat.dialect import Dialect
 from tollway.identity.principal import Principal
 from tollway.ids import uuid7
 from tollway.ledger.entry import Attempt
 from tollway.ledger.price import PriceSheet
+from tollway.providers.adapter import Adapter
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
@@ -58,7 +59,7 @@ class Inbound(msgspec.Struct, frozen=True):
             caller may choose the same twice.
         key: the key as it was sent.
         parse: the dialect's parser: body → `Call`.
-        render_event: the dialect's form of an error inside a stream.
+        dialect: what the surface speaks.
     """
 
     surface: Surface
@@ -66,11 +67,34 @@ class Inbound(msgspec.Struct, frozen=True):
     own_id: str
     key: bytes
     parse: Callable[[bytes], Call]
-    render_event: Callable[[TollwayError], bytes]
+    dialect: Dialect
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Where one attempt goes.
+
+    Attributes:
+        deployment: who is asked.
+        spec: of the provider.
+        model: the name of the model at the provider.
+        sheet: its prices; ``None`` if none is known.
+        adapter: how it is asked.
+    """
+
+    deployment: Deployment
+    spec: ProviderSpec
+    model: str
+    sheet: PriceSheet | None
+    adapter: Adapter
 
 
 class Exchange:
-    """An admitted request."""
+    """An admitted request.
+
+    Attributes:
+        target: where the present attempt goes.
+        dropped: fields that it left out.
+    """
 
     __slots__ = (
         "admitted_at_us",
@@ -78,18 +102,16 @@ class Exchange:
         "attempts",
         "call",
         "claims",
-        "deployment",
+        "dropped",
         "entry_id",
         "first_byte_us",
         "inbound",
-        "model_sent",
         "principal",
         "response_bytes",
         "settled",
-        "sheet",
-        "spec",
         "started_ns",
         "status",
+        "target",
     )
 
     def __init__(
@@ -98,23 +120,18 @@ class Exchange:
         inbound: Inbound,
         principal: Principal,
         call: Call,
-        deployment: Deployment,
-        spec: ProviderSpec,
-        model_sent: str,
-        sheet: PriceSheet | None,
+        target: Target,
     ) -> None:
         self.inbound = inbound
         self.principal = principal
         self.call = call
-        self.deployment = deployment
-        self.spec = spec
-        self.model_sent = model_sent
-        self.sheet = sheet
+        self.target = target
         self.claims: Claims | None = None
         self.entry_id = inbound.own_id or uuid7()
         self.admitted_at_us = time.time_ns() // 1_000
         self.started_ns = self.attempt_started_ns = time.perf_counter_ns()
         self.attempts: tuple[Attempt, ...] = ()
+        self.dropped: tuple[str, ...] = ()
         self.status = 0
         self.first_byte_us: int | None = None
         self.response_bytes = 0
@@ -133,5 +150,5 @@ class Exchange:
     def end_attempt(self, status: int, error: str) -> None:
         """Note how the present attempt ended."""
         duration_us = (time.perf_counter_ns() - self.attempt_started_ns) // 1_000
-        attempt = Attempt(self.deployment.name, self.model_sent, status, error, duration_us)
+        attempt = Attempt(self.target.deployment.name, self.target.model, status, error, duration_us)
         self.attempts = (*self.attempts, attempt)

@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 from tollway.config.limits import LimitSettings
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Facts, Quota, Unit
-from tollway.providers.adapter import ADAPTERS
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claim, Claims, Lacking
 from tollway.services.inference.demand import Demand
@@ -130,9 +129,9 @@ class Holder:
                 await turn.acquire()  # one at a time: nobody keeps all threads busy with requests that never fit
         except TimeoutError:
             return False
-        adapter = ADAPTERS[exchange.spec.dialect]
+        adapter = exchange.target.adapter
         counting = asyncio.get_running_loop().run_in_executor(
-            None, partial(adapter.count, exchange.call, demand.bound, model=exchange.model_sent)
+            None, partial(adapter.count, exchange.call, demand.bound, model=exchange.target.model)
         )
         counting.add_done_callback(lambda _: turn.release())  # also if the caller leaves: the thread goes on
         bound = await asyncio.shield(counting)
@@ -183,7 +182,7 @@ def _facts(exchange: Exchange) -> Facts:
         principal.origin_id or principal.key_id,
         call.user_tag,
         call.tags,
-        exchange.deployment.name,
-        exchange.model_sent,
+        exchange.target.deployment.name,
+        exchange.target.model,
         call.model,
     )

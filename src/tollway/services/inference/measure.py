@@ -5,7 +5,7 @@ import time
 from tollway.errors import InvalidRequestError
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.price_book import PriceBook
-from tollway.providers.adapter import ADAPTERS, DEFAULT_TIERS
+from tollway.providers.adapter import DEFAULT_TIERS
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.exchange import Exchange
@@ -30,16 +30,18 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
         ModelNotPricedError: a hard budget applies, and what the request costs is not known.
         InvalidRequestError: a field that bounds the request is no number, or lets it cost more than can be bounded.
     """
-    sheet = exchange.sheet
+    sheet = exchange.target.sheet
     context_tokens = (sheet.context_tokens if sheet is not None else 0) or UNKNOWN_CONTEXT_TOKENS
-    bound = ADAPTERS[exchange.spec.dialect].bound(
-        exchange.call, spec=exchange.spec, model=exchange.model_sent, context_tokens=context_tokens
+    bound = exchange.target.adapter.bound(
+        exchange.call, spec=exchange.target.spec, model=exchange.target.model, context_tokens=context_tokens
     )
     output_tokens = bound.output_tokens
     if output_tokens is None:
         output_tokens = _default(bound, context_tokens, default_output_tokens)
     if binding and not _is_priced(sheet, output_tokens):
-        raise not_priced(exchange.deployment, exchange.model_sent, "or make the budget that applies a soft one")
+        raise not_priced(
+            exchange.target.deployment, exchange.target.model, "or make the budget that applies a soft one"
+        )
     if binding and bound.boundless:
         raise InvalidRequestError(
             f"With the field `{bound.boundless[:64]}` this request may cost more than can be known before, and a hard "
@@ -66,17 +68,17 @@ def _is_priced(sheet: PriceSheet | None, output_tokens: int) -> bool:
 
 def _sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[PriceSheet, ...]:
     """The prices of the model, and those of the service tier that the request asks for."""
-    if exchange.sheet is None:
+    if exchange.target.sheet is None:
         return ()
     if service_tier in DEFAULT_TIERS:
-        return (exchange.sheet,)
-    deployment = exchange.deployment
+        return (exchange.target.sheet,)
+    deployment = exchange.target.deployment
     tier = prices.sheet(
         deployment.price_provider,
-        exchange.model_sent,
+        exchange.target.model,
         organization_id=exchange.principal.organization_id,
         provider_name=deployment.name,
         at=time.time(),
         service_tier=service_tier,
     )
-    return (exchange.sheet, tier) if tier is not None else (exchange.sheet,)
+    return (exchange.target.sheet, tier) if tier is not None else (exchange.target.sheet,)

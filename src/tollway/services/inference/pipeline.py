@@ -18,7 +18,6 @@ from tollway.errors import (
 from tollway.identity.principal import Principal, Scope
 from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.money import usd_text
-from tollway.providers.adapter import ADAPTERS, OpenAIAdapter
 from tollway.providers.transport import Transport, Upstream
 from tollway.routing.call import Call
 from tollway.services.authenticate import Authenticator, require_scope
@@ -29,7 +28,7 @@ from tollway.services.inference.holder import Holder
 from tollway.services.inference.plan import plan
 from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.record import Recorder
-from tollway.services.inference.reply_headers import error_reply, is_event_stream, reply_headers
+from tollway.services.inference.reply_headers import error_reply, is_stream, reply_headers
 from tollway.services.inference.stream_relay import relay_stream
 from tollway.services.live_catalog import LiveCatalog
 
@@ -97,7 +96,7 @@ class Pipeline:
     async def _serve(self, exchange: Exchange, caller: Caller) -> None:
         """Attempt it, and see to it that there is an entry whatever comes of it."""
         try:
-            await self._attempt(exchange, ADAPTERS[exchange.spec.dialect], caller)
+            await self._attempt(exchange, caller)
         except asyncio.CancelledError:
             if not exchange.settled:  # asked first: an estimate costs time, and a relayed stream has its entry
                 settle_left(self._recorder, exchange, caller, estimate(exchange, []), UsageSource.ESTIMATED)
@@ -110,64 +109,65 @@ class Pipeline:
             settle_failed(self._recorder, exchange, fault)
             raise fault from error
 
-    async def _attempt(self, exchange: Exchange, adapter: OpenAIAdapter, caller: Caller) -> None:
+    async def _attempt(self, exchange: Exchange, caller: Caller) -> None:
         """Ask the provider and answer the caller."""
-        request = adapter.build_request(
+        target = exchange.target
+        request = target.adapter.build_request(
             exchange.call,
             surface=exchange.inbound.surface,
-            deployment=exchange.deployment,
-            spec=exchange.spec,
-            model=exchange.model_sent,
+            deployment=target.deployment,
+            spec=target.spec,
+            model=target.model,
             bounded=exchange.claims is not None and exchange.claims.terms.bounded,
             output_tokens=exchange.claims.demand.sent_output_tokens if exchange.claims is not None else 0,
         )
+        exchange.dropped = request.dropped
         async with self._transport.post(
             request.url,
             headers=request.headers,
             body=request.body,
-            provider=exchange.deployment.name,
-            public_only=exchange.deployment.public_only,
+            provider=target.deployment.name,
+            public_only=target.deployment.public_only,
         ) as upstream:
             exchange.status = upstream.status
-            if upstream.status < _OK_BELOW and exchange.call.stream and is_event_stream(upstream):
+            if upstream.status < _OK_BELOW and exchange.call.stream and is_stream(upstream, target.adapter.streams_as):
                 await caller.start(upstream.status, reply_headers(exchange, upstream))
-                await relay_stream(exchange, adapter, upstream, caller, recorder=self._recorder, durable=self._durable)
+                await relay_stream(exchange, upstream, caller, recorder=self._recorder, durable=self._durable)
                 return
             body = await upstream.read_all(self._max_reply_bytes)
         if upstream.status < _OK_BELOW:
-            await self._relay_reply(exchange, adapter, upstream, body, caller)
+            await self._relay_reply(exchange, upstream, body, caller)
         else:
             await self._relay_error(exchange, upstream, body, caller)
 
-    async def _relay_reply(
-        self, exchange: Exchange, adapter: OpenAIAdapter, upstream: Upstream, body: bytes, caller: Caller
-    ) -> None:
+    async def _relay_reply(self, exchange: Exchange, upstream: Upstream, body: bytes, caller: Caller) -> None:
         """A whole reply: rate it, journal it, pass its bytes."""
-        answer = adapter.parse_reply(body, spec=exchange.spec)
+        adapter = exchange.target.adapter
+        answer = adapter.parse_reply(body, spec=exchange.target.spec)
         if answer is None:
             raise UpstreamMalformedError(
-                f"Provider {exchange.deployment.name!r} answered with something that is not a JSON object.",
+                f"Provider {exchange.target.deployment.name!r} answered with something that is not a JSON object.",
                 next_step="Try again; if it lasts, the operator checks the provider's address.",
             )
-        source = UsageSource.PROVIDER
+        source, told = UsageSource.PROVIDER, body if answer.body is None else answer.body
         if answer.usage is None:
             source = UsageSource.ESTIMATED
             answer = estimate(exchange, adapter.reply_texts(body), model=answer.model)
         exchange.end_attempt(upstream.status, "")
-        exchange.passed(len(body))
+        exchange.passed(len(told))
         entry = self._recorder.settle(
             exchange, outcome=Outcome.OK, status=upstream.status, answer=answer, source=source
         )
         if self._durable is not None:
             await self._durable()
-        headers = reply_headers(exchange, upstream, cost=usd_text(entry.charge), length=len(body))
+        headers = reply_headers(exchange, upstream, cost=usd_text(entry.charge), length=len(told))
         await caller.start(upstream.status, headers)
-        await caller.finish(body)
+        await caller.finish(told)
 
     async def _relay_error(self, exchange: Exchange, upstream: Upstream, body: bytes, caller: Caller) -> None:
         """The provider refused: its status and its words go to the caller."""
         exchange.end_attempt(upstream.status, "upstream_error")
-        status, body = error_reply(exchange.deployment.name, upstream, body)
+        status, body = error_reply(exchange, upstream, body)
         exchange.passed(len(body))
         self._recorder.settle(exchange, outcome=Outcome.UPSTREAM_ERROR, status=status, error="upstream_error")
         await caller.start(status, reply_headers(exchange, upstream, cost="0", length=len(body), failed=True))

@@ -4,12 +4,12 @@ import time
 
 from tollway.errors import InvalidRequestError, ModelNotAllowedError, ModelNotPricedError
 from tollway.identity.principal import Principal
-from tollway.providers.adapter import ADAPTERS
+from tollway.providers.adapters import adapter_for
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
 from tollway.routing.call import Call
 from tollway.routing.catalog import Deployment
 from tollway.routing.resolve import resolve
-from tollway.services.inference.exchange import Exchange, Inbound
+from tollway.services.inference.exchange import Exchange, Inbound, Target
 from tollway.services.live_catalog import LiveCatalog
 
 
@@ -20,6 +20,7 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
         InvalidRequestError: the surface cannot do what is asked.
         ModelNotFoundError, ModelNotAllowedError: see `tollway.routing.resolve`.
         NotReadyError: this worker has not read its configuration yet.
+        NotSupportedByProviderError, UnsupportedFieldError: see `tollway.providers.adapters`.
         ModelNotPricedError: no price is known and the project does not allow that.
     """
     if call.stream and not inbound.surface.streams:
@@ -27,7 +28,16 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
     prices = live.price_book  # first, so that a worker that has read nothing yet does not say "not found"
     deployment, model = resolve(call.model, principal, live.catalog)
     spec = REGISTRY.get(deployment.spec, OPENAI_COMPATIBLE)
-    if principal.allowed_models is not None and (field := ADAPTERS[spec.dialect].other_models(call)) is not None:
+    adapter = adapter_for(
+        inbound.surface,
+        inbound.dialect,
+        spec,
+        call,
+        model=model,
+        provider=deployment.name,
+        drop=principal.drop_unsupported,
+    )
+    if principal.allowed_models is not None and (field := adapter.other_models(call)) is not None:
         raise ModelNotAllowedError(
             f"With the field `{field[:64]}` another model could answer than this key may use.",
             next_step="Leave it out, and name the model in `model`.",
@@ -46,10 +56,7 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
         inbound=inbound,
         principal=principal,
         call=call,
-        deployment=deployment,
-        spec=spec,
-        model_sent=model,
-        sheet=sheet,
+        target=Target(deployment, spec, model, sheet, adapter),
     )
 
 

@@ -62,7 +62,7 @@ class Recorder:
         Raises:
             JournalUnavailableError: it cannot be recorded, so it must not be served.
         """
-        call, principal, sheet, claims = exchange.call, exchange.principal, exchange.sheet, exchange.claims
+        call, principal, sheet, claims = exchange.call, exchange.principal, exchange.target.sheet, exchange.claims
         input_rate = sheet.rates.get("input") if sheet is not None else None
         price = input_rate.price if input_rate is not None else None
         self._journal.open(
@@ -75,8 +75,8 @@ class Recorder:
                 principal.key_id,
                 exchange.inbound.surface.name,
                 call.model,
-                exchange.deployment.name,
-                exchange.model_sent,
+                exchange.target.deployment.name,
+                exchange.target.model,
                 call.user_tag,
                 call.tags,
                 call.stream,
@@ -131,8 +131,8 @@ class Recorder:
             principal.key_id,
             exchange.inbound.surface.name,
             call.model,
-            exchange.deployment.name,
-            exchange.model_sent,
+            exchange.target.deployment.name,
+            exchange.target.model,
             model_answered,
             call.user_tag,
             call.tags,
@@ -160,19 +160,19 @@ class Recorder:
 
     def _sheet(self, exchange: Exchange, model_answered: str, service_tier: str) -> PriceSheet | None:
         """The prices of the model and tier that answered; of the model that was asked if those have none."""
-        if (not model_answered or model_answered == exchange.model_sent) and not service_tier:
-            return exchange.sheet
-        deployment = exchange.deployment
+        if (not model_answered or model_answered == exchange.target.model) and not service_tier:
+            return exchange.target.sheet
+        deployment = exchange.target.deployment
         sheet = self._live.price_book.sheet(
             deployment.price_provider,
-            model_answered or exchange.model_sent,
+            model_answered or exchange.target.model,
             organization_id=exchange.principal.organization_id,
             provider_name=deployment.name,
             at=time.time(),
-            model_sent=exchange.model_sent,
+            model_sent=exchange.target.model,
             service_tier=service_tier,
         )
-        return sheet or exchange.sheet
+        return sheet or exchange.target.sheet
 
     def _write(self, entry: LedgerEntry) -> None:
         try:

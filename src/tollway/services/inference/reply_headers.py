@@ -1,9 +1,7 @@
 """The headers and error bodies that callers get. Names are allow-listed: nothing of a provider passes by default."""
 
-import msgspec
-
+from tollway.errors import UpstreamError
 from tollway.providers.transport import Upstream
-from tollway.routing.json_object import tolerant
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.quota_headers import quota_headers
 
@@ -13,22 +11,14 @@ PASSED_HEADERS = frozenset(
 PASSED_PREFIX = "x-ratelimit-"
 """Unless a limit of ours applies: then the caller is told of that."""
 _JSON = b"application/json"
-_ERROR_TEXT_MAX_CHARS = 2_000
+_EVENTS = b"text/event-stream; charset=utf-8"
 _REDIRECTS = range(300, 400)
 
 
-class _ErrorBody(msgspec.Struct):
-    error: msgspec.Raw
-
-
-_decode_error = tolerant(msgspec.json.Decoder(_ErrorBody).decode)
-_encode = msgspec.json.Encoder().encode
-
-
-def is_event_stream(upstream: Upstream) -> bool:
-    """Whether the reply is a stream of server-sent events."""
+def is_stream(upstream: Upstream, media_type: str) -> bool:
+    """Whether the reply is a stream, and not a whole reply for all that was asked."""
     types = [value.lower() for name, value in upstream.headers if name == "content-type"]
-    return any(each.startswith("text/event-stream") for each in types)
+    return any(each.startswith(media_type) for each in types)
 
 
 def reply_headers(
@@ -45,45 +35,52 @@ def reply_headers(
     """
     headers = [
         (b"x-request-id", exchange.inbound.request_id.encode()),
-        (b"x-tollway-provider", exchange.deployment.name.encode("latin-1", "replace")),
-        (b"x-tollway-model", exchange.model_sent.encode("latin-1", "replace")),
+        (b"x-tollway-provider", exchange.target.deployment.name.encode("latin-1", "replace")),
+        (b"x-tollway-model", exchange.target.model.encode("latin-1", "replace")),
     ]
     if cost:
         headers.append((b"x-tollway-cost", cost.encode()))
     if length is not None:
         headers.append((b"content-length", str(length).encode()))
+    made = failed or exchange.target.adapter.translates
+    if made:
+        headers.append((b"content-type", _EVENTS if length is None else _JSON))
     if failed:
-        headers.append((b"content-type", _JSON))
         headers.append((b"x-tollway-error-source", b"upstream"))
+    if exchange.dropped:
+        headers.append((b"x-tollway-dropped", ", ".join(exchange.dropped).encode("latin-1", "replace")))
     ours = quota_headers(exchange.claims)
     headers += ours
     if exchange.claims is not None and exchange.claims.demand.clamped:
         headers.append((b"x-tollway-clamped", b"max_tokens=%d" % exchange.claims.demand.clamped))
+    return headers + _passed(upstream, content_type=not made, limits=not ours)
+
+
+def _passed(upstream: Upstream, *, content_type: bool, limits: bool) -> list[tuple[bytes, bytes]]:
+    """The provider's own headers that go on."""
+    headers = []
     for name, value in upstream.headers:
         if name == "content-type":
-            if not failed:
+            if content_type:
                 headers.append((b"content-type", value.encode("latin-1", "replace")))
         elif name == "x-request-id":
             headers.append((b"x-tollway-upstream-request-id", value.encode("latin-1", "replace")))
-        elif name in PASSED_HEADERS or (name.startswith(PASSED_PREFIX) and not ours):
+        elif name in PASSED_HEADERS or (limits and name.startswith(PASSED_PREFIX)):
             headers.append((name.encode("latin-1"), value.encode("latin-1", "replace")))
     return headers
 
 
-def error_reply(provider: str, upstream: Upstream, body: bytes) -> tuple[int, bytes]:
-    """Status and body for the caller when a provider refused: its own, put into the envelope if it has none.
+def error_reply(exchange: Exchange, upstream: Upstream, body: bytes) -> tuple[int, bytes]:
+    """Status and body for the caller when a provider refused.
 
     A redirect is never followed and never passed on: it would send the caller, or our credential, elsewhere.
     """
+    provider = exchange.target.deployment.name
     if upstream.status in _REDIRECTS:
-        return 502, _wrap(f"Provider {provider!r} answered with a redirect ({upstream.status}), which is not followed.")
-    try:
-        _decode_error(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        text = body[: 4 * _ERROR_TEXT_MAX_CHARS].decode(errors="replace")[:_ERROR_TEXT_MAX_CHARS]
-        return upstream.status, _wrap(f"Provider {provider!r} answered {upstream.status}: {text}")
-    return upstream.status, body
-
-
-def _wrap(message: str) -> bytes:
-    return _encode({"error": {"message": message, "type": "upstream_error", "param": None, "code": "upstream_error"}})
+        fault = UpstreamError(
+            f"Provider {provider!r} answered with a redirect ({upstream.status}), which is not followed."
+        )
+        return fault.status, exchange.inbound.dialect.error_body(fault)
+    adapter = exchange.target.adapter
+    failure = adapter.classify_failure(upstream.status, upstream.headers, body)
+    return upstream.status, adapter.error_body(failure, body, provider=provider)

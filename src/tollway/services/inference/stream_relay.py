@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from tollway.errors import StreamCutError, TollwayError, UpstreamCutError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
-from tollway.providers.adapter import Answer, OpenAIAdapter
-from tollway.providers.openai_compatible.stream import StreamParser
+from tollway.providers.adapter import Answer, StreamReader
 from tollway.providers.transport import Upstream
 from tollway.services.inference.ending import estimate, settle_left, settle_stream
 from tollway.services.inference.exchange import Caller, Exchange
@@ -20,7 +19,6 @@ _LINGER_S = 1.0
 
 async def relay_stream(
     exchange: Exchange,
-    adapter: OpenAIAdapter,
     upstream: Upstream,
     caller: Caller,
     *,
@@ -32,26 +30,26 @@ async def relay_stream(
     Raises:
         asyncio.CancelledError: the caller left or the worker stops; the entry is written.
     """
-    parser = adapter.stream_parser(exchange.call, spec=exchange.spec)
+    parser = exchange.target.adapter.stream_reader(exchange.call, spec=exchange.target.spec)
     cut: TollwayError | None = None
     data = b""
     try:
         data = await _pass_events(exchange, parser, upstream, caller)
     except asyncio.CancelledError:
-        settle_left(recorder, exchange, caller, *_counted(exchange, adapter, parser, ended=False))
+        settle_left(recorder, exchange, caller, *_counted(exchange, parser, ended=False))
         raise
     except UpstreamError as error:
         cut = error
     if cut is None and parser.torn:
         cut = UpstreamCutError("it ended in the middle of an event.")
-    answer, source = _counted(exchange, adapter, parser, ended=cut is None)
+    answer, source = _counted(exchange, parser, ended=cut is None)
     whole = cut is None and not parser.failed and (parser.done or source is UsageSource.PROVIDER)
     entry = settle_stream(recorder, exchange, answer, source, "" if whole else StreamCutError.code)
     if durable is not None:
         await durable()
     cost = b": x-tollway-cost " + usd_text(entry.charge).encode() + b"\n\n"
     if cut is not None:
-        told = exchange.inbound.render_event(_cut_error(exchange, cut))
+        told = exchange.inbound.dialect.error_event(_cut_error(exchange, cut))
         await caller.finish(parser.take_break() + cost + told, whole=False)
         return
     end = parser.take_end()
@@ -61,7 +59,7 @@ async def relay_stream(
             await upstream.read()
 
 
-async def _pass_events(exchange: Exchange, parser: StreamParser, upstream: Upstream, caller: Caller) -> bytes:
+async def _pass_events(exchange: Exchange, parser: StreamReader, upstream: Upstream, caller: Caller) -> bytes:
     """Pass events until the end mark or the end of the stream; return those that came with the end mark."""
     while (chunk := await upstream.read()) is not None:
         data = parser.feed(chunk)
@@ -75,14 +73,12 @@ async def _pass_events(exchange: Exchange, parser: StreamParser, upstream: Upstr
     return b""
 
 
-def _counted(
-    exchange: Exchange, adapter: OpenAIAdapter, parser: StreamParser, *, ended: bool
-) -> tuple[Answer, UsageSource]:
+def _counted(exchange: Exchange, parser: StreamReader, *, ended: bool) -> tuple[Answer, UsageSource]:
     """The provider's count, else ours of what was delivered.
 
     A count of a part of the answer is an estimate: the provider may have gone on when the caller left.
     """
-    answer = adapter.parse_stream(parser, spec=exchange.spec)
+    answer = parser.answer()
     if answer.usage is not None:
         whole = ended or parser.done or parser.counted
         return answer, UsageSource.PROVIDER if whole else UsageSource.ESTIMATED
@@ -91,6 +87,6 @@ def _counted(
 
 def _cut_error(exchange: Exchange, cut: TollwayError) -> StreamCutError:
     return StreamCutError(
-        f"The stream of provider {exchange.deployment.name!r} broke off: {cut.message}",
+        f"The stream of provider {exchange.target.deployment.name!r} broke off: {cut.message}",
         next_step="What came so far is metered. Try again.",
     )

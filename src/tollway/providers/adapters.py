@@ -1,0 +1,51 @@
+"""Which adapter asks a provider what came in at a surface."""
+
+from tollway.chat.dialect import ChatDialect, Dialect
+from tollway.chat.losses import Losses
+from tollway.errors import NotSupportedByProviderError
+from tollway.providers.adapter import Adapter
+from tollway.providers.openai_compatible.adapter import OpenAIAdapter
+from tollway.providers.registry import ProviderSpec
+from tollway.providers.translation import Translation
+from tollway.providers.wires import WIRES
+from tollway.routing.call import Call, Surface
+
+_OPENAI = OpenAIAdapter()
+PASSING: dict[str, Adapter] = {
+    "chat": _OPENAI,
+    "completions": _OPENAI,
+    "embeddings": _OPENAI,
+}
+"""Surface → the adapter that passes its bytes on, to a provider that has the surface itself."""
+
+
+def adapter_for(
+    surface: Surface, dialect: Dialect, spec: ProviderSpec, call: Call, *, model: str, provider: str, drop: bool
+) -> Adapter:
+    """How to ask.
+
+    Args:
+        surface: where the request came in.
+        dialect: that it speaks.
+        spec: of the provider.
+        call: the request.
+        model: the name of the model at the provider: some serve models in several formats.
+        provider: its name, for errors.
+        drop: whether fields that the provider cannot be asked for are dropped.
+
+    Raises:
+        NotSupportedByProviderError: the provider has no such surface, and no translation stands in for it.
+        InvalidRequestError: the request cannot be understood, which a translation must.
+        UnsupportedFieldError: see `tollway.chat.losses`.
+    """
+    if surface.name in spec.surfaces_of(model):
+        return PASSING[surface.name]
+    wire = WIRES.get(spec.dialect_of(model))
+    if wire is None or not surface.translates:
+        raise NotSupportedByProviderError(
+            f"The provider {provider!r} has nothing like `{surface.path}`.",
+            next_step="Ask a model of another provider; `GET /v1/models` lists what there is.",
+            param="model",
+        )
+    assert_chat: ChatDialect = dialect  # type: ignore[assignment]  # a surface that translates has such a dialect
+    return Translation(assert_chat, wire, call, losses=Losses(drop=drop, target=f"provider {provider!r}"))

@@ -1,0 +1,32 @@
+"""How a provider is shown its credential, where one header does it; else `tollway.providers.sign_in` does."""
+
+from enum import StrEnum
+
+from tollway.routing.catalog import Deployment
+
+
+class Auth(StrEnum):
+    """Schemes of authentication."""
+
+    BEARER = "bearer"
+    """``authorization: Bearer …``"""
+    API_KEY = "api-key"
+    X_API_KEY = "x-api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
+    OAUTH = "oauth"
+    """A cloud's token, kept fresh by `tollway.providers.sign_in`."""
+    SIGNED = "signed"
+    """Every request is signed by `tollway.providers.sign_in`."""
+
+
+STATIC = frozenset({Auth.BEARER, Auth.API_KEY, Auth.X_API_KEY, Auth.X_GOOG_API_KEY})
+
+
+def auth_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
+    """The header that shows the credential; none if there is none, or if it is shown in another way."""
+    credential = deployment.credential
+    if not credential or auth not in STATIC:
+        return {}
+    if auth is Auth.BEARER:
+        return {"authorization": f"Bearer {credential}"}
+    return {auth.value: credential}

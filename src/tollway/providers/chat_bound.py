@@ -1,0 +1,76 @@
+"""The bound of a request that is translated: as of `tollway.providers.openai_compatible.bound`, from its internal form.
+
+A translated request is written anew, so that nothing of the caller's reaches the provider which is not bounded here,
+and the bound of the output always stands in the field that the provider heeds.
+"""
+
+from collections.abc import Iterator
+
+from tollway.chat.message import AudioPart, FilePart, ImagePart, OpaquePart, Part, ToolResultPart
+from tollway.chat.request import ChatRequest, ProviderTool
+from tollway.providers.openai_compatible.bound import TEMPLATE_TOKENS, TOOL_TEMPLATE_TOKENS, RequestBound
+from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, DENSE_IMAGE_TOKENS_MAX, IMAGE_TOKENS_MAX
+from tollway.providers.openai_compatible.output_limits import output_limit
+
+_DENSE_IMAGES = "gpt-4o-mini"
+
+
+def chat_bound(
+    chat: ChatRequest, *, body_bytes: int, model: str, context_tokens: int, searches: bool = False
+) -> RequestBound:
+    """The bound of a request.
+
+    Args:
+        chat: the request.
+        body_bytes: size of the body it came in, which bounds its text.
+        model: the name of the model at the provider.
+        context_tokens: what the model can take in at the most: bounds files, as nothing else does.
+        searches: whether the provider may search unasked, and counts it.
+    """
+    tokens = text_bytes = body_bytes
+    tokens += TOOL_TEMPLATE_TOKENS if chat.tools else TEMPLATE_TOKENS
+    audio = image = unbounded = False
+    boundless = next((f"tools.{index}" for index, tool in enumerate(chat.tools) if isinstance(tool, ProviderTool)), "")
+    for part in _parts(chat):
+        if isinstance(part, ImagePart):
+            image = True
+            data = len(part.media.value) if part.media.kind == "base64" else 0
+            text_bytes -= data
+            tokens += (DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX) - data
+        elif isinstance(part, AudioPart):
+            audio = True
+            data = len(part.media.value) if part.media.kind == "base64" else 0
+            text_bytes -= data
+            tokens += data // AUDIO_BYTES_PER_TOKEN + 1 - data
+            unbounded = unbounded or part.media.kind != "base64"
+        elif isinstance(part, FilePart):
+            unbounded = unbounded or part.media.kind != "text"
+        elif isinstance(part, OpaquePart):
+            unbounded = True
+    if unbounded:
+        tokens = max(tokens, context_tokens)
+    answers = chat.n or 1
+    return RequestBound(
+        tokens,
+        answers,
+        0,
+        audio,
+        image,
+        "audio" in chat.modalities or "image" in chat.modalities or "image" in model,
+        int(searches),
+        text_bytes=text_bytes,
+        text_only=not (audio or image or unbounded),
+        output_tokens=chat.max_output_tokens,
+        heeded=chat.max_output_tokens is not None,
+        longest=output_limit(model) if chat.max_output_tokens is None else None,
+        service_tier=chat.service_tier,
+        boundless=boundless,
+    )
+
+
+def _parts(chat: ChatRequest) -> Iterator[Part]:
+    for message in chat.messages:
+        for part in message.parts:
+            yield part
+            if isinstance(part, ToolResultPart):
+                yield from part.parts

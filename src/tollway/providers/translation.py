@@ -1,0 +1,228 @@
+"""Between a caller who speaks one dialect and a provider that speaks another: both meet in `tollway.chat`."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from tollway.chat.dialect import ChatDialect, StreamRenderer
+from tollway.chat.events import Begun, Broke, Counted, Delta, Event, TranscriptDelta
+from tollway.chat.losses import Losses
+from tollway.chat.message import (
+    FilePart,
+    Message,
+    Part,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from tollway.chat.reply import ChatReply
+from tollway.chat.request import Tool
+from tollway.errors import UpstreamError
+from tollway.ledger.usage import Usage
+from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
+from tollway.providers.chat_bound import chat_bound
+from tollway.providers.openai_compatible.bound import RequestBound
+from tollway.providers.registry import ProviderSpec
+from tollway.providers.usage.estimate import estimate_usage
+from tollway.providers.wire import Wire, WireStream
+from tollway.routing.call import Call, Surface
+from tollway.routing.catalog import Deployment
+from tollway.routing.failure import Failure
+
+
+class Translation:
+    """Asks one provider for one request. Satisfies `tollway.providers.adapter.Adapter`."""
+
+    translates = True
+
+    def __init__(self, dialect: ChatDialect, wire: Wire, call: Call, *, losses: Losses) -> None:
+        """Read the request.
+
+        Raises:
+            InvalidRequestError, UnsupportedFieldError: see `ChatDialect.to_chat`.
+        """
+        self._dialect = dialect
+        self._wire = wire
+        self._call = call
+        self._losses = losses
+        self._model = ""
+        self._reply: tuple[bytes, ChatReply | None] | None = None
+        self.chat = dialect.to_chat(call, losses)
+        self.streams_as = wire.streams_as
+
+    def bound(self, call: Call, *, spec: ProviderSpec, model: str, context_tokens: int) -> RequestBound:
+        """See `Adapter.bound`."""
+        return chat_bound(
+            self.chat,
+            body_bytes=len(call.body),
+            model=model,
+            context_tokens=context_tokens,
+            searches=spec.usage.searches,
+        )
+
+    def other_models(self, call: Call) -> str | None:  # noqa: ARG002 -- what is translated names one model
+        """Nothing that is translated names another model."""
+        return None
+
+    def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:  # noqa: ARG002
+        """No provider whose tokenizer is public needs a translation that is worth it."""
+        return None
+
+    def build_request(
+        self,
+        call: Call,  # noqa: ARG002 -- it was read already
+        *,
+        surface: Surface,  # noqa: ARG002 -- the wire format knows where the provider has what is asked
+        deployment: Deployment,
+        spec: ProviderSpec,
+        model: str,
+        bounded: bool = False,  # noqa: ARG002 -- the body is written anew in any case
+        output_tokens: int = 0,
+    ) -> UpstreamRequest:
+        """See `Adapter.build_request`."""
+        chat = replace(self.chat, max_output_tokens=output_tokens) if output_tokens else self.chat
+        self._model = model
+        request = self._wire.build_request(chat, deployment=deployment, spec=spec, model=model, losses=self._losses)
+        return replace(request, dropped=tuple(self._losses.dropped)) if self._losses.dropped else request
+
+    def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
+        """See `Adapter.parse_reply`."""
+        found = self._wire.parse_reply(body, spec=spec)
+        self._reply = (body, found)
+        if found is None:
+            return None
+        if not found.model:
+            found = replace(found, model=self._model)
+        return Answer(
+            found.model,
+            found.usage,
+            found.provider_cost,
+            _tier(found.service_tier),
+            self._dialect.render_reply(found, self._call),
+        )
+
+    def stream_reader(self, call: Call, *, spec: ProviderSpec) -> "TranslatedStream":
+        """See `Adapter.stream_reader`."""
+        return TranslatedStream(self._wire.stream_parser(spec=spec), self._dialect.renderer(call), self._model)
+
+    def estimate(self, call: Call, delivered: list[str]) -> Usage:  # noqa: ARG002 -- it was read already
+        """See `Adapter.estimate`."""
+        texts = [text for message in self.chat.messages for text in _texts(message)]
+        schemas = (tool.parameters for tool in self.chat.tools if isinstance(tool, Tool))
+        texts += [bytes(schema).decode() for schema in schemas if schema is not None]
+        return estimate_usage(texts, delivered)
+
+    def reply_texts(self, body: bytes) -> list[str]:
+        """See `Adapter.reply_texts`; for the reply that was parsed last."""
+        if self._reply is None or self._reply[0] is not body or self._reply[1] is None:
+            return []
+        return [text for choice in self._reply[1].choices for part in choice.parts for text in _part_texts(part)]
+
+    def classify_failure(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Failure:
+        """See `Adapter.classify_failure`."""
+        return self._wire.classify_failure(status, headers, body)
+
+    def error_body(self, failure: Failure, body: bytes, *, provider: str) -> bytes:  # noqa: ARG002
+        """The provider's words in the envelope of the caller's dialect."""
+        return self._dialect.error_body(
+            UpstreamError(f"Provider {provider!r} answered {failure.status}: {failure.message or failure.kind.value}")
+        )
+
+
+class TranslatedStream:
+    """One stream, event by event. Satisfies `tollway.providers.adapter.StreamReader`."""
+
+    __slots__ = ("_answer", "_ended", "_kept", "_model", "_parser", "_renderer", "_rest", "counted", "failed")
+
+    def __init__(self, parser: WireStream, renderer: StreamRenderer, model: str) -> None:
+        self._parser = parser
+        self._renderer = renderer
+        self._model = model
+        self._answer = Answer()
+        self._kept: list[str] = []
+        self._rest = b""
+        self._ended = False
+        self.counted = False
+        self.failed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the provider said that the stream is whole."""
+        return self._parser.done
+
+    @property
+    def torn(self) -> bool:
+        """Whether it is there in part only: what is rendered has an end only if the provider's has one."""
+        return not self.failed and (self._parser.torn or (self._ended and not self._parser.done))
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take bytes as they came; return what the caller gets for them."""
+        return self._take(self._parser.feed(chunk))
+
+    def finish(self) -> None:
+        """The stream ended."""
+        self._rest = self._take(self._parser.finish())
+        self._ended = True
+
+    def take_break(self) -> bytes:
+        """Nothing: the caller only ever has whole events."""
+        return b""
+
+    def take_end(self) -> bytes:
+        """The end, in the caller's dialect."""
+        return self._rest if self.failed else self._rest + self._renderer.end()
+
+    def delivered_texts(self) -> list[str]:
+        """What the caller has."""
+        return self._kept
+
+    def answer(self) -> Answer:
+        """What the stream has said so far."""
+        return self._answer
+
+    def _take(self, events: Sequence[Event]) -> bytes:
+        if not events:
+            return b""
+        for index, event in enumerate(events):
+            kind = type(event)
+            if kind is Delta or kind is TranscriptDelta:
+                self._kept.append(event.text)  # type: ignore[union-attr]  # as the line above says
+            elif kind is Counted:
+                self._count(event)  # type: ignore[arg-type]
+            elif kind is Begun and event.model:  # type: ignore[union-attr]
+                self._answer = replace(self._answer, model=event.model)  # type: ignore[union-attr]
+            elif kind is Broke:
+                self.failed = True
+                return self._renderer.feed(events[: index + 1])
+        return self._renderer.feed(events)
+
+    def _count(self, counted: Counted) -> None:
+        self.counted = counted.whole
+        self._answer = Answer(
+            self._answer.model or self._model, counted.usage, counted.provider_cost, _tier(counted.service_tier)
+        )
+
+
+def _tier(service_tier: str) -> str:
+    return "" if service_tier in DEFAULT_TIERS else service_tier
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for part in message.parts:
+        yield from _part_texts(part)
+
+
+def _part_texts(part: Part) -> Iterator[str]:
+    """What of a part is text to a tokenizer."""
+    if isinstance(part, TextPart | RefusalPart | ThinkingPart):
+        yield part.text
+    elif isinstance(part, ToolCallPart):
+        yield part.name
+        yield part.arguments
+    elif isinstance(part, ToolResultPart):
+        for inner in part.parts:
+            yield from _part_texts(inner)
+    elif isinstance(part, FilePart) and part.media.kind == "text":
+        yield part.media.value
