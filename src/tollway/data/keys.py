@@ -23,6 +23,8 @@ _CONFLICTS = {
     )
 }
 
+_SETTINGS = ("drop_unsupported", "store_content", "retention_days", "cache_ttl_s", "cache_single_flight")
+
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A key as it may be shown: neither the key nor its digest."""
@@ -63,6 +65,11 @@ def _epoch_s(instant: datetime | None) -> float | None:
     return instant.timestamp() if instant else None
 
 
+def _settings(project: Project | None) -> dict[str, Any]:
+    """What has the same name and default in a project and a principal."""
+    return {} if project is None else {name: getattr(project, name) for name in _SETTINGS}
+
+
 def _principal(key: ApiKey, project: Project | None, organization: Organization) -> Principal:
     return Principal(
         key_id=key.id,
@@ -75,6 +82,7 @@ def _principal(key: ApiKey, project: Project | None, organization: Organization)
         revoked_at=_epoch_s(key.revoked_at),
         allow_unpriced=project is not None and project.allow_unpriced,
         clamp_output=project is None or project.clamp_output,
+        **_settings(project),
         default_output_tokens=project.default_output_tokens if project else None,
         serve_without_database=organization.serve_without_database,
         origin_id=key.origin_id or key.id,

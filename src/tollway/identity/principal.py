@@ -38,6 +38,11 @@ class Principal(msgspec.Struct, frozen=True):
             away: go on, or refuse.
         drop_unsupported: the project's choice for fields that a provider of another dialect cannot be asked for: leave
             them out and say so, or refuse the request.
+        store_content: what the project lets Tollway keep of responses and conversations: ``none``, ``metadata`` (ids,
+            times, usage) or ``full``.
+        retention_days: for how long.
+        cache_ttl_s: how long an answer may be given again for the same request; 0: never.
+        cache_single_flight: whether the same requests at the same time are asked once.
         origin_id: UUID under which budgets and limits know the key: that of the first key of its rotations.
     """
 
@@ -55,3 +60,7 @@ class Principal(msgspec.Struct, frozen=True):
     serve_without_database: bool = False
     origin_id: str = ""
     drop_unsupported: bool = False
+    store_content: str = "full"
+    retention_days: int = 30
+    cache_ttl_s: int = 0
+    cache_single_flight: bool = False

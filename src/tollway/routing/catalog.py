@@ -3,6 +3,16 @@
 import msgspec
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """One of several credentials of a provider. Attributes: id: of its row; secret: never logged, `repr` hides it."""
+
+    id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Credential(id={self.id!r})"
+
+
 class Deployment(msgspec.Struct, frozen=True):
     """One provider as one organization configured it, ready to be called.
 
@@ -16,6 +26,8 @@ class Deployment(msgspec.Struct, frozen=True):
         models: the declared model names (for ``GET /v1/models``).
         declared_only: whether only declared models may be asked for.
         public_only: whether its name must lead to the public internet at each connection: a tenant chose it.
+        options: what its kind needs besides, for instance ``region`` or ``api_version``.
+        credentials: further ones, that take turns with `credential`.
         sealed: whether its credential is there but cannot be opened, so that it cannot be asked.
     """
 
@@ -29,6 +41,8 @@ class Deployment(msgspec.Struct, frozen=True):
     declared_only: bool = False
     public_only: bool = False
     sealed: bool = False
+    options: dict[str, str] = {}
+    credentials: tuple[Credential, ...] = ()
 
     def __repr__(self) -> str:
         return f"Deployment(name={self.name!r}, spec={self.spec!r}, base_url={self.base_url!r})"

@@ -60,4 +60,5 @@ class CatalogLoad:
             declared_only=row.declared_only,
             public_only=row.public_only,
             sealed=sealed,
+            options=row.options,
         )

@@ -1,7 +1,10 @@
 """Aliases: a project's own names for models."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
 from tollway.data.schema.columns import CreatedAt, Id, Reference
@@ -26,4 +29,6 @@ class Alias(Base):
     name: Mapped[str]
     provider_id: Mapped[Reference]
     model: Mapped[str]
+    route: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """A `tollway.routing.route.Route` as JSON; `provider_id` and `model` are then its first target."""
     created_at: Mapped[CreatedAt]

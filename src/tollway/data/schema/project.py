@@ -17,6 +17,9 @@ class Project(Base):
     __table_args__ = (
         CheckConstraint(f"name ~ '{NAME_PATTERN}'", name="name_form"),
         CheckConstraint("default_output_tokens > 0", name="default_output_tokens_positive"),
+        CheckConstraint("store_content IN ('none', 'metadata', 'full')", name="store_content_known"),
+        CheckConstraint("retention_days BETWEEN 1 AND 3650", name="retention_days_range"),
+        CheckConstraint("cache_ttl_s BETWEEN 0 AND 2592000", name="cache_ttl_s_range"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"]),
         UniqueConstraint("organization_id", "id"),
         Index(
@@ -30,5 +33,12 @@ class Project(Base):
     allow_unpriced: Mapped[bool] = mapped_column(server_default=false())
     clamp_output: Mapped[bool] = mapped_column(server_default=true())
     default_output_tokens: Mapped[int | None]
+    drop_unsupported: Mapped[bool] = mapped_column(server_default=false())
+    store_content: Mapped[str] = mapped_column(server_default="full")
+    """What is kept of responses and conversations: ``none``, ``metadata`` or ``full``."""
+    retention_days: Mapped[int] = mapped_column(server_default="30")
+    cache_ttl_s: Mapped[int] = mapped_column(server_default="0")
+    """How long an answer may be given again for the same request; 0: never."""
+    cache_single_flight: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[CreatedAt]
     archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

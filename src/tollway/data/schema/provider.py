@@ -1,6 +1,7 @@
 """Providers as an organization configured them."""
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, false
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
@@ -32,5 +33,7 @@ class Provider(Base):
     credential_suffix: Mapped[str] = mapped_column(server_default="")
     price_provider: Mapped[str]
     declared_only: Mapped[bool] = mapped_column(server_default=false())
+    options: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    """What its kind needs besides an address and a credential, for instance a region."""
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
