@@ -1,0 +1,119 @@
+"""Server-sent events out of bytes that are cut anywhere. Pure.
+
+Source for the framing: WHATWG HTML, "Server-sent events", section 9.2.6
+(https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
+"""
+
+import re
+
+from tollway.constants import SSE_EVENT_MAX_BYTES
+
+# An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
+_EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_SPLIT_END_MAX_BYTES = 3
+"""As much of an event's end may have come with the bytes before."""
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+EVENT_MAX_BYTES = 16 * SSE_EVENT_MAX_BYTES
+"""Of one event that is to be read: room for a picture or a sound in base64, which comes in one piece."""
+
+ServerEvent = tuple[bytes, bytes]
+"""Name (empty if the event has none) and data."""
+
+
+class EventSplitter:
+    """Splits one stream. Comments, ids and retry times are left out, and events without data."""
+
+    __slots__ = ("_begun", "_oversized", "_pieces", "_size")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._begun = False
+        self._oversized = False
+
+    @property
+    def torn(self) -> bool:
+        """Whether the bytes so far end inside an event, or one was too long to be kept."""
+        return self._oversized or any(piece.strip() for piece in self._pieces)
+
+    def feed(self, chunk: bytes) -> list[ServerEvent]:
+        """Take bytes as they came; return the events they complete, in order.
+
+        After an event of more than `EVENT_MAX_BYTES` nothing more comes, and the stream stays `torn`.
+        """
+        if self._oversized:
+            return []
+        if self._pieces:
+            self._pieces.append(chunk)
+            self._size += len(chunk)
+            if b"\n" not in chunk and b"\r" not in chunk:  # one long line: joined once, when it is whole
+                return self._bounded()
+            searched = self._size - len(chunk)
+            data = b"".join(self._pieces)
+        else:
+            searched = 0
+            data = chunk
+        if not self._begun:
+            if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
+                self._keep(data)
+                return []
+            self._begun = True
+            data = data.removeprefix(_BYTE_ORDER_MARK)
+        blocks = _blocks(data, max(0, searched - _SPLIT_END_MAX_BYTES))
+        self._keep(blocks.pop())
+        events = [event for block in blocks if (event := _event(block)) is not None]
+        return events if self._size <= EVENT_MAX_BYTES else events + self._bounded()
+
+    def finish(self) -> list[ServerEvent]:
+        """The stream ended: the last event, if it lacks its empty line; whether it is whole, its data must tell."""
+        rest = b"".join(self._pieces)
+        self._keep(b"")
+        event = None if self._oversized else _event(rest)
+        return [] if event is None else [event]
+
+    def _keep(self, rest: bytes) -> None:
+        self._pieces = [rest] if rest else []
+        self._size = len(rest)
+
+    def _bounded(self) -> list[ServerEvent]:
+        if self._size > EVENT_MAX_BYTES:
+            self._oversized = True
+            self._keep(b"")
+        return []
+
+
+def _blocks(data: bytes, start: int) -> list[bytes]:
+    """The events of `data`, and last what follows them; none ends before `start`."""
+    if b"\r" not in data:
+        return data.split(b"\n\n")
+    blocks = []
+    begin = 0
+    for match in _EVENT_END.finditer(data, start):
+        blocks.append(data[begin : match.start()])
+        begin = match.end()
+    blocks.append(data[begin:])
+    return blocks
+
+
+def _event(block: bytes) -> ServerEvent | None:
+    """The name and data of one event without its end; ``None`` if it has no data."""
+    if b"\n" not in block and b"\r" not in block:
+        return (b"", block[6:]) if block.startswith(b"data: ") else _by_line(block)
+    if block.startswith(b"event: ") and b"\r" not in block:
+        name, _, rest = block.partition(b"\n")
+        if rest.startswith(b"data: ") and b"\n" not in rest:
+            return name[7:], rest[6:]
+    return _by_line(block)
+
+
+def _by_line(block: bytes) -> ServerEvent | None:
+    name = b""
+    data: list[bytes] = []
+    for line in _LINE_END.split(block):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+    return (name, b"\n".join(data)) if data else None
