@@ -58,7 +58,7 @@ def test_the_example_is_made_so_and_the_second_time_changes_nothing(tollway: Com
 def test_a_difference_is_shown_made_and_gone(tollway: Command, file: Path) -> None:
     tollway.ok("apply")
     change(file, "input: 0.20", "input: 0.25")
-    change(file, "allow_unpriced: false", "allow_unpriced: true")
+    change(file, "allow_unpriced: false", "cache_ttl_s: 60")
     change(file, "fast: house/llama-3.3-70b", "fast: house/llama-4")
     change(file, "- llama-3.3-70b", "- llama-4")
     assert signs(tollway) == [

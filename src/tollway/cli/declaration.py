@@ -67,6 +67,11 @@ class DeclaredProject(Declared):
     allow_unpriced: bool | None = None
     clamp_output: bool | None = None
     default_output_tokens: int | None = Field(None, ge=1)
+    drop_unsupported: bool | None = None
+    store_content: Literal["none", "metadata", "full"] | None = None
+    retention_days: int | None = Field(None, ge=1)
+    cache_ttl_s: int | None = Field(None, ge=0)
+    cache_single_flight: bool | None = None
     aliases: dict[str, Target] | None = None
     keys: list[DeclaredKey] | None = None
 

@@ -25,7 +25,16 @@ from tollway.providers.registry import LOCAL
 
 Row = Mapping[str, Any]
 _KEPT_BY_PUT = ("spec", "dialect", "base_url", "price_provider", "declared_only")
-_PROJECT_SETTINGS = ("allow_unpriced", "clamp_output", "default_output_tokens")
+_PROJECT_SETTINGS = (
+    "allow_unpriced",
+    "clamp_output",
+    "default_output_tokens",
+    "drop_unsupported",
+    "store_content",
+    "retention_days",
+    "cache_ttl_s",
+    "cache_single_flight",
+)
 _IN_THE_PATH = {"organization": None}
 """An organization is named by its path, not by the query as for everything else."""
 _SUFFIX_CHARS = 4

@@ -1,6 +1,7 @@
 """`tollway projects`."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,11 @@ COLUMNS = (
     ("UNPRICED ALLOWED", "allow_unpriced"),
     ("CLAMPS OUTPUT", "clamp_output"),
     ("OUTPUT TOKENS>", "default_output_tokens"),
+    ("DROPS", "drop_unsupported"),
+    ("STORES", "store_content"),
+    ("DAYS>", "retention_days"),
+    ("CACHE S>", "cache_ttl_s"),
+    ("SINGLE FLIGHT", "cache_single_flight"),
     ("CREATED", "created_at"),
     ("ARCHIVED", "archived_at"),
     ("ID", "id"),
@@ -38,10 +44,46 @@ OutputTokens = Annotated[
         help="Output bound of requests that set none, to models whose limit is not known; 0: the installation's.",
     ),
 ]
+Drop = Annotated[
+    bool | None,
+    typer.Option(
+        "--drop-unsupported/--refuse-unsupported",
+        help="Fields that a provider of another dialect cannot be asked for: leave them out, or refuse the request.",
+    ),
+]
 
 
-def _default_output(tokens: int | None) -> dict[str, int | None]:
-    return {} if tokens is None else {"default_output_tokens": tokens or None}
+class Stored(StrEnum):
+    """What is kept of responses and conversations."""
+
+    NONE = "none"
+    METADATA = "metadata"
+    FULL = "full"
+
+
+Store = Annotated[Stored | None, typer.Option("--store-content", help="What is kept of responses and conversations.")]
+Retention = Annotated[
+    int | None, typer.Option("--retention-days", min=1, metavar="N", help="Days for which that is kept.")
+]
+CacheTtl = Annotated[
+    int | None,
+    typer.Option(
+        "--cache-ttl",
+        min=0,
+        metavar="SECONDS",
+        help="How long an answer may be given again for the same request; 0: never.",
+    ),
+]
+SingleFlight = Annotated[
+    bool | None,
+    typer.Option("--single-flight/--no-single-flight", help="Ask once for the same requests at the same time."),
+]
+
+
+def _body(*, default_output_tokens: int | None, **fields: Any) -> dict[str, Any]:
+    """What was given; of the default, 0 stands for nothing."""
+    body = given(**fields)
+    return body if default_output_tokens is None else body | {"default_output_tokens": default_output_tokens or None}
 
 
 @connected(app, "list")
@@ -61,10 +103,25 @@ def create(
     allow_unpriced: Unpriced = None,
     clamp: Clamp = None,
     default_output_tokens: OutputTokens = None,
+    drop_unsupported: Drop = None,
+    store_content: Store = None,
+    retention_days: Retention = None,
+    cache_ttl: CacheTtl = None,
+    single_flight: SingleFlight = None,
 ) -> None:
     """Create a project."""
-    body = given(name=name, allow_unpriced=allow_unpriced, clamp_output=clamp)
-    desk.show(desk.api.post(path("projects"), body | _default_output(default_output_tokens)), COLUMNS)
+    body = _body(
+        name=name,
+        allow_unpriced=allow_unpriced,
+        clamp_output=clamp,
+        default_output_tokens=default_output_tokens,
+        drop_unsupported=drop_unsupported,
+        store_content=store_content,
+        retention_days=retention_days,
+        cache_ttl_s=cache_ttl,
+        cache_single_flight=single_flight,
+    )
+    desk.show(desk.api.post(path("projects"), body), COLUMNS)
 
 
 @connected(app)
@@ -82,10 +139,25 @@ def update(
     allow_unpriced: Unpriced = None,
     clamp: Clamp = None,
     default_output_tokens: OutputTokens = None,
+    drop_unsupported: Drop = None,
+    store_content: Store = None,
+    retention_days: Retention = None,
+    cache_ttl: CacheTtl = None,
+    single_flight: SingleFlight = None,
 ) -> None:
     """Change a project; what is not given stays."""
-    body = given(name=rename, allow_unpriced=allow_unpriced, clamp_output=clamp)
-    desk.show(desk.api.patch(path("projects", name), body | _default_output(default_output_tokens)), COLUMNS)
+    body = _body(
+        name=rename,
+        allow_unpriced=allow_unpriced,
+        clamp_output=clamp,
+        default_output_tokens=default_output_tokens,
+        drop_unsupported=drop_unsupported,
+        store_content=store_content,
+        retention_days=retention_days,
+        cache_ttl_s=cache_ttl,
+        cache_single_flight=single_flight,
+    )
+    desk.show(desk.api.patch(path("projects", name), body), COLUMNS)
 
 
 @connected(app)

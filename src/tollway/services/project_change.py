@@ -19,15 +19,20 @@ class ProjectChanges(msgspec.Struct, frozen=True, kw_only=True):
     allow_unpriced: bool | None = None
     clamp_output: bool | None = None
     default_output_tokens: int | msgspec.UnsetType | None = msgspec.UNSET
+    drop_unsupported: bool | None = None
+    store_content: str | None = None
+    retention_days: int | None = None
+    cache_ttl_s: int | None = None
+    cache_single_flight: bool | None = None
+
+
+_CLEARED_BY_NONE = frozenset({"default_output_tokens"})
 
 
 def _apply(changes: ProjectChanges, row: Project) -> None:
-    for name in ("name", "allow_unpriced", "clamp_output"):
-        value = getattr(changes, name)
-        if value is not None:
+    for name, value in msgspec.structs.asdict(changes).items():
+        if value is not msgspec.UNSET and (value is not None or name in _CLEARED_BY_NONE):
             setattr(row, name, value)
-    if not isinstance(changes.default_output_tokens, msgspec.UnsetType):
-        row.default_output_tokens = changes.default_output_tokens
 
 
 class ProjectChange:

@@ -16,11 +16,22 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
         clamp_output: where a budget covers less than the output may cost: shorten the output, or refuse.
         default_output_tokens: bound of the output where neither the request nor the model has one; ``None`` for the
             installation's.
+        drop_unsupported: fields that a provider of another dialect cannot be asked for are left out and told, instead
+            of the request being refused.
+        store_content: what is kept of responses and conversations: ``none``, ``metadata`` or ``full``.
+        retention_days: for how long.
+        cache_ttl_s: how long an answer may be given again for the same request; 0: never.
+        cache_single_flight: whether the same requests at the same time are asked once.
     """
 
     allow_unpriced: bool = False
     clamp_output: bool = True
     default_output_tokens: int | None = None
+    drop_unsupported: bool = False
+    store_content: str = "full"
+    retention_days: int = 30
+    cache_ttl_s: int = 0
+    cache_single_flight: bool = False
 
 
 def settings_of(row: Project) -> dict[str, Any]:

@@ -20,6 +20,29 @@ def test_a_projects_settings_are_changed_one_by_one(plane: ControlPlane) -> None
     assert plane.must("PUT", "/projects/web", json={})["clamp_output"] is True
 
 
+STORED = ("drop_unsupported", "store_content", "retention_days", "cache_ttl_s", "cache_single_flight")
+
+
+def test_a_project_chooses_what_is_stored_dropped_and_cached(plane: ControlPlane) -> None:
+    made = plane.must("POST", "/projects", json={"name": "other"})
+    assert [made[name] for name in STORED] == [False, "full", 30, 0, False]
+    plane.must("PATCH", "/projects/other", json={"store_content": "none", "cache_ttl_s": 60})
+    changed = plane.must("PATCH", "/projects/other", json={"drop_unsupported": True, "cache_single_flight": True})
+    assert [changed[name] for name in STORED] == [True, "none", 30, 60, True]
+    replaced = plane.must("PUT", "/projects/other", json={"retention_days": 7})
+    assert [replaced[name] for name in STORED] == [False, "full", 7, 0, False]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"store_content": "some"}, {"retention_days": 0}, {"retention_days": 3_651}, {"cache_ttl_s": -1}]
+)
+def test_a_setting_of_a_project_out_of_its_range_is_refused(
+    shared_plane: ControlPlane, wrong: dict[str, object]
+) -> None:
+    for method in ("PUT", "PATCH"):
+        assert shared_plane(method, "/projects/web", json=wrong).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 def test_an_organization_refuses_without_the_database_unless_it_says_otherwise(plane: ControlPlane) -> None:
     assert plane.must("GET", "/organizations/acme")["serve_without_database"] is False
     path, body = "/organizations/acme", {"serve_without_database": True}

@@ -1,7 +1,7 @@
 """Projects on the wire."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,21 @@ _DEFAULT_OUTPUT = (
     "The most output tokens of a request that sets no limit, to a model whose limit is not known; sent to the provider "
     "where a hard budget applies. Null: the installation's, `TOLLWAY_DEFAULT_OUTPUT_TOKENS`."
 )
+_DROP = (
+    "Fields of a request that a provider of another dialect cannot be asked for: `true` leaves them out and lists them "
+    "in `x-tollway-dropped`; `false` refuses the request, naming the field."
+)
+_STORE = (
+    "What is kept of responses and conversations: `none`; `metadata` (ids, times, usage, no content); or `full`, so "
+    "that `previous_response_id` and conversations work."
+)
+_RETENTION = "Days for which they are kept."
+_CACHE_TTL = "Seconds for which an answer may be given again for the same request; 0: never."
+_SINGLE_FLIGHT = "Ask a provider once for the same requests at the same time."
 OutputTokens = Annotated[int, Field(ge=1, le=100_000_000)]
+StoreContent = Literal["none", "metadata", "full"]
+RetentionDays = Annotated[int, Field(ge=1, le=3_650)]
+CacheTtl = Annotated[int, Field(ge=0, le=2_592_000)]
 
 
 class ProjectSettings(Given):
@@ -28,15 +42,16 @@ class ProjectSettings(Given):
     allow_unpriced: bool = Field(False, description=_UNPRICED)
     clamp_output: bool = Field(True, description=_CLAMP)
     default_output_tokens: OutputTokens | None = Field(None, description=_DEFAULT_OUTPUT)
+    drop_unsupported: bool = Field(False, description=_DROP)
+    store_content: StoreContent = Field("full", description=_STORE)
+    retention_days: RetentionDays = Field(30, description=_RETENTION)
+    cache_ttl_s: CacheTtl = Field(0, description=_CACHE_TTL)
+    cache_single_flight: bool = Field(False, description=_SINGLE_FLIGHT)
 
     @property
     def settings(self) -> Settings:
         """As the services take it."""
-        return Settings(
-            allow_unpriced=self.allow_unpriced,
-            clamp_output=self.clamp_output,
-            default_output_tokens=self.default_output_tokens,
-        )
+        return Settings(**self.model_dump(include=set(Settings.__struct_fields__)))
 
 
 class ProjectCreate(ProjectSettings):
@@ -52,6 +67,11 @@ class ProjectChange(Given):
     allow_unpriced: bool | None = Field(None, description=_UNPRICED)
     clamp_output: bool | None = Field(None, description=_CLAMP)
     default_output_tokens: OutputTokens | None = Field(None, description=_DEFAULT_OUTPUT)
+    drop_unsupported: bool | None = Field(None, description=_DROP)
+    store_content: StoreContent | None = Field(None, description=_STORE)
+    retention_days: RetentionDays | None = Field(None, description=_RETENTION)
+    cache_ttl_s: CacheTtl | None = Field(None, description=_CACHE_TTL)
+    cache_single_flight: bool | None = Field(None, description=_SINGLE_FLIGHT)
 
     @property
     def changes(self) -> ProjectChanges:
@@ -68,5 +88,10 @@ class Project(Shown):
     allow_unpriced: bool
     clamp_output: bool
     default_output_tokens: int | None
+    drop_unsupported: bool
+    store_content: str
+    retention_days: int
+    cache_ttl_s: int
+    cache_single_flight: bool
     created_at: datetime
     archived_at: datetime | None = Field(description="Since when it is archived; its keys are revoked.")
