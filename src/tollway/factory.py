@@ -13,6 +13,7 @@ from tollway.data.session import Database, create_engine
 from tollway.identity.vault import SecretKeys, Vault
 from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory
 from tollway.journal.sent import SentSegments
+from tollway.providers.plugins import install_plugins
 from tollway.providers.transport import Transport
 from tollway.services.alias_list import AliasList
 from tollway.services.alias_put import AliasPut
@@ -98,8 +99,9 @@ class ProcessContext:
         """Open what the settings describe. Connects to nothing yet.
 
         Raises:
-            ValueError: no database URL is set (the supervisor sets it for its children).
+            ValueError: no database URL is set (the supervisor sets it for its children), or two provider plugins clash.
         """
+        install_plugins()
         url = settings.storage.database_url
         if url is None:
             message = "No database: set TOLLWAY_DATABASE_URL, or start Tollway with `tollway serve`."

@@ -11,7 +11,6 @@ CREDENTIAL_MAX_CHARS = 8_192
 _SUFFIX_CHARS = 4
 _SUFFIX_MIN_CREDENTIAL_CHARS = 16
 """Of a shorter credential the last four characters would give away too much."""
-_DIALECTS = frozenset(spec.dialect for spec in REGISTRY.values())
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +62,11 @@ def dialect_of(spec: ProviderSpec, settings: ProviderSettings) -> str:
         UnprocessableError: it is not one that Tollway speaks.
     """
     dialect = settings.dialect or spec.dialect
-    if dialect not in _DIALECTS:
+    known = {row.dialect for row in REGISTRY.values()}
+    if dialect not in known:
         raise UnprocessableError(
             f"Tollway does not speak the dialect {dialect!r}.",
-            next_step=f"Use one of {', '.join(sorted(_DIALECTS))}.",
+            next_step=f"Use one of {', '.join(sorted(known))}.",
             param="dialect",
         )
     return dialect
