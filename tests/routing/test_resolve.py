@@ -8,6 +8,7 @@ from tollway.errors import ModelNotAllowedError, ModelNotFoundError, ProviderSea
 from tollway.identity.principal import Principal, Scope
 from tollway.routing.catalog import Catalog, Deployment
 from tollway.routing.resolve import is_allowed, resolve
+from tollway.routing.route import Route, RouteTarget, direct
 
 
 def deployment(name: str, **fields: object) -> Deployment:
@@ -21,17 +22,22 @@ CATALOG = Catalog(
         ("other", "north"): deployment("north"),
     },
     aliases={
-        ("web", "fast"): "east/tiny",
-        ("web", "east/tiny"): "west/small",
-        ("web", "gone"): "south/x",
-        ("web", "bare"): "east",
-        ("app", "smart"): "east/huge",
+        ("web", "fast"): direct("east", "tiny"),
+        ("web", "east/tiny"): direct("west", "small"),
+        ("web", "gone"): direct("south", "x"),
+        ("web", "both"): Route((RouteTarget("east", "tiny"), RouteTarget("south", "x"), RouteTarget("west", "small"))),
+        ("app", "smart"): direct("east", "huge"),
     },
 )
 
 
 def principal(**fields: object) -> Principal:
     return Principal("key", "acme", "web", "name", frozenset({Scope.INFERENCE}), **fields)  # type: ignore[arg-type]
+
+
+def reached(name: str, *, catalog: Catalog = CATALOG, **fields: object) -> list[tuple[str, str]]:
+    _, candidates = resolve(name, principal(**fields), catalog)
+    return [(candidate.deployment.name, candidate.target.model) for candidate in candidates]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +52,7 @@ def principal(**fields: object) -> Principal:
     ],
 )
 def test_a_name_leads_to_a_provider_and_its_model(name: str, provider: str, model: str) -> None:
-    found, sent = resolve(name, principal(), CATALOG)
-    assert (found.name, sent) == (provider, model)
+    assert reached(name) == [(provider, model)]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,6 @@ def test_a_name_leads_to_a_provider_and_its_model(name: str, provider: str, mode
         "/x",
         "nowhere/x",
         "gone",
-        "bare",
         "smart",
         "north/x",
         "west/other",
@@ -75,7 +79,22 @@ def test_what_is_not_there_and_what_is_another_s_are_told_alike(name: str) -> No
 
 @pytest.mark.parametrize("patterns", [("fast",), ("east/tiny",), ("east/*",), ("*",), ("x", "fast")])
 def test_a_key_may_use_an_alias_that_is_listed_or_whose_target_is(patterns: tuple[str, ...]) -> None:
-    assert resolve("fast", principal(allowed_models=patterns), CATALOG)[1] == "tiny"
+    assert reached("fast", allowed_models=patterns) == [("east", "tiny")]
+
+
+def test_an_alias_leads_to_all_of_its_targets_that_are_there() -> None:
+    assert reached("both") == [("east", "tiny"), ("west", "small")]
+
+
+def test_a_key_that_may_use_an_alias_may_use_its_targets_and_else_only_those_that_are_listed() -> None:
+    assert reached("both", allowed_models=("both",)) == [("east", "tiny"), ("west", "small")]
+    assert reached("both", allowed_models=("west/*",)) == [("west", "small")]
+
+
+def test_a_target_whose_credential_cannot_be_opened_leaves_the_others() -> None:
+    deployments = {("acme", "east"): deployment("east", sealed=True), ("acme", "west"): deployment("west")}
+    catalog = Catalog(deployments=deployments, aliases=CATALOG.aliases)
+    assert reached("both", catalog=catalog) == [("west", "small")]
 
 
 @pytest.mark.parametrize("patterns", [(), ("west/*",), ("east",), ("fas",), ("east/tin",)])

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
 from sqlalchemy import select
 
 from tollway.data.schema.alias import Alias
@@ -10,6 +11,7 @@ from tollway.data.schema.model import ProviderModel
 from tollway.data.schema.price import PriceOverride
 from tollway.data.schema.provider import Provider
 from tollway.data.session import ReadSession
+from tollway.routing.route import Route, direct
 
 
 async def all_providers(session: ReadSession) -> Sequence[Provider]:
@@ -26,14 +28,17 @@ async def all_models(session: ReadSession) -> dict[str, tuple[str, ...]]:
     return {provider_id: tuple(names) for provider_id, names in models.items()}
 
 
-async def all_aliases(session: ReadSession) -> dict[tuple[str, str], str]:
-    """``(project id, alias)`` → ``provider/model``."""
+async def all_aliases(session: ReadSession) -> dict[tuple[str, str], Route]:
+    """``(project id, alias)`` → what stands behind it."""
     rows = await session.execute(
-        select(Alias.project_id, Alias.name, Provider.name, Alias.model).join(
+        select(Alias.project_id, Alias.name, Provider.name, Alias.model, Alias.route).join(
             Provider, Alias.provider_id == Provider.id
         )
     )
-    return {(project_id, name): f"{provider}/{model}" for project_id, name, provider, model in rows}
+    return {
+        (project_id, name): direct(provider, model) if route is None else msgspec.convert(route, Route)
+        for project_id, name, provider, model, route in rows
+    }
 
 
 async def all_price_overrides(session: ReadSession) -> Sequence[PriceOverride]:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from tollway.routing.route import Route
+
 
 class Credential(msgspec.Struct, frozen=True):
     """One of several credentials of a provider. Attributes: id: of its row; secret: never logged, `repr` hides it."""
@@ -53,10 +55,10 @@ class Catalog(msgspec.Struct, frozen=True):
 
     Attributes:
         deployments: ``(organization_id, provider name)`` → deployment.
-        aliases: ``(project_id, alias)`` → ``provider/model``.
+        aliases: ``(project_id, alias)`` → what stands behind it.
         version: increases with every load.
     """
 
     deployments: dict[tuple[str, str], Deployment] = {}
-    aliases: dict[tuple[str, str], str] = {}
+    aliases: dict[tuple[str, str], Route] = {}
     version: int = 0

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tollway.errors import ModelNotFoundError
+from tollway.errors import ModelNotAllowedError, ModelNotFoundError, ProviderSealedError
 from tollway.identity.principal import Principal, Scope
 from tollway.routing.resolve import is_allowed, resolve
 from tollway.services.authenticate import Authenticator, require_scope
@@ -46,8 +46,8 @@ class ModelList:
             ModelNotFoundError, ModelNotAllowedError: it cannot.
         """
         principal = await self._principal(key)
-        deployment, _ = resolve(model, principal, self._live.catalog)
-        return _encode(_Model(model, deployment.name))
+        _, candidates = resolve(model, principal, self._live.catalog)
+        return _encode(_Model(model, candidates[0].deployment.name))
 
     async def _principal(self, key: bytes) -> Principal:
         principal = await self._authenticator.authenticate(key)
@@ -58,8 +58,8 @@ class ModelList:
         catalog = self._live.catalog
         found = [
             _Model(alias, "alias")
-            for (project_id, alias), target in catalog.aliases.items()
-            if project_id == principal.project_id and self._reachable(principal, alias, target)
+            for project_id, alias in catalog.aliases
+            if project_id == principal.project_id and self._is_reachable(principal, alias)
         ]
         for (organization_id, name), deployment in catalog.deployments.items():
             if organization_id != principal.organization_id:
@@ -72,11 +72,11 @@ class ModelList:
             ]
         return sorted(found, key=lambda model: model.id)
 
-    def _reachable(self, principal: Principal, alias: str, target: str) -> bool:
-        if not is_allowed(principal.allowed_models, alias, target):
-            return False
+    def _is_reachable(self, principal: Principal, alias: str) -> bool:
         try:
             resolve(alias, principal, self._live.catalog)
-        except ModelNotFoundError:
+        except (ModelNotFoundError, ModelNotAllowedError):
             return False
+        except ProviderSealedError:
+            pass  # its own models are listed too
         return True

@@ -26,7 +26,8 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
     if call.stream and not inbound.surface.streams:
         raise InvalidRequestError(f"`{inbound.surface.path}` cannot stream.", param="stream")
     prices = live.price_book  # first, so that a worker that has read nothing yet does not say "not found"
-    deployment, model = resolve(call.model, principal, live.catalog)
+    _, candidates = resolve(call.model, principal, live.catalog)
+    deployment, model = candidates[0].deployment, candidates[0].target.model
     spec = REGISTRY.get(deployment.spec, OPENAI_COMPATIBLE)
     adapter = adapter_for(
         inbound.surface,
