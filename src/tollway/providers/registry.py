@@ -13,13 +13,34 @@ OPENAI_SURFACES = frozenset({"chat", "completions", "embeddings"})
 """What nearly every server of the OpenAI dialect has."""
 
 
+class OptionSpec(msgspec.Struct, frozen=True):
+    """One thing that a kind of provider needs or takes besides an address and a credential.
+
+    Attributes:
+        name: its name in `Deployment.options`, for instance ``region``.
+        description: for people: what it is, and what it may be.
+        required: whether a provider of this kind cannot be without it.
+        default: its value where none is given; `Deployment.options` then holds this one.
+        variable: the environment variable from which it is taken at start, beside the credential.
+        choices: the only values it may have; empty for any.
+    """
+
+    name: str
+    description: str
+    required: bool = False
+    default: str = ""
+    variable: str = ""
+    choices: tuple[str, ...] = ()
+
+
 class ProviderSpec(msgspec.Struct, frozen=True):
     """What is true of a provider wherever it is used.
 
     Attributes:
         name: the default name of the provider in an organization, and the name of this row.
         title: for people.
-        base_url: where its API lives, without a trailing slash; empty if every installation has its own.
+        base_url: where its API lives, without a trailing slash; empty if every installation has its own. ``{region}``
+            and the like stand for options.
         dialect: the wire format it speaks.
         key_variable: the environment variable from which its credential is taken at start; empty for none.
         url_variable: the environment variable that holds its address, for providers that run at the user's.
@@ -34,6 +55,7 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         dialects: beginnings of model names → the dialect in which it serves them, where that is not `dialect`.
         output_limit_fields: the fields of a chat completion by which it bounds its output, the best one first. A bound
             in another one it does not heed, so a request with a hard budget gets one of these.
+        options: what it needs or takes besides; others are refused.
     """
 
     name: str
@@ -50,6 +72,7 @@ class ProviderSpec(msgspec.Struct, frozen=True):
     auth: Auth = Auth.BEARER
     surfaces: frozenset[str] = OPENAI_SURFACES
     dialects: tuple[tuple[str, str], ...] = ()
+    options: tuple[OptionSpec, ...] = ()
 
     def dialect_of(self, model: str) -> str:
         """The dialect in which it serves a model."""
