@@ -22,6 +22,7 @@ class TollwayError(Exception):
         param: the request field at fault, if one is.
         headers: extra response headers (name, value), lower case.
         in_ledger: whether the request that met it was admitted, and so has its ledger entry.
+        request_id: of the request that met it, once known: some envelopes tell it.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -43,6 +44,7 @@ class TollwayError(Exception):
         self.param = param
         self.headers = tuple(headers)
         self.in_ledger = False
+        self.request_id = ""
 
     @property
     def text(self) -> str:

@@ -1,6 +1,6 @@
 """What a dialect that callers speak has to offer, so that any provider can be behind it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tollway.chat.events import Event
@@ -8,7 +8,7 @@ from tollway.chat.losses import Losses
 from tollway.chat.reply import ChatReply
 from tollway.chat.request import ChatRequest
 from tollway.errors import TollwayError
-from tollway.routing.call import Call
+from tollway.routing.call import Call, Surface
 
 
 class StreamRenderer(Protocol):
@@ -29,6 +29,19 @@ class Dialect(Protocol):
     @property
     def name(self) -> str:
         """Of the dialect: the `source` of what it alone knows (`tollway.chat.message`)."""
+        ...
+
+    def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:
+        """Read a request's body at its top level.
+
+        Args:
+            body: as it came.
+            surface: where it came in.
+            headers: of the request, names in lower case.
+
+        Raises:
+            MalformedBodyError, InvalidRequestError: it is no request of the dialect.
+        """
         ...
 
     def error_body(self, error: TollwayError) -> bytes:

@@ -37,6 +37,7 @@ class Call(msgspec.Struct):
         wants_usage: whether the caller asked for usage at the end of the stream.
         user_tag: the end user the caller names, empty if none.
         tags: sorted ``(name, value)`` pairs from ``metadata`` and ``x-tollway-tags``.
+        headers: the caller's headers that a provider of the same dialect gets as well, names in lower case.
     """
 
     surface: str
@@ -47,3 +48,4 @@ class Call(msgspec.Struct):
     wants_usage: bool = False
     user_tag: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from tollway.api.dialects import openai
 from tollway.api.inference.caller import CallerLeftError, HttpCaller
 from tollway.api.inference.models import ModelList
 from tollway.api.inference.surfaces import DIALECTS, SURFACES
@@ -160,16 +158,13 @@ class DataPlane:
 
 
 def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> Inbound:
-    tags = headers.get(b"x-tollway-tags", b"").decode("utf-8", "replace")
     own_id = "" if b"x-request-id" in headers else request_id
-    return Inbound(surface, request_id, own_id, _key(headers), _parser(surface, tags), DIALECTS[surface.dialect])
+    dialect = DIALECTS[surface.dialect]
 
-
-def _parser(surface: Surface, tags: str) -> Callable[[bytes], Call]:
     def parse(body: bytes) -> Call:
-        return openai.parse(body, surface=surface.name, required=surface.required, tags_header=tags)
+        return dialect.parse(body, surface=surface, headers=headers)
 
-    return parse
+    return Inbound(surface, request_id, own_id, _key(headers), parse, dialect)
 
 
 def _key(headers: dict[bytes, bytes]) -> bytes:
@@ -192,6 +187,7 @@ def _check_headers(headers: list[tuple[bytes, bytes]], limit: int) -> None:
 
 async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dialect: Dialect) -> None:
     """Tell the caller of a fault: as a reply, or, when one has begun, by ending it."""
+    error.request_id = request_id
     if caller.started:
         await caller.finish(dialect.error_event(error))
         return
