@@ -25,7 +25,8 @@ from tollway.journal.segment import journal_directory
 from tollway.journal.writer import JournalWriter
 from tollway.ledger.entry import Attempt, ChargeLine, EntryOpen, LedgerEntry, Outcome, UsageSource
 from tollway.ledger.money import charge
-from tollway.ledger.quota import Settlement, WindowRef
+from tollway.ledger.quota import WindowRef
+from tollway.ledger.settlement import Settlement, packed
 from tollway.ledger.usage import Usage
 from tollway.services.migrate import migrate
 from tollway.supervisor.postgres import EmbeddedPostgres
@@ -97,6 +98,7 @@ def _requests(count: int, budgets: int) -> Iterator[tuple[EntryOpen, LedgerEntry
     chance = random.Random(1)  # noqa: S311 - the same journal each time
     organization_id, project_id = uuid7(), uuid7()
     keys, quotas = [uuid7() for _ in range(KEYS)], [uuid7() for _ in range(budgets)]
+    windows = packed([WindowRef(quota, 0, "", 0) for quota in quotas])
     for _ in range(count):
         usage = Usage(input=chance.randrange(10, 4_000), output=chance.randrange(1, 800))
         lines = tuple(
@@ -118,7 +120,7 @@ def _requests(count: int, budgets: int) -> Iterator[tuple[EntryOpen, LedgerEntry
             "user_tag": f"user-{chance.randrange(1_000)}",
             "tags": (("team", f"team-{chance.randrange(TEAMS)}"),),
             "stream": False,
-            "settlements": tuple(Settlement(WindowRef(quota, 0, "", 0), amount, leased=True) for quota in quotas),
+            "settlements": (Settlement(windows, amount, leased=True),) if quotas else (),
         }
         yield (
             EntryOpen(**shared, input_bytes=1_000, input_price=PRICES["input"], input_price_ref="genai-prices:input"),

@@ -114,7 +114,8 @@ def _settled_exactly(found: Evidence, held: Holdings) -> Iterator[str]:
     said: Counter[str] = Counter()
     for entry in held.journaled.values():
         for settlement in entry.settlements:
-            said[settlement.window.quota_id] += settlement.amount
+            for window in settlement.refs:
+                said[window.quota_id] += settlement.amount
     for budget in held.people.budgets:
         settled = sum(window["settled"] for window in held.of(budget.name))
         if settled != said[held.ids[budget.name]]:

@@ -16,7 +16,7 @@ from tollway.ids import uuid7
 from tollway.journal.sent import SentSegments
 from tollway.journal.writer import JournalWriter
 from tollway.ledger.entry import LedgerEntry
-from tollway.ledger.quota import Settlement
+from tollway.ledger.settlement import Settlement
 from tollway.services.drain import Drain
 
 
@@ -86,7 +86,7 @@ async def test_what_a_promoted_standby_lacks_is_sent_again(failover: Failover, t
     live_id, early_id, late_id = ids = [uuid7() for _ in range(3)]
     live, early, late = (a_writer(tmp_path / "journal", worker_id=id_, segment_bytes=4_096) for id_ in ids)
     for worker_id in (live_id, early_id):
-        grant(urls.owner, worker_id, settlement.window, 1_000)
+        grant(urls.owner, worker_id, settlement.refs[0], 1_000)
     entries = [*write(live, settlement, 10), *write(early, settlement, 10)]
     await drain_all(drain)
 
@@ -96,9 +96,9 @@ async def test_what_a_promoted_standby_lacks_is_sent_again(failover: Failover, t
     early.open(opening(interrupted))
     await early.aclose()
     await late.aclose()
-    grant(urls.owner, late_id, settlement.window, 500)
+    grant(urls.owner, late_id, settlement.refs[0], 500)
     await drain_until_back(drain)
-    window, sums = window_rows(urls.owner)[settlement.window], rollup_sums(urls.owner)
+    window, sums = window_rows(urls.owner)[settlement.refs[0]], rollup_sums(urls.owner)
     assert stored_ids(urls.owner) == sorted(entry.entry_id for entry in [*entries, interrupted])
     assert window.leases == {live_id: (1_000, 250)}
 
@@ -108,7 +108,7 @@ async def test_what_a_promoted_standby_lacks_is_sent_again(failover: Failover, t
         await drain_until_back(drain)
     assert stored_ids(urls.owner) == sorted(entry.entry_id for entry in [*entries, interrupted])
     assert rollup_sums(urls.owner) == sums
-    assert window_rows(urls.owner)[settlement.window] == window
+    assert window_rows(urls.owner)[settlement.refs[0]] == window
     drain.close()
     await live.aclose()
     await database.close()

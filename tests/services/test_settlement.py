@@ -13,7 +13,7 @@ from support.quotas import a_quota, a_settlement, an_api_key, an_organization, g
 from tollway.data.session import Database
 from tollway.ids import uuid7
 from tollway.ledger.entry import LedgerEntry
-from tollway.ledger.quota import Settlement
+from tollway.ledger.settlement import Settlement
 from tollway.services.worker_release import WorkerRelease
 
 DAY_US = 86_400_000_000
@@ -46,18 +46,18 @@ async def test_what_was_leased_moves_from_granted_to_settled_and_nothing_else_do
 ) -> None:
     worker, other, settlement = uuid7(), uuid7(), a_settlement(quota_id, 30)
     unleased = a_settlement(a_quota(database_url, an_organization(database_url), mode="soft"), 5, leased=False)
-    grant(database_url, worker, settlement.window, 1_000)
-    grant(database_url, other, settlement.window, 500)
+    grant(database_url, worker, settlement.refs[0], 1_000)
+    grant(database_url, other, settlement.refs[0], 500)
     writer = a_writer(tmp_path / "journal", worker_id=worker)
     for entry in charged(settlement, unleased, count=20):
         writer.close(entry)
     await drain_all(a_drain(database, tmp_path))
     rows = window_rows(database_url)
-    row = rows[settlement.window]
+    row = rows[settlement.refs[0]]
     assert (row.granted, row.settled) == (900, 600)
     assert row.leases == {worker: (1_000, 600), other: (500, 0)}
-    assert (rows[unleased.window].granted, rows[unleased.window].settled) == (0, 100)
-    assert rows[unleased.window].end_us == DAY_US
+    assert (rows[unleased.refs[0]].granted, rows[unleased.refs[0]].settled) == (0, 100)
+    assert rows[unleased.refs[0]].end_us == DAY_US
     await writer.aclose()
 
 
@@ -65,14 +65,14 @@ async def test_an_entry_that_arrives_again_is_charged_once(
     database: Database, database_url: str, tmp_path: Path, quota_id: str
 ) -> None:
     worker, settlement = uuid7(), a_settlement(quota_id, 1)
-    grant(database_url, worker, settlement.window, 1_000)
+    grant(database_url, worker, settlement.refs[0], 1_000)
     entries = charged(settlement, count=50)
     await a_journal(tmp_path / "0", [*entries, *entries[:10]], worker_id=worker)
     for number in range(1, 4):
         shutil.copytree(tmp_path / "0", tmp_path / str(number))
     drains = [a_drain(database, tmp_path / str(number), batch_entries=5 + 3 * number) for number in range(4)]
     await asyncio.gather(*(drain_all(drain) for drain in drains))
-    row = window_rows(database_url)[settlement.window]
+    row = window_rows(database_url)[settlement.refs[0]]
     assert (row.granted, row.settled, row.leases) == (0, 50, {})
 
 
@@ -81,7 +81,7 @@ async def test_a_dead_workers_rest_returns_only_after_its_journal_is_in_the_ledg
 ) -> None:
     settlement = a_settlement(quota_id, 10)
     worker = await a_journal(tmp_path, charged(settlement, count=5), interrupted=charged(settlement, count=3))
-    grant(database_url, worker, settlement.window, 1_000)
+    grant(database_url, worker, settlement.refs[0], 1_000)
     claim = [an_api_key(database_url), b"1" * 32, b"2" * 32, worker]
     insert = "INSERT INTO idempotency_claim (key_id, digest, body_digest, worker_id, expires_at, status) "
     with psycopg.connect(database_url) as connection:
@@ -89,13 +89,13 @@ async def test_a_dead_workers_rest_returns_only_after_its_journal_is_in_the_ledg
         connection.execute(insert + "VALUES (%s, %s, %s, %s, now(), 200)", [claim[0], b"3" * 32, *claim[2:]])
     drain = a_drain(database, tmp_path, batch_entries=6)
     assert (await drain.pass_over()).adopted == 1
-    row = window_rows(database_url)[settlement.window]
+    row = window_rows(database_url)[settlement.refs[0]]
     assert (row.granted, row.settled, row.leases) == (0, 80, {})
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT digest FROM idempotency_claim").fetchall() == [(b"3" * 32,)]
         assert connection.execute("SELECT count(*) FROM worker").fetchone() == (0,)
     assert await WorkerRelease(database).release(worker) == 0
-    assert window_rows(database_url)[settlement.window] == row
+    assert window_rows(database_url)[settlement.refs[0]] == row
 
 
 async def test_an_entry_that_comes_after_its_worker_was_given_up_still_counts(
@@ -103,11 +103,11 @@ async def test_an_entry_that_comes_after_its_worker_was_given_up_still_counts(
 ) -> None:
     settlement = a_settlement(quota_id, 10)
     worker = await a_journal(tmp_path, charged(settlement, count=5))
-    grant(database_url, worker, settlement.window, 1_000)
+    grant(database_url, worker, settlement.refs[0], 1_000)
     assert await WorkerRelease(database).release(worker) == 1
-    assert window_rows(database_url)[settlement.window].granted == 0
+    assert window_rows(database_url)[settlement.refs[0]].granted == 0
     await drain_all(a_drain(database, tmp_path))
-    row = window_rows(database_url)[settlement.window]
+    row = window_rows(database_url)[settlement.refs[0]]
     assert (row.granted, row.settled, row.leases) == (0, 50, {})
 
 
@@ -115,12 +115,12 @@ async def test_more_than_was_granted_is_a_fact(
     database: Database, database_url: str, tmp_path: Path, quota_id: str
 ) -> None:
     worker, settlement = uuid7(), a_settlement(quota_id, 70)
-    grant(database_url, worker, settlement.window, 100)
+    grant(database_url, worker, settlement.refs[0], 100)
     writer = a_writer(tmp_path / "journal", worker_id=worker)
     for entry in charged(settlement, count=2):
         writer.close(entry)
     await drain_all(a_drain(database, tmp_path))
-    row = window_rows(database_url)[settlement.window]
+    row = window_rows(database_url)[settlement.refs[0]]
     assert (row.granted, row.settled) == (0, 140)
     assert row.granted == row.leased
     await writer.aclose()
@@ -132,7 +132,7 @@ async def test_a_budget_that_was_deleted_meanwhile_is_settled_all_the_same(
     settlement = a_settlement(uuid7(), 10)
     await a_journal(tmp_path, charged(settlement))
     await drain_all(a_drain(database, tmp_path))
-    row = window_rows(database_url)[settlement.window]
+    row = window_rows(database_url)[settlement.refs[0]]
     assert (row.granted, row.settled) == (0, 10)
 
 
@@ -142,7 +142,7 @@ async def test_a_journal_whose_worker_nobody_knows_takes_nothing_from_a_lease(
     settlement = a_settlement(quota_id, 10)
     await a_journal(tmp_path, charged(settlement), worker_id="copied-by-hand")
     await drain_all(a_drain(database, tmp_path))
-    row = window_rows(database_url)[settlement.window]
+    row = window_rows(database_url)[settlement.refs[0]]
     assert (row.granted, row.settled, row.leases) == (0, 10, {})
 
 
@@ -153,7 +153,7 @@ async def test_a_settlement_that_the_database_cannot_hold_stops_nobody(
     bad += charged(a_settlement(quota_id, 10, start_us=2**64 - 1))
     await a_journal(tmp_path, [*good[:2], *bad, *good[2:]])
     await drain_all(a_drain(database, tmp_path))
-    assert window_rows(database_url)[good[0].settlements[0].window].settled == 50
+    assert window_rows(database_url)[good[0].settlements[0].refs[0]].settled == 50
     assert len((tmp_path / "damaged" / "refused.jsonl").read_text().splitlines()) == len(bad)
 
 
@@ -167,11 +167,11 @@ async def test_drains_and_releases_that_meet_in_the_same_windows_neither_block_n
         some = settlements if number % 2 else settlements[::-1]
         worker = await a_journal(tmp_path / str(number), charged(*some, count=40))
         for settlement in settlements:
-            grant(database_url, worker, settlement.window, 100)
+            grant(database_url, worker, settlement.refs[0], 100)
     drains = [a_drain(database, tmp_path / str(number)) for number in range(4)]
     await asyncio.gather(*(drain_all(drain) for drain in drains))
     rows = window_rows(database_url)
-    assert [(rows[s.window].granted, rows[s.window].settled) for s in settlements] == [(0, 160)] * len(quotas)
+    assert [(rows[s.refs[0]].granted, rows[s.refs[0]].settled) for s in settlements] == [(0, 160)] * len(quotas)
 
 
 def a_webhook(url: str, organization_id: str, wanted: list[str], *, enabled: bool = True) -> str:

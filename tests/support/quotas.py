@@ -7,7 +7,8 @@ import psycopg
 from psycopg import sql
 
 from tollway.ids import uuid7
-from tollway.ledger.quota import Settlement, WindowRef
+from tollway.ledger.quota import WindowRef
+from tollway.ledger.settlement import Settlement, packed
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def a_settlement(
     quota_id: str, amount: int, *, leased: bool = True, start_us: int = 0, subject: str = ""
 ) -> Settlement:
     """What one request takes from one window."""
-    return Settlement(WindowRef(quota_id, 0, subject, start_us), amount, leased)
+    return Settlement(packed([WindowRef(quota_id, 0, subject, start_us)]), amount, leased)
 
 
 def grant(url: str, worker_id: str, ref: WindowRef, amount: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError
@@ -55,6 +56,8 @@ async def take_in(session: WriteSession, worker_id: str, rows: Sequence[tuple[Le
         await settle(session, worker_id, sums_of(new, worker_known=is_uuid(worker_id)))
     except (DataError, IntegrityError) as error:
         raise EntryRefusedError(_first_line(error.orig)) from error
+    except msgspec.DecodeError as error:
+        raise EntryRefusedError(str(error)) from error
     return int(count)
 
 

@@ -1,6 +1,7 @@
 """Settle what requests used: from the leases of their worker to their windows, in the transaction that stores them."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from tollway.data.session import WriteSession
 from tollway.ledger import exchange
 from tollway.ledger.entry import LedgerEntry
 from tollway.ledger.quota import Period, Quota, WindowRef
+from tollway.ledger.settlement import unpacked
 from tollway.ledger.window import slots_before, window_at
 
 
@@ -28,17 +30,22 @@ class Sums(msgspec.Struct):
 
 
 def sums_of(entries: Iterable[LedgerEntry], *, worker_known: bool) -> dict[WindowRef, Sums]:
-    """What the entries take from each window; nothing of it is leased if nobody knows whose lease it was."""
-    found: dict[WindowRef, Sums] = {}
+    """What the entries take from each window; nothing of it is leased if nobody knows whose lease it was.
+
+    Raises:
+        msgspec.DecodeError: an entry names windows that cannot be read.
+    """
+    taken: defaultdict[tuple[bytes, bool], int] = defaultdict(int)
     for entry in entries:
         for settlement in entry.settlements:
-            sums = found.get(settlement.window)
-            if sums is None:
-                sums = found[settlement.window] = Sums()
-            if settlement.leased and worker_known:
-                sums.leased += settlement.amount
+            taken[settlement.windows, settlement.leased] += settlement.amount
+    found: defaultdict[WindowRef, Sums] = defaultdict(Sums)
+    for (windows, leased), amount in taken.items():
+        for window in unpacked(windows):
+            if leased and worker_known:
+                found[window].leased += amount
             else:
-                sums.unleased += settlement.amount
+                found[window].unleased += amount
     return found
 
 

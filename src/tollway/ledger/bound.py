@@ -1,7 +1,5 @@
 """The most that a request can cost, known before it is sent: what a hard budget holds for it."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from tollway.ledger.money import UNITS_PER_PRICE
@@ -44,7 +42,7 @@ class UsageBound(msgspec.Struct, frozen=True, gc=False):
     searches: int = 1
 
 
-class _Dearest(NamedTuple):
+class _Dearest(msgspec.Struct, frozen=True, gc=False):
     """The highest prices for requests with more than `above` input tokens: pico-dollars per million units."""
 
     above: int
@@ -71,6 +69,11 @@ def cost_bound(sheet: PriceSheet, bound: UsageBound, output_tokens: int) -> int:
     dearest = _dearest(sheet, bound)
     units = _units_without_answers(dearest, bound) + output_tokens * bound.answers * dearest.output
     return -(-units // UNITS_PER_PRICE) + _ROUNDING_PICO if units else 0
+
+
+def pays_for_output(sheet: PriceSheet, bound: UsageBound) -> bool:
+    """Whether a longer answer may cost more."""
+    return _dearest(sheet, bound).output > 0 and bound.answers > 0
 
 
 def affordable_output_tokens(sheet: PriceSheet, bound: UsageBound, amount: int) -> int:
@@ -109,6 +112,8 @@ def _dearest(sheet: PriceSheet, bound: UsageBound) -> _Dearest:
         held = _held[key] = (sheet, _steps(sheet.rates, bound))
     steps = held[1]
     found = steps[0]
+    if len(steps) == 1:
+        return found
     for step in steps:
         if step.above >= bound.input_tokens:
             break

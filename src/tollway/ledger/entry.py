@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tollway.ledger.quota import Settlement
+from tollway.ledger.settlement import Settlement
 from tollway.ledger.usage import Usage
 
 

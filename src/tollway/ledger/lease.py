@@ -9,14 +9,13 @@ from tollway.ledger.quota import Quota, WindowRef
 
 
 class Lease:
-    """A worker's part of one window, in its memory. ``free == granted - held - spent``, always.
+    """A worker's part of one window, in its memory.
 
     Attributes:
         quota: whose window it is; replaced when the quota changes.
         ref: the window.
         end_us: epoch microseconds at which the window ends.
         granted: all that was ever granted, less what was given back.
-        held: what running requests hold.
         spent: what ended requests used.
         free: what may be held next. Below zero after a request used more than it held.
         sequence: of the last exchange.
@@ -30,7 +29,6 @@ class Lease:
         "end_us",
         "free",
         "granted",
-        "held",
         "low",
         "quota",
         "ref",
@@ -44,7 +42,6 @@ class Lease:
         self.ref = ref
         self.end_us = end_us
         self.granted = 0
-        self.held = 0
         self.spent = 0
         self.free = 0
         self.sequence = 0
@@ -52,22 +49,24 @@ class Lease:
         self.waiting = 0
         self.answer: Grant | None = None
 
+    @property
+    def held(self) -> int:
+        """What running requests hold: all that is neither free nor spent."""
+        return self.granted - self.free - self.spent
+
     def hold(self, amount: int) -> bool:
         """Take `amount` for a request that begins, if it is free; whether it was."""
         if amount > self.free:
             return False
         self.free -= amount
-        self.held += amount
         return True
 
     def overdraw(self, amount: int) -> None:
         """Take `amount` though it was not granted; the database takes that over as a fact once it can be asked."""
         self.free -= amount
-        self.held += amount
 
     def settle(self, held: int, used: int) -> None:
         """End a request that held `held` and used `used` of it. Using more than was held is taken over as a fact."""
-        self.held -= held
         self.spent += used
         self.free += held - used
 

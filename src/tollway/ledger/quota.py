@@ -210,21 +210,6 @@ class WindowRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     start_us: int
 
 
-class Settlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one request takes from one budget's window.
-
-    Attributes:
-        window: the budget's window in which the request was admitted.
-        amount: pico-dollars.
-        leased: whether it comes out of the lease of the worker that wrote it. Otherwise the window was not leased
-            (a soft budget, or the database was away and the organization chose to go on).
-    """
-
-    window: WindowRef
-    amount: int
-    leased: bool
-
-
 def _model_names(facts: Facts) -> set[str]:
     """What a quota may call the model of a request."""
     return {_folded(name) for name in (facts.model_asked, f"{facts.provider}/{facts.model}", f"{facts.provider}/*")}

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import structlog
@@ -22,7 +22,7 @@ from tollway.ledger.quota import Quota
 from tollway.ledger.quota_book import QuotaBook
 from tollway.services.lease_exchange import Exchanged, LeaseExchange
 from tollway.services.lease_line import LeaseLine
-from tollway.services.lease_shelf import LeaseShelf
+from tollway.services.lease_shelf import LeaseShelf, Parts
 from tollway.services.lease_upkeep import NEVER, Upkeep
 
 ASKS_MAX = 100
@@ -100,17 +100,20 @@ class LeaseKeeper:
         Raises:
             OverloadedError: too many leases are in memory.
         """
-        return self.leases(((quota, subject),))[0]
+        return self.leases(Parts(((quota, subject),)))[0]
 
-    def leases(self, parts: Iterable[tuple[Quota, str]]) -> list[Lease]:
+    def leases(self, parts: Parts) -> Sequence[Lease]:
         """As `lease`, of several quotas with their subjects at once."""
         now_us = self._exchange.clock.now_us()
+        if now_us < parts.until_us and parts.version == self._shelf.version:
+            return parts.leases
         present = self._shelf.present
         leases = []
-        for quota, subject in parts:
+        for quota, subject in parts.parts:
             lease = present.get((quota.id, subject))
             leases.append(lease if lease is not None and now_us < lease.end_us else self._turn(quota, subject))
-        return leases
+        parts.found(tuple(leases), self._shelf.version)
+        return parts.leases
 
     async def wait(self, lacking: Sequence[tuple[Lease, int]], *, timeout_s: float, key: str = "") -> None:
         """Wait until it makes sense to try again.

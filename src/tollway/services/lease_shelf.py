@@ -1,12 +1,13 @@
 """The leases in a worker's memory: which is that of the present window, which were before, which comes next."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from tollway.errors import OverloadedError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Quota, WindowRef
+from tollway.ledger.settlement import Charges, charges
 from tollway.ledger.window import FOREVER_US, window_at
 from tollway.services.database_clock import DatabaseClock
 from tollway.services.lease_upkeep import Demand, Upkeep
@@ -20,10 +21,38 @@ _SHARE = 4
 all the time keeps the others from beginning."""
 
 
+class Parts:
+    """Some quotas, each with a subject, and the leases of their present windows as they were last looked up.
+
+    Attributes:
+        parts: the quotas with their subjects.
+        leases: their leases, in the same order.
+        charges: the windows of their budgets.
+        until_us: when the first of the windows ends, in epoch microseconds.
+        version: of the shelf that the leases were found on.
+    """
+
+    __slots__ = ("charges", "leases", "parts", "until_us", "version")
+
+    def __init__(self, parts: Sequence[tuple[Quota, str]]) -> None:
+        self.parts = parts
+        self.leases: Sequence[Lease] = ()
+        self.charges: tuple[Charges, ...] = ()
+        self.until_us = 0
+        self.version = -1
+
+    def found(self, leases: Sequence[Lease], version: int) -> None:
+        """Remember the leases that a shelf of this version has."""
+        self.leases, self.version = leases, version
+        self.charges = charges([(lease.quota, lease.ref) for lease in leases], leased=True)
+        self.until_us = min([lease.end_us for lease in leases], default=0)
+
+
 class LeaseShelf:
     """All leases of a worker.
 
     Attributes:
+        version: grows when `present` changes.
         present: ``(quota id, subject)`` → lease of the present window.
         leases: window → its lease, also of windows that are over or to come.
         upkeep: lease → its dealings with the database.
@@ -34,6 +63,7 @@ class LeaseShelf:
         self._most = most
         self._demands: dict[tuple[str, str], Demand] = {}
         self._owned: Counter[str] = Counter()
+        self.version = 0
         self.present: dict[tuple[str, str], Lease] = {}
         self.leases: dict[WindowRef, Lease] = {}
         self.upkeep: dict[Lease, Upkeep] = {}
@@ -48,6 +78,7 @@ class LeaseShelf:
         lease = self._at(quota, subject, now_us, now_us)
         before = self.present.get((quota.id, subject))
         self.present[quota.id, subject] = lease
+        self.version += 1
         self.upkeep[lease].ended = False
         return lease, before if before is not lease else None
 
@@ -66,6 +97,7 @@ class LeaseShelf:
         key = lease.ref.quota_id, lease.ref.subject
         if self.present.get(key) is lease:
             del self.present[key]
+            self.version += 1
 
     def ahead(self, upkeep: Upkeep, now_us: int) -> Lease | None:
         """The lease of the next window, if it is time to make it: the present one is used and about to end."""

@@ -8,6 +8,7 @@ does at its own discretion has no bound: `RequestBound.boundless` names it.
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -60,6 +61,7 @@ _ORDINARY = frozenset(
     | {"presence_penalty", "frequency_penalty", "reasoning_effort", "encoding_format", "dimensions"}
 )
 """The fields of most requests: none of them is boundless."""
+_TOOLS = frozenset({"tools", "functions"})
 _OWN_TOOLS = frozenset({"function", "custom"})
 """The types of tools that run at the caller's."""
 _DRAWS = "image"
@@ -124,37 +126,50 @@ def request_bound(
     Raises:
         InvalidRequestError: a field that bounds the request is no number.
     """
-    fields = call.fields
+    fields, traits = call.fields, _traits(model)
+    ordinary = fields.keys() <= _ORDINARY
     tokens = text_bytes = len(call.body)
-    tokens += TOOL_TEMPLATE_TOKENS if "tools" in fields or "functions" in fields else TEMPLATE_TOKENS
+    tokens += TEMPLATE_TOKENS if ordinary or fields.keys().isdisjoint(_TOOLS) else TOOL_TEMPLATE_TOKENS
     media = find_media(fields, model=model)
     if media is not None:
         text_bytes -= media.data_bytes
         tokens += media.tokens - media.data_bytes
     if not call.body.isascii() or call.surface in _WITHOUT_OUTPUT:
         tokens += _growth(call)
-    reads = not _SOURCES.isdisjoint(fields) or _SEARCH in model
+    reads = traits.searches or not (ordinary or _SOURCES.isdisjoint(fields))
     if reads or (media is not None and media.unbounded):
         tokens = max(tokens, context_tokens)
-    research = _RESEARCH in model
-    extra_tokens = (_RESEARCH_TOKENS_MAX if research else 0) + len(fields.get("prediction", b""))
     output_tokens, heeded = (0, True) if call.surface in _WITHOUT_OUTPUT else _stated_output(fields, limits)
     return RequestBound(
         tokens,
         _answers(fields),
-        extra_tokens,
+        (_RESEARCH_TOKENS_MAX if traits.researches else 0) + len(fields.get("prediction", b"")),
         media is not None and media.audio,
         media is not None and media.image,
-        "modalities" in fields or _DRAWS in model,
-        _RESEARCH_SEARCHES_MAX if research else int(searches or reads),
+        traits.draws or "modalities" in fields,
+        _RESEARCH_SEARCHES_MAX if traits.researches else int(searches or reads),
         text_bytes=text_bytes,
         text_only=media is None and not reads,
         output_tokens=output_tokens,
         heeded=heeded,
-        longest=output_limit(model) if output_tokens is None else None,
+        longest=traits.longest if output_tokens is None else None,
         service_tier=_text(fields["service_tier"]) if "service_tier" in fields else "",
-        boundless=_boundless(fields),
+        boundless="" if ordinary else _boundless(fields),
     )
+
+
+class _Traits(msgspec.Struct, frozen=True, gc=False):
+    """What the name of a model tells."""
+
+    searches: bool
+    researches: bool
+    draws: bool
+    longest: int | None
+
+
+@lru_cache(maxsize=1_024)
+def _traits(model: str) -> _Traits:
+    return _Traits(_SEARCH in model, _RESEARCH in model, _DRAWS in model, output_limit(model))
 
 
 def _boundless(fields: dict[str, msgspec.Raw]) -> str:
@@ -162,8 +177,6 @@ def _boundless(fields: dict[str, msgspec.Raw]) -> str:
 
     One is written in another case: servers in Go read it as the field itself, and prefer the last.
     """
-    if fields.keys() <= _ORDINARY:
-        return ""
     for name in fields:
         if name not in _BOUNDING and name.casefold() in _BOUNDING:
             return name

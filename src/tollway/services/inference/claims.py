@@ -3,16 +3,18 @@
 Plain arithmetic in this worker's memory; see docs/adr/0010-budgets-and-limits-by-leases.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Quota, Settlement, Unit, WindowRef
+from tollway.ledger.quota import Unit, WindowRef
 from tollway.ledger.rating import Charge
+from tollway.ledger.settlement import Charges, Settlement, charges, unpacked
 from tollway.ledger.usage import Usage
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.terms import Terms
+from tollway.services.lease_shelf import Parts
 
 _USD, _REQUESTS, _PARALLEL = Unit.USD, Unit.REQUESTS, Unit.PARALLEL  # naming a member of an enum takes 0.2 µs
 _INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
@@ -24,7 +26,7 @@ Lacking = list[tuple[Lease, int]]
 class Leases(Protocol):
     """What is needed of the lease keeper; see `tollway.services.lease_keeper.LeaseKeeper`."""
 
-    def leases(self, parts: Iterable[tuple[Quota, str]], /) -> list[Lease]:
+    def leases(self, parts: Parts, /) -> Sequence[Lease]:
         """The leases of the present windows."""
         ...
 
@@ -41,13 +43,9 @@ class Leases(Protocol):
         ...
 
 
-Claim = tuple[Quota, WindowRef, int, Lease | None]
-"""A request's part in one quota: the quota, its window when the request was admitted, what is held in the quota's unit,
-and the lease it is held of: ``None`` if of none, because the budget does not bind, or the database is away and the
-organization chose to go on. A bare tuple, since several are made for every request."""
-
-Fallback = Callable[[Quota, Lease, int], Claim | None]
-"""Makes a claim on a lease that does not suffice, or does not."""
+Fallback = Callable[[Lease, int], bool]
+"""Whether a request goes on although a lease does not suffice for so much: of a limit it is overdrawn then, of a budget
+nothing is held."""
 
 
 class Claims:
@@ -56,18 +54,20 @@ class Claims:
     Attributes:
         terms: the quotas that apply. They may change while the request waits for its turn.
         demand: what the request needs.
-        held: what it has taken.
         opened: whether the request is in the journal.
         settled: whether it has ended.
     """
 
-    __slots__ = ("_leases", "demand", "held", "opened", "settled", "terms")
+    __slots__ = ("_amounts", "_charges", "_cost", "_held", "_leases", "demand", "opened", "settled", "terms")
 
     def __init__(self, leases: Leases, terms: Terms, demand: Demand) -> None:
         self._leases = leases
+        self._held: Sequence[Lease] = ()
+        self._amounts: Sequence[int] = ()
+        self._charges: Sequence[Charges] = ()
+        self._cost = 0
         self.terms = terms
         self.demand = demand
-        self.held: Sequence[Claim] = ()
         self.opened = self.settled = False
 
     def take(self, *, queued: bool = False, fallback: Fallback | None = None) -> Lacking:
@@ -75,36 +75,36 @@ class Claims:
 
         Args:
             queued: whether the request's turn has come among those that wait.
-            fallback: tried where a lease does not suffice.
+            fallback: asked where a lease does not suffice.
         """
         terms, demand = self.terms, self.demand
-        held: list[Claim] = []
-        lacking: Lacking = []
-        for (quota, _), lease in zip(terms.binding, self._leases.leases(terms.binding), strict=True):
-            amount = demand.cost if quota.unit is _USD else demand.count_of(quota)
-            if not amount or ((queued or not lease.waiting) and lease.hold(amount)):
-                held.append((quota, lease.ref, amount, lease))
-                if lease.free < lease.low:
-                    self._leases.low(lease)
-            elif fallback is not None and (claim := fallback(quota, lease, amount)) is not None:
-                held.append(claim)
-            else:
-                lacking.append((lease, amount))
-        if lacking:
-            for _, _, amount, of in held:
-                if of is not None:
-                    of.settle(amount, 0)
-            return lacking
-        for quota, window in terms.counting:
-            held.append((quota, window, demand.cost, None))
-        self.held = held
-        return lacking
+        leases = self._leases.leases(terms.binding)
+        amounts = [demand.cost] * terms.budgets + [1] * terms.requests
+        if terms.tokens:
+            amounts += [demand.tokens_of(lease.quota) for lease in leases[-terms.tokens :]]
+        charged = terms.binding.charges + terms.counting
+        for lease, amount in zip(leases, amounts):  # noqa: B905 -- `strict` takes a while, and they are as many
+            if amount > lease.free or lease.waiting:
+                lacking = _lacking(leases, amounts, queued=queued)
+                refused = lacking if fallback is None else [part for part in lacking if not fallback(*part)]
+                if refused:
+                    return refused
+                absent = [lease for lease, _ in lacking if lease.quota.unit is _USD]
+                leases, amounts = _without(absent, leases, amounts)
+                charged = _charges(leases, leased=True) + _charges(absent, leased=False) + terms.counting
+                break
+        for lease, amount in zip(leases, amounts):  # noqa: B905
+            free = lease.free = lease.free - amount
+            if free < lease.low:
+                self._leases.low(lease)
+        self._held, self._amounts, self._charges, self._cost = leases, amounts, charged, demand.cost
+        return []
 
-    def limiting(self) -> list[Lease]:
+    def limiting(self) -> Sequence[Lease]:
         """The leases of the rate limits, whether anything is held of them or not."""
-        if self.held:
-            return [lease for quota, _, _, lease in self.held if lease is not None and quota.unit is not _USD]
-        return self._leases.leases(self.terms.limits)
+        if not self.terms.limits:
+            return ()
+        return (self._held or self._leases.leases(self.terms.binding))[-self.terms.limits :]
 
     def now_us(self) -> int:
         """The clock that windows follow, in epoch microseconds."""
@@ -116,46 +116,72 @@ class Claims:
         Args:
             estimate: of its charge, in pico-dollars.
         """
-        return tuple(
-            [
-                Settlement(window, amount if quota.strict else estimate, lease is not None)
-                for quota, window, amount, lease in self.held
-                if quota.unit is _USD
-            ]
-        )
+        return self._settlements(self._cost, estimate)
 
     def settle(self, usage: Usage, charge: Charge, source: UsageSource) -> tuple[Settlement, ...]:
         """End the request: take what it used, and give back the rest.
 
         Returns:
-            What each budget is charged, for the ledger.
+            What the budgets are charged, for the ledger.
         """
         self.settled = True
-        counted = charge.priced and source is not UsageSource.ESTIMATED
-        settlements: list[Settlement] = []
-        for quota, window, amount, lease in self.held:
-            if quota.unit is _USD:
-                used = charge.total if counted or not quota.strict else max(amount, charge.total)
-                if used:
-                    settlements.append(Settlement(window, used, lease is not None))
-            else:
-                used = _used(quota.unit, usage)
-            if lease is not None:
-                lease.settle(amount, used)
-                if lease.waiting:
-                    self._leases.freed(lease)
-        return tuple(settlements)
+        total = strict = charge.total
+        used = [total] * (len(self._held) - self.terms.limits)
+        if (not charge.priced or source is UsageSource.ESTIMATED) and self._cost > total:
+            strict = self._cost
+            used = [strict if lease.ref in self._strict_windows() else total for lease in self._held[: len(used)]]
+        if self.terms.limits:
+            used += [_used(lease.quota.unit, usage) for lease in self._held[len(used) :]]
+        for lease, amount, part in zip(self._held, self._amounts, used):  # noqa: B905 -- as above
+            lease.spent += part
+            lease.free += amount - part
+            if lease.waiting:
+                self._leases.freed(lease)
+        return self._settlements(strict, total)
 
     def abandon(self) -> None:
         """Whatever was not settled is settled as the opening record says, or given back if there is none."""
         if self.settled:
             return
         self.settled = True
-        for quota, _, amount, lease in self.held:
-            if lease is not None:
-                lease.settle(amount, amount if self.opened and quota.unit is not _PARALLEL else 0)
-                if lease.waiting:
-                    self._leases.freed(lease)
+        for lease, amount in zip(self._held, self._amounts, strict=True):
+            lease.settle(amount, amount if self.opened and lease.quota.unit is not _PARALLEL else 0)
+            if lease.waiting:
+                self._leases.freed(lease)
+
+    def _settlements(self, strict: int, other: int) -> tuple[Settlement, ...]:
+        """What is charged to strict budgets, and to others."""
+        return tuple(
+            [
+                Settlement(windows, amount, leased)
+                for windows, is_strict, leased in self._charges
+                if (amount := strict if is_strict else other)
+            ]
+        )
+
+    def _strict_windows(self) -> Sequence[WindowRef]:
+        """As of when it began: the quotas may have been changed."""
+        return [ref for charged in self._charges if charged.strict for ref in unpacked(charged.windows)]
+
+
+def _lacking(leases: Sequence[Lease], amounts: Sequence[int], *, queued: bool) -> Lacking:
+    return [
+        (lease, amount)
+        for lease, amount in zip(leases, amounts, strict=True)
+        if (amount > lease.free or (lease.waiting and not queued)) and amount
+    ]
+
+
+def _without(
+    absent: Sequence[Lease], leases: Sequence[Lease], amounts: Sequence[int]
+) -> tuple[Sequence[Lease], list[int]]:
+    """The other leases, with what is held of them."""
+    kept = [(lease, amount) for lease, amount in zip(leases, amounts, strict=True) if lease not in absent]
+    return [lease for lease, _ in kept], [amount for _, amount in kept]
+
+
+def _charges(leases: Sequence[Lease], *, leased: bool) -> tuple[Charges, ...]:
+    return charges([(lease.quota, lease.ref) for lease in leases], leased=leased)
 
 
 def _used(unit: Unit, usage: Usage) -> int:

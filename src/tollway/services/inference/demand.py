@@ -3,15 +3,14 @@
 import msgspec
 from msgspec.structs import replace
 
-from tollway.ledger.bound import affordable_output_tokens, cost_bound
+from tollway.ledger.bound import affordable_output_tokens, cost_bound, pays_for_output
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.quota import Quota, Unit
 from tollway.providers.openai_compatible.bound import RequestBound
 
 CLAMPED_TOKENS_MIN = 16
 """A shorter answer than this is no answer."""
-_REQUESTS, _PARALLEL = Unit.REQUESTS, Unit.PARALLEL  # naming a member of an enum takes 0.2 µs
-_INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
+_INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS  # naming a member of an enum takes 0.2 µs
 _BYTES_PER_TOKEN = 4
 _UNSTATED_OUTPUT_TOKENS = 256
 """What a token limit holds for an answer whose length the request does not bound: about what most have."""
@@ -34,16 +33,13 @@ class Demand(msgspec.Struct, gc=False):
     sent_output_tokens: int = 0
     cost: int = 0
 
-    def count_of(self, quota: Quota) -> int:
-        """What to hold of a rate limit, in its unit.
+    def tokens_of(self, quota: Quota) -> int:
+        """What to hold of a limit of tokens.
 
-        Of tokens it is an estimate, since they are counted in the end, and not more than the whole limit: one that is
-        smaller than a request lets it through when nothing else runs.
+        It is an estimate, since they are counted in the end, and not more than the whole limit: one that is smaller
+        than a request lets it through when nothing else runs.
         """
-        unit = quota.unit
-        if unit is _REQUESTS or unit is _PARALLEL:
-            return 1
-        tokens = 0
+        unit, tokens = quota.unit, 0
         if unit is not _OUTPUT_TOKENS:
             tokens += self.bound.text_bytes // _BYTES_PER_TOKEN + 1
         if unit is not _INPUT_TOKENS:
@@ -63,7 +59,9 @@ class Demand(msgspec.Struct, gc=False):
 
     def price(self) -> None:
         """Work out the cost, after a bound has changed."""
-        self.cost = max([cost_bound(sheet, self.bound, self.output_tokens) for sheet in self.sheets], default=0)
+        self.cost = 0
+        for sheet in self.sheets:
+            self.cost = max(self.cost, cost_bound(sheet, self.bound, self.output_tokens))
 
     def least(self, *, clamped: bool) -> int:
         """What the request costs at the least, however few tokens its input may have; `clamped`: and its answer."""
@@ -82,4 +80,4 @@ class Demand(msgspec.Struct, gc=False):
 
     def pays_for_output(self) -> bool:
         """Whether a longer answer costs more."""
-        return any(cost_bound(sheet, self.bound, 1) > cost_bound(sheet, self.bound, 0) for sheet in self.sheets)
+        return any([pays_for_output(sheet, self.bound) for sheet in self.sheets])  # noqa: C419 -- no generator: faster

@@ -11,15 +11,16 @@ from weakref import WeakValueDictionary
 
 from tollway.config.limits import LimitSettings
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Facts, Quota, Unit
+from tollway.ledger.quota import Facts, Unit
 from tollway.services.inference import refusal
-from tollway.services.inference.claims import Claim, Claims, Lacking
+from tollway.services.inference.claims import Claims, Lacking
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.measure import measure
 from tollway.services.inference.patience import Patience, in_reach, potential
 from tollway.services.inference.terms import Terms, TermsFinder
 from tollway.services.lease_keeper import LeaseKeeper
+from tollway.services.lease_shelf import Parts
 from tollway.services.live_catalog import LiveCatalog
 
 _CLAMPS_MAX = 3
@@ -51,7 +52,7 @@ class Holder:
         book = self._keeper.book
         if not book.quotas:
             return
-        terms = self._terms.find(book, _facts(exchange), self._keeper.now_us())
+        terms = self._terms.find(book, _facts(exchange), self._keeper.now_us)
         if terms is None:
             return
         claims = exchange.claims = Claims(self._keeper, terms, self._measure(exchange, terms))
@@ -69,7 +70,7 @@ class Holder:
         book = self._keeper.book
         if book is not claims.terms.book:
             measured_for = claims.terms
-            claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us()) or Terms(book)
+            claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us) or Terms(book, Parts(()))
             if claims.terms.bounded and not measured_for.bounded:
                 claims.demand = self._measure(exchange, claims.terms)
         return claims.take(queued=True)
@@ -149,15 +150,12 @@ class Holder:
         """
         now_s = self._keeper.now_us() / _S_US
 
-        def take_over(quota: Quota, lease: Lease, amount: int) -> Claim | None:
-            if quota.unit is Unit.USD:
-                return (quota, lease.ref, amount, None) if exchange.principal.serve_without_database else None
-            if lease.held + lease.spent + amount > quota.amount_at(now_s) // self._keeper.workers:
-                return None
-            lease.overdraw(amount)
-            return quota, lease.ref, amount, lease
+        def go_on(lease: Lease, amount: int) -> bool:
+            if lease.quota.unit is Unit.USD:
+                return exchange.principal.serve_without_database
+            return lease.held + lease.spent + amount <= lease.quota.amount_at(now_s) // self._keeper.workers
 
-        lacking = claims.take(queued=True, fallback=take_over)
+        lacking = claims.take(queued=True, fallback=go_on)
         self._require_limits(lacking)
         if lacking:
             raise refusal.budget_unavailable(lacking[0][0])

@@ -1,5 +1,6 @@
 """``x-ratelimit-*``: what is left of the rate limits that apply to a request, in the form of OpenAI's headers."""
 
+import sys
 from functools import lru_cache
 
 from tollway.ledger.lease import Lease
@@ -16,6 +17,8 @@ _REQUEST_NAMES, _TOKEN_NAMES = (
 )
 _MS_US = 1_000
 _S_US = 1_000_000
+_S_MS = 1_000
+_NONE: tuple[int, Lease | None] = (sys.maxsize, None)
 
 
 def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
@@ -25,32 +28,40 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
     """
     if claims is None or not claims.terms.limits:
         return []
-    requests: Lease | None = None
-    tokens: Lease | None = None
+    requests = tokens = _NONE
     for lease in claims.limiting():
         unit = lease.quota.unit
+        if unit is _PARALLEL:
+            continue
+        remaining = potential(lease) - lease.held
         if unit is _REQUESTS:
-            if requests is None or _remaining(lease) < _remaining(requests):
-                requests = lease
-        elif unit is not _PARALLEL and (tokens is None or _remaining(lease) < _remaining(tokens)):
-            tokens = lease
+            if remaining < requests[0]:
+                requests = remaining, lease
+        elif remaining < tokens[0]:
+            tokens = remaining, lease
     now_us = claims.now_us()
     headers: list[tuple[bytes, bytes]] = []
-    for names, tightest in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
+    for names, (remaining, tightest) in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
         if tightest is not None:
-            headers += _told(names, tightest, now_us)
+            limit, left, reset = names
+            amount, span_us = tightest.quota.amount_at(now_us / _S_US), reset_us(tightest) - now_us
+            told = 0 if remaining < 0 else min(remaining, amount)
+            headers += (
+                _numbered(limit, amount),
+                (left, b"%d" % told),
+                _timed(reset, -(-span_us // _MS_US) if span_us < _S_US else -(-span_us // _S_US) * _S_MS),
+            )
     return headers
 
 
-def _remaining(lease: Lease) -> int:
-    return potential(lease) - lease.held
+@lru_cache(maxsize=256)  # the same is told to many
+def _numbered(name: bytes, number: int) -> tuple[bytes, bytes]:
+    return name, b"%d" % number
 
 
-def _told(names: tuple[bytes, ...], lease: Lease, now_us: int) -> tuple[tuple[bytes, bytes], ...]:
-    amount, remaining, span_us = lease.quota.amount_at(now_us / _S_US), _remaining(lease), reset_us(lease) - now_us
-    limit, left, reset = names
-    told = 0 if remaining < 0 else min(remaining, amount)
-    return (limit, b"%d" % amount), (left, b"%d" % told), (reset, reset_text(max(span_us, 0)).encode())
+@lru_cache(maxsize=2_048)
+def _timed(name: bytes, span_ms: int) -> tuple[bytes, bytes]:
+    return name, reset_text(max(span_ms, 0) * _MS_US).encode()
 
 
 def reset_text(span_us: int) -> str:
@@ -58,7 +69,6 @@ def reset_text(span_us: int) -> str:
     return f"{-(-span_us // _MS_US)}ms" if span_us < _S_US else _long_text(-(-span_us // _S_US))
 
 
-@lru_cache(maxsize=256)  # the same second is told to many
 def _long_text(span_s: int) -> str:
     minutes, seconds = divmod(span_s, 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,13 +1,18 @@
 """The quotas that apply to one request, sorted by what they do to it."""
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tollway.ledger.quota import Facts, Quota, Unit, WindowRef
 from tollway.ledger.quota_book import QuotaBook
+from tollway.ledger.settlement import Charges, charges
 from tollway.ledger.window import window_at
+from tollway.services.lease_shelf import Parts
 
+_OF_REQUESTS = frozenset({Unit.REQUESTS, Unit.PARALLEL})
+_OF_TOKENS = frozenset({Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS, Unit.TOKENS})
 _REMEMBERED_MAX = 20_000
 """Of each kind: about 10 MB."""
 
@@ -17,17 +22,32 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         book: where they stand.
-        binding: the quotas that refuse, each with the request's subject: budgets before rate limits.
-        limits: the rate limits among them.
-        counting: the budgets that only count, each with its present window: nothing is leased of them.
-        bounded: whether a hard budget relies on the bounds of the request.
+        binding: the quotas that refuse, each with the request's subject: budgets, then limits of requests, then limits
+            of tokens.
+        budgets: how many of them are budgets.
+        requests: how many limit requests, in a time or at a time.
+        tokens: how many limit tokens.
+        soft: the budgets that only count, each with its present window: nothing is leased of them.
+        counting: what they are charged.
     """
 
     book: QuotaBook
-    binding: tuple[tuple[Quota, str], ...] = ()
-    limits: tuple[tuple[Quota, str], ...] = ()
-    counting: tuple[tuple[Quota, WindowRef], ...] = ()
-    bounded: bool = False
+    binding: Parts
+    budgets: int = 0
+    requests: int = 0
+    tokens: int = 0
+    soft: tuple[tuple[Quota, WindowRef], ...] = ()
+    counting: tuple[Charges, ...] = ()
+
+    @property
+    def limits(self) -> int:
+        """How many rate limits there are."""
+        return self.requests + self.tokens
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a hard budget relies on the bounds of the request."""
+        return self.budgets > 0
 
 
 class TermsFinder:
@@ -37,7 +57,7 @@ class TermsFinder:
         self._fixed: dict[int, tuple[tuple[Quota, ...], Terms]] = {}
         self._windows: dict[tuple[str, int, str], tuple[int, WindowRef]] = {}
 
-    def find(self, book: QuotaBook, facts: Facts, now_us: int) -> Terms | None:
+    def find(self, book: QuotaBook, facts: Facts, now_us: Callable[[], int]) -> Terms | None:
         """The terms of a request, ``None`` if nothing applies.
 
         Args:
@@ -51,8 +71,8 @@ class TermsFinder:
         fixed = self._fixed.get(id(quotas))
         if fixed is not None and fixed[0] is quotas and fixed[1].book is book:
             return fixed[1]
-        terms = self._sorted(book, quotas, facts, now_us)
-        if not terms.counting and not any(quota.each for quota in quotas):
+        terms = self._sorted(book, quotas, facts, now_us())
+        if not terms.soft and not any(quota.each for quota in quotas):
             # The book gives the same tuple to all requests of a route; held here, no other one takes its identity.
             if len(self._fixed) >= _REMEMBERED_MAX:
                 self._fixed.clear()
@@ -62,10 +82,19 @@ class TermsFinder:
     def _sorted(self, book: QuotaBook, quotas: tuple[Quota, ...], facts: Facts, now_us: int) -> Terms:
         binding = [(quota, quota.subject(facts)) for quota in quotas if quota.binds]
         budgets = tuple([part for part in binding if part[0].unit is Unit.USD])
-        limits = tuple([part for part in binding if part[0].unit is not Unit.USD])
+        requests = tuple([part for part in binding if part[0].unit in _OF_REQUESTS])
+        tokens = tuple([part for part in binding if part[0].unit in _OF_TOKENS])
         counting = [quota for quota in quotas if not quota.binds and quota.unit is Unit.USD]
         windows = tuple([(quota, self._window(quota, quota.subject(facts), now_us)) for quota in counting])
-        return Terms(book, budgets + limits, limits, windows, bounded=bool(budgets))
+        return Terms(
+            book,
+            Parts(budgets + requests + tokens),
+            len(budgets),
+            len(requests),
+            len(tokens),
+            windows,
+            charges(windows, leased=False),
+        )
 
     def _window(self, quota: Quota, subject: str, now_us: int) -> WindowRef:
         key = (quota.id, quota.generation, subject)
