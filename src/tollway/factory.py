@@ -32,6 +32,7 @@ from tollway.services.inference.hold import Places
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
+from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Journal, Observer, Recorder
 from tollway.services.key_issue import KeyIssue
 from tollway.services.key_list import KeyList
@@ -63,6 +64,7 @@ from tollway.services.project_change import ProjectChange
 from tollway.services.project_create import ProjectCreate
 from tollway.services.project_list import ProjectList
 from tollway.services.provider_change import ProviderChange
+from tollway.services.provider_credentials import ProviderCredentials
 from tollway.services.provider_list import ProviderList
 from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_remove import ProviderRemove
@@ -137,10 +139,15 @@ class Inference:
 
 
 class Factory:
-    """Builds services. One method a service, named as the service's file."""
+    """Builds services. One method a service, named as the service's file.
+
+    Attributes:
+        planner: of the requests of this process; ``None`` if it is no worker.
+    """
 
     def __init__(self, context: ProcessContext) -> None:
         self._context = context
+        self.planner: Planner | None = None
 
     def database_check(self) -> DatabaseCheck:
         """Asks whether the database answers."""
@@ -215,6 +222,7 @@ class Factory:
             listen=ChangeFeed(url.get_secret_value() if url else "").listen,
             authenticator=authenticator,
         )
+        self.planner = Planner(live)
         recorder = Recorder(journal, live, observer)
         transport = Transport(limits)
         places = Places(limits.max_concurrent_requests)
@@ -370,6 +378,10 @@ class Factory:
     def provider_change(self) -> ProviderChange:
         """Changes providers."""
         return ProviderChange(self._context.database, self._context.vault)
+
+    def provider_credentials(self) -> ProviderCredentials:
+        """Adds, rotates and removes further credentials of providers."""
+        return ProviderCredentials(self._context.database, self._context.vault)
 
     def provider_list(self) -> ProviderList:
         """Finds providers."""
