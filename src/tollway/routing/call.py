@@ -25,6 +25,18 @@ class Surface(msgspec.Struct, frozen=True):
     translates: bool = False
 
 
+class Recalled(msgspec.Struct, frozen=True):
+    """What Tollway keeps between the requests of one dialogue, as far as it matters to this one.
+
+    Attributes:
+        told: members of the reply that say what the caller asked for, whatever the provider says of them.
+        items: how many items at the head of ``input`` are from earlier requests.
+    """
+
+    told: dict[str, msgspec.Raw]
+    items: int = 0
+
+
 class Call(msgspec.Struct):
     """A parsed request. The body is decoded at its top level only: every value keeps the text it came in.
 
@@ -38,6 +50,7 @@ class Call(msgspec.Struct):
         user_tag: the end user the caller names, empty if none.
         tags: sorted ``(name, value)`` pairs from ``metadata`` and ``x-tollway-tags``.
         headers: the caller's headers that a provider of the same dialect gets as well, names in lower case.
+        recalled: what was kept of the dialogue it goes on with; its `fields` and `body` hold that already.
     """
 
     surface: str
@@ -49,3 +62,4 @@ class Call(msgspec.Struct):
     user_tag: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    recalled: Recalled | None = None
