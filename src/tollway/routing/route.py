@@ -159,14 +159,17 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         attempts: at the most, of all targets together.
+        attempt_timeout_s: how long one attempt may take to begin its answer, when another target could give it.
         retry_on: failures after which the same target may be asked again, when no other one can be.
         fall_back_on: failures after which the next target is asked.
         back_off_base_s: the longest pause before the second attempt at the same target; it doubles with each.
         back_off_max_s: the longest pause of all.
-        max_extra_percent: additional attempts in percent of the requests of the route, in each worker.
+        max_extra_percent: attempts at targets that were asked already, in percent of the requests of the route, in
+            each worker. Another target is asked whatever this says.
     """
 
     attempts: int = 3
+    attempt_timeout_s: float | None = None
     retry_on: tuple[FailureKind, ...] = RETRIED
     fall_back_on: tuple[FailureKind, ...] = FALLEN_BACK_ON
     back_off_base_s: float = 0.25
@@ -206,8 +209,8 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
         rules: exceptions by the kind of request.
         retry: what happens after failures.
         hedge: whether a second target is asked when the first is late.
-        canary: a target that answers a part of the requests.
-        shadow: a target that is asked a part of the requests besides, without the caller noticing.
+        canary: a target that answers a part of the requests, and no others.
+        shadow: a target that is asked a part of the requests besides, without the caller noticing; it answers none.
         continue_streams: whether a stream that breaks is continued by the next target from where it broke.
         timeout_s: for the whole request, retries included; the caller may ask for less.
     """
@@ -256,6 +259,8 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
             if part is not None:
                 _check_known((part.target,), names, f"{field}.target")
                 _check_range(part.percent, f"{field}.percent", 0, _PERCENT_MAX)
+        parts = {part.target for part in (self.canary, self.shadow) if part is not None}
+        _require(bool(set(names) - parts), "`targets` needs one that is neither canary nor shadow")
         _check_range(self.latency_target_ms, "latency_target_ms", 1, 600_000)
         _check_range(self.timeout_s, "timeout_s", 0.001, _TIMEOUT_MAX_S)
 
@@ -305,6 +310,7 @@ def _check_condition(when: Condition, field: str) -> None:
 
 def _check_retry(retry: Retry) -> None:
     _check_range(retry.attempts, "retry.attempts", 1, _ATTEMPTS_MAX)
+    _check_range(retry.attempt_timeout_s, "retry.attempt_timeout_s", 0.001, _TIMEOUT_MAX_S)
     _check_range(retry.back_off_base_s, "retry.back_off_base_s", 0, _BACK_OFF_MAX_S)
     _check_range(retry.back_off_max_s, "retry.back_off_max_s", 0, _BACK_OFF_MAX_S)
     _check_range(retry.max_extra_percent, "retry.max_extra_percent", 0, _PERCENT_MAX)
