@@ -5,6 +5,8 @@ import structlog
 
 from tollway.data.session import Database
 from tollway.identity.vault import Vault
+from tollway.providers.registry import REGISTRY, OptionSpec, ProviderSpec
+from tollway.providers.usage.conventions import convention_for
 from tollway.routing.catalog import Deployment
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.first_start import FirstStart
@@ -32,6 +34,26 @@ async def test_each_provider_whose_variable_is_set_is_registered(database: Datab
     found = await deployments(database)
     assert found["groq"].credential == "gsk-1"
     assert found["ollama"].base_url == "http://box:11434/v1"
+
+
+async def test_options_come_from_their_variables_beside_the_credential(
+    database: Database, machine: MachineProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = OptionSpec("region", "where", required=True, variable="CLOUD_REGION")
+    cloud = ProviderSpec(
+        name="cloud",
+        title="Cloud",
+        base_url="https://{region}.cloud.example",
+        usage=convention_for("openai"),
+        key_variable="CLOUD_KEY",
+        needs_key=True,
+        options=(region,),
+    )
+    monkeypatch.setitem(REGISTRY, "cloud", cloud)
+    assert await machine.register({"CLOUD_KEY": "k"}) == ()
+    assert await machine.register({"CLOUD_KEY": "k", "CLOUD_REGION": "eu-1"}) == ("cloud",)
+    found = (await deployments(database))["cloud"]
+    assert (found.base_url, found.options) == ("https://eu-1.cloud.example", {"region": "eu-1"})
 
 
 async def test_a_changed_variable_wins_at_the_next_start(database: Database, machine: MachineProviders) -> None:

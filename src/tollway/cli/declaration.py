@@ -30,24 +30,41 @@ class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DeclaredProvider(Declared):
-    """A provider. What is left out stays as it is, or as Tollway knows the provider."""
+class DeclaredSecret(Declared):
+    """Where a credential is found: never in the file itself."""
 
     name: str
-    spec: str | None = None
-    dialect: str | None = None
-    base_url: str | None = None
     api_key_env: str | None = Field(None, description="Environment variable of `tollway apply` that holds its API key.")
     api_key_file: Path | None = Field(None, description="File that holds it; relative to this file.")
-    price_provider: str | None = None
-    declared_only: bool | None = None
-    models: list[str] | None = None
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
         if self.api_key_env and self.api_key_file:
             raise ValueError("Give api_key_env or api_key_file, not both.")
         return self
+
+
+class DeclaredCredential(DeclaredSecret):
+    """A further credential of a provider, which takes turns with its own."""
+
+    @model_validator(mode="after")
+    def _some_key(self) -> Self:
+        if not (self.api_key_env or self.api_key_file):
+            raise ValueError("Give api_key_env or api_key_file.")
+        return self
+
+
+class DeclaredProvider(DeclaredSecret):
+    """A provider. What is left out stays as it is, or as Tollway knows the provider."""
+
+    spec: str | None = None
+    dialect: str | None = None
+    base_url: str | None = None
+    price_provider: str | None = None
+    declared_only: bool | None = None
+    models: list[str] | None = None
+    options: dict[str, str] | None = None
+    credentials: list[DeclaredCredential] | None = None
 
 
 class DeclaredKey(Declared):
@@ -241,6 +258,8 @@ class Declaration(Declared):
         _check_unique("projects", [item.name for item in self.projects or ()])
         _check_unique("prices", [item.identity for item in self.prices or ()])
         _check_unique("webhooks", [item.name for item in self.webhooks or ()])
+        for provider in self.providers or ():
+            _check_unique(f"credentials of {provider.name}", [item.name for item in provider.credentials or ()])
         for project in self.projects or ():
             _check_unique(f"keys of {project.name}", [item.name for item in project.keys or ()])
         return self

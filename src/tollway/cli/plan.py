@@ -7,24 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tollway.cli.change import HIDDEN, Action, Change, differences
+from tollway.cli.change import Action, Change, differences
 from tollway.cli.client import ApiClient
 from tollway.cli.declaration import (
     Declaration,
     DeclaredKey,
     DeclaredPrice,
     DeclaredProject,
-    DeclaredProvider,
 )
-from tollway.cli.desk import given, path
+from tollway.cli.desk import path
+from tollway.cli.plan_providers import providers
 from tollway.cli.plan_quotas import budgets, limits
 from tollway.cli.plan_webhooks import webhooks
-from tollway.cli.providers import credential
 from tollway.cli.secret_file import make_into_file
-from tollway.providers.registry import LOCAL
 
 Row = Mapping[str, Any]
-_KEPT_BY_PUT = ("spec", "dialect", "base_url", "price_provider", "declared_only")
 _PROJECT_SETTINGS = (
     "allow_unpriced",
     "clamp_output",
@@ -37,7 +34,6 @@ _PROJECT_SETTINGS = (
 )
 _IN_THE_PATH = {"organization": None}
 """An organization is named by its path, not by the query as for everything else."""
-_SUFFIX_CHARS = 4
 
 
 def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> list[Change]:
@@ -56,7 +52,7 @@ def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> l
     removed: list[Change] = []
     sections = (
         _settings(api, wanted),
-        _providers(api, wanted, folder),
+        providers(api, wanted, folder),
         _prices(api, wanted),
         _projects(api, wanted, folder, prune=prune),
         budgets(api, wanted),
@@ -69,7 +65,7 @@ def plan(api: ApiClient, wanted: Declaration, folder: Path, *, prune: bool) -> l
     if not prune:
         return made
     # What points to another thing goes before it.
-    order = ("webhook", "budget", "limit", "alias", "key", "price", "project", "provider")
+    order = ("webhook", "budget", "limit", "alias", "key", "price", "project", "credential", "provider")
     return made + sorted(removed, key=lambda change: order.index(change.noun))
 
 
@@ -86,52 +82,6 @@ def _settings(api: ApiClient, wanted: Declaration) -> Iterator[Change]:
 
 def _patch_organization(organization_id: str, fields: dict[str, Any], api: ApiClient) -> Any:
     return api.call("PATCH", path("organizations", organization_id), query=_IN_THE_PATH, body=fields)
-
-
-def _providers(api: ApiClient, wanted: Declaration, folder: Path) -> Iterator[Change]:
-    if wanted.providers is None:
-        return
-    present = {row["name"]: row for row in api.pages(path("providers"))}
-    for declared in wanted.providers:
-        yield from _provider(declared, present.get(declared.name), folder)
-    for name in sorted(present.keys() - {declared.name for declared in wanted.providers}):
-        if present[name]["spec"] != LOCAL.name:  # comes with the server, again at every start
-            yield Change(Action.REMOVE, "provider", name, partial(ApiClient.delete, path=path("providers", name)))
-
-
-def _provider(declared: DeclaredProvider, present: Row | None, folder: Path) -> Iterator[Change]:
-    file = str(folder / declared.api_key_file) if declared.api_key_file else None
-    secret = credential(declared.api_key_env, file)
-    fields = declared.model_dump(include=set(_KEPT_BY_PUT), exclude_none=True)
-    if declared.base_url:
-        fields["base_url"] = declared.base_url.rstrip("/")
-    if declared.models is not None:
-        fields["models"] = sorted(declared.models)
-    shown = differences(_with_sorted_models(present), fields)
-    if secret and _is_new_secret(secret, present):
-        shown["credential"] = (HIDDEN if present and present["has_credential"] else None, HIDDEN)
-    if present is None:
-        body = given(name=declared.name, credential=secret, **fields)
-        yield Change(
-            Action.CREATE, "provider", declared.name, partial(ApiClient.post, path=path("providers"), body=body), shown
-        )
-    elif shown:
-        kept = {name: present[name] for name in _KEPT_BY_PUT}
-        body = {**kept, **fields, **given(credential=secret)}
-        make = partial(ApiClient.put, path=path("providers", declared.name), body=body)
-        yield Change(Action.CHANGE, "provider", declared.name, make, shown)
-
-
-def _with_sorted_models(row: Row | None) -> Row | None:
-    return {**row, "models": sorted(row["models"])} if row else None
-
-
-def _is_new_secret(secret: str, present: Row | None) -> bool:
-    """A stored key is never shown; its last characters tell whether it is this one."""
-    if present is None or not present["has_credential"]:
-        return True
-    suffix = present["credential_suffix"]
-    return bool(suffix) and secret[-_SUFFIX_CHARS:] != suffix
 
 
 def _prices(api: ApiClient, wanted: Declaration) -> Iterator[Change]:

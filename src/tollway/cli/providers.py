@@ -1,16 +1,16 @@
 """`tollway providers`."""
 
-import os
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tollway.cli import credentials
 from tollway.cli.desk import Desk, Yes, connected, given, path
 from tollway.cli.failure import usage_error
+from tollway.cli.provider_key import KeyFile, KeyVariable, credential
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+app.add_typer(credentials.app, name="credentials", help="Further credentials, which take turns with a provider's own.")
 
 COLUMNS = (
     ("NAME", "name"),
@@ -20,17 +20,11 @@ COLUMNS = (
     ("PRICED AS", "price_provider"),
     ("DECLARED ONLY", "declared_only"),
     ("MODELS", "models"),
+    ("OPTIONS", "options"),
     ("UPDATED", "updated_at"),
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the provider.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where its API lives; default: as Tollway knows it.")]
-KeyVariable = Annotated[
-    str | None,
-    typer.Option("--api-key-env", metavar="VAR", help="Environment variable of this command that holds its API key."),
-]
-KeyFile = Annotated[
-    str | None, typer.Option("--api-key-file", metavar="FILE", help="File that holds its API key; - reads stdin.")
-]
 PriceProvider = Annotated[
     str | None, typer.Option("--price-provider", help="Name under which the price book knows it.")
 ]
@@ -38,38 +32,24 @@ DeclaredOnly = Annotated[
     bool | None, typer.Option("--declared-only/--any-model", help="Whether undeclared models are refused.")
 ]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Declare this model; repeat for several.")]
-_KEY_MAX_CHARS = 8_192
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="What its kind takes besides, as region=eu-west-1; repeat."),
+]
 
 
-def credential(variable: str | None, file: str | None) -> str | None:
-    """The provider's key out of the variable or file; ``None`` if neither was named.
+def _options(given_options: list[str] | None, *, empty: str | None) -> dict[str, str | None] | None:
+    """The options as the API takes them; `empty` is what NAME= stands for.
 
     Raises:
-        CommandError: both were named, or what was named holds no key.
+        CommandError: one has not this form.
     """
-    if variable and file:
-        raise usage_error("Give --api-key-env or --api-key-file, not both.")
-    if variable:
-        value = os.environ.get(variable, "").strip()
-        if not value:
-            raise usage_error(
-                f"The environment variable {variable} is not set.",
-                f"Set it (`export {variable}=…`) and run the command again; a provider without a key needs no option.",
-            )
-        return value
-    if not file:
+    if not given_options:
         return None
-    try:
-        if file == "-":
-            value = sys.stdin.read(_KEY_MAX_CHARS + 1).strip()
-        else:
-            with Path(file).open(encoding="utf-8") as source:
-                value = source.read(_KEY_MAX_CHARS + 1).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage_error(f"{file} cannot be read: {error}.") from error
-    if not value or len(value) > _KEY_MAX_CHARS:
-        raise usage_error(f"{file} does not hold a key (1 to {_KEY_MAX_CHARS} characters).")
-    return value
+    parts = [option.partition("=") for option in given_options]
+    if wrong := [name for name, sign, _ in parts if not (name and sign)]:
+        raise usage_error(f"--option {wrong[0]} has no value: write NAME=VALUE.")
+    return {name: value or empty for name, _, value in parts}
 
 
 @connected(app)
@@ -87,6 +67,7 @@ def add(
     price_provider: PriceProvider = None,
     declared_only: DeclaredOnly = None,
     model: Models = None,
+    option: Options = None,
 ) -> None:
     """Add a provider. Of a known one, its name and key are enough."""
     body = given(
@@ -98,6 +79,7 @@ def add(
         price_provider=price_provider,
         declared_only=declared_only,
         models=model or None,
+        options=_options(option, empty=""),
     )
     desk.show(desk.api.post(path("providers"), body), COLUMNS)
 
@@ -126,14 +108,16 @@ def update(
     price_provider: PriceProvider = None,
     declared_only: DeclaredOnly = None,
     model: Models = None,
+    option: Options = None,
 ) -> None:
-    """Change a provider; what is not given stays. --model replaces all declared models."""
+    """Change a provider; what is not given stays. --model replaces all declared models, --option NAME= drops one."""
     body = given(
         base_url=base_url,
         credential=credential(api_key_env, api_key_file),
         price_provider=price_provider,
         declared_only=declared_only,
         models=model or None,
+        options=_options(option, empty=None),
     )
     desk.show(desk.api.patch(path("providers", name), body), COLUMNS)
 

@@ -40,6 +40,7 @@ class ProviderRecord(msgspec.Struct, frozen=True, kw_only=True):
     price_provider: str
     declared_only: bool
     models: tuple[str, ...]
+    options: dict[str, str]
     created_at: datetime
     updated_at: datetime
 
@@ -58,6 +59,7 @@ def record(row: Provider, models: Sequence[str]) -> ProviderRecord:
         price_provider=row.price_provider,
         declared_only=row.declared_only,
         models=tuple(models),
+        options=row.options,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -23,8 +23,16 @@ def provider_settings(environment: Mapping[str, str]) -> Iterator[tuple[Provider
         credential = environment.get(spec.key_variable, "") if spec.key_variable else ""
         address = environment.get(spec.url_variable, "") if spec.url_variable else ""
         if credential or address:
-            base_url = base_url_of(address) if address else None
-            yield spec, ProviderSettings(spec=spec.name, credential=credential or None, base_url=base_url)
+            options = {option.name: environment.get(option.variable, "") for option in spec.options if option.variable}
+            yield (
+                spec,
+                ProviderSettings(
+                    spec=spec.name,
+                    credential=credential or None,
+                    base_url=base_url_of(address) if address else None,
+                    options={name: value for name, value in options.items() if value},
+                ),
+            )
 
 
 def base_url_of(address: str) -> str:

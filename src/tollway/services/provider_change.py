@@ -1,13 +1,23 @@
 """Change a provider."""
 
+from collections.abc import Mapping
+
 from tollway.data import providers
 from tollway.data.providers import ProviderRecord
-from tollway.data.session import Database
+from tollway.data.schema.provider import Provider
+from tollway.data.session import Database, WriteSession
 from tollway.identity.principal import Principal
 from tollway.identity.vault import Vault
+from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
 from tollway.services.base_url_check import clean_base_url, require_reachable_for
 from tollway.services.provider_list import no_provider
-from tollway.services.provider_register import require_credential_for_move, save_provider, seal_credential
+from tollway.services.provider_options import changed_options, check_options, usual_base_url
+from tollway.services.provider_register import (
+    has_usual_base_url,
+    require_credential_for_move,
+    save_provider,
+    seal_credential,
+)
 from tollway.services.provider_settings import ProviderSettings, clean_credential
 
 
@@ -34,9 +44,9 @@ class ProviderChange:
             row = await providers.lock(session, organization_id, reference)
             if row is None:
                 raise no_provider()
+            await _place(session, row, settings.options or {}, base_url, given=credential is not None)
             if base_url is not None:
-                require_credential_for_move(row, base_url, given=credential is not None)
-                row.base_url, row.public_only = base_url, public_only
+                row.public_only = public_only
             if credential is not None:
                 seal_credential(row, credential, self._vault)
             if settings.price_provider is not None:
@@ -44,3 +54,18 @@ class ProviderChange:
             if settings.declared_only is not None:
                 row.declared_only = settings.declared_only
             return await save_provider(session, row, settings.models)
+
+
+async def _place(
+    session: WriteSession, row: Provider, changes: Mapping[str, str | None], base_url: str | None, *, given: bool
+) -> None:
+    """Change options and address. A provider at its kind's own address moves with the options that are part of it."""
+    spec = REGISTRY.get(row.spec, OPENAI_COMPATIBLE)
+    options = check_options(spec, changed_options(row.options, changes)) if changes else row.options
+    usual = usual_base_url(spec, options)
+    if base_url is None and has_usual_base_url(row):
+        base_url = usual
+    if base_url is not None:
+        await require_credential_for_move(session, row, base_url, usual, given=given)
+        row.base_url = base_url
+    row.options = options

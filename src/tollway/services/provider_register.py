@@ -1,8 +1,10 @@
 """Add a provider, or make it so."""
 
+from collections.abc import Mapping
+
 import msgspec
 
-from tollway.data import providers
+from tollway.data import provider_credentials, providers
 from tollway.data.changes import Change, announce
 from tollway.data.providers import ProviderRecord
 from tollway.data.schema.provider import Provider
@@ -11,9 +13,10 @@ from tollway.errors import UnprocessableError
 from tollway.identity.principal import Principal
 from tollway.identity.vault import Vault
 from tollway.ids import uuid7
-from tollway.providers.registry import LOCAL, ProviderSpec
+from tollway.providers.registry import LOCAL, OPENAI_COMPATIBLE, REGISTRY, ProviderSpec
 from tollway.services.base_url_check import clean_base_url, require_reachable_for
 from tollway.services.catalog_load import vault_identity
+from tollway.services.provider_options import changed_options, check_options, usual_base_url
 from tollway.services.provider_settings import (
     ProviderSettings,
     clean_credential,
@@ -35,19 +38,23 @@ class _Resolved(msgspec.Struct, frozen=True):
     declared_only: bool
     credential: str | None
     models: list[str] | None
+    options: dict[str, str]
 
     def __repr__(self) -> str:
         return f"_Resolved(spec={self.spec!r}, base_url={self.base_url!r})"
 
 
-async def _base_url(spec: ProviderSpec, settings: ProviderSettings, caller: Principal | None) -> tuple[str, bool]:
+async def _base_url(
+    spec: ProviderSpec, options: Mapping[str, str], given: str | None, caller: Principal | None
+) -> tuple[str, bool]:
     """The address, and whether it must lead to the public internet at each connection."""
-    url = clean_base_url(settings.base_url or spec.base_url) if settings.base_url or spec.base_url else ""
+    usual = usual_base_url(spec, options)
+    url = clean_base_url(given or usual) if given or usual else ""
     if not url:
         raise UnprocessableError(
             f"A provider of the kind {spec.name!r} needs a base URL.", next_step="Give base_url.", param="base_url"
         )
-    if url == spec.base_url and spec.needs_key:  # the registry's own public addresses need no look-up
+    if url == usual and spec.needs_key:  # the registry's own public addresses need no look-up
         return url, False
     return url, await require_reachable_for(caller, url)
 
@@ -65,7 +72,8 @@ def _require_not_local(name: str, spec: ProviderSpec, caller: Principal | None) 
 async def _resolve(name: str, settings: ProviderSettings, caller: Principal | None) -> _Resolved:
     spec = spec_of(name, settings)
     _require_not_local(name, spec, caller)
-    base_url, public_only = await _base_url(spec, settings, caller)
+    options = check_options(spec, changed_options({}, settings.options or {}))
+    base_url, public_only = await _base_url(spec, options, settings.base_url, caller)
     return _Resolved(
         spec=spec.name,
         dialect=dialect_of(spec, settings),
@@ -75,6 +83,7 @@ async def _resolve(name: str, settings: ProviderSettings, caller: Principal | No
         declared_only=bool(settings.declared_only),
         credential=None if settings.credential is None else clean_credential(settings.credential),
         models=settings.models,
+        options=options,
     )
 
 
@@ -84,13 +93,35 @@ def seal_credential(row: Provider, credential: str, vault: Vault) -> None:
     row.credential_suffix = credential_suffix(credential)
 
 
-def require_credential_for_move(row: Provider, base_url: str, *, given: bool) -> None:
+def has_usual_base_url(row: Provider) -> bool:
+    """Whether it stands at its kind's own address."""
+    return row.base_url == usual_base_url(REGISTRY.get(row.spec, OPENAI_COMPATIBLE), row.options)
+
+
+async def require_credential_for_move(
+    session: WriteSession, row: Provider, base_url: str, usual: str, *, given: bool
+) -> None:
     """Refuse to send a stored credential to a host it was not given for: it would be a way to read it.
 
+    Args:
+        session: reads whether there are further ones.
+        row: as it was.
+        base_url: where it moves.
+        usual: the address of the same kind with its new options; another kind's is not usual.
+        given: whether its own credential comes with the move.
+
     Raises:
-        UnprocessableError: the host changes and no credential comes with it.
+        UnprocessableError: the host changes and no credential comes with it, or there are further ones.
     """
-    if row.credential is not None and not given and not same_host(row.base_url, base_url):
+    if same_host(row.base_url, base_url) or (base_url == usual and has_usual_base_url(row)):
+        return
+    if await provider_credentials.count(session, row.id):
+        raise UnprocessableError(
+            "The base URL moves to another host, and the provider's further credentials were not given for that one.",
+            next_step="Remove them first, and add them again afterwards.",
+            param="base_url",
+        )
+    if row.credential is not None and not given:
         raise UnprocessableError(
             "The base URL moves to another host, and the stored credential was not given for that one.",
             next_step="Send the credential again.",
@@ -136,13 +167,16 @@ class ProviderRegister:
             if row is None:
                 row = Provider(id=uuid7(), organization_id=organization_id, name=name)
                 return await self._save(session, row, resolved), True
-            require_credential_for_move(row, resolved.base_url, given=resolved.credential is not None)
+            usual = usual_base_url(REGISTRY[resolved.spec], resolved.options) if resolved.spec == row.spec else ""
+            given = resolved.credential is not None
+            await require_credential_for_move(session, row, resolved.base_url, usual, given=given)
             return await self._save(session, row, resolved), False
 
     async def _save(self, session: WriteSession, row: Provider, resolved: _Resolved) -> ProviderRecord:
         row.spec, row.dialect, row.base_url = resolved.spec, resolved.dialect, resolved.base_url
         row.public_only = resolved.public_only
         row.price_provider, row.declared_only = resolved.price_provider, resolved.declared_only
+        row.options = resolved.options
         if resolved.credential is not None:
             seal_credential(row, resolved.credential, self._vault)
         return await save_provider(session, row, resolved.models)

@@ -1,5 +1,8 @@
 """What can be set of a provider, and what follows from the registry where nothing is said."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -7,7 +10,8 @@ import msgspec
 from tollway.errors import UnprocessableError
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY, ProviderSpec
 
-CREDENTIAL_MAX_CHARS = 8_192
+CREDENTIAL_MAX_CHARS = 16_384
+"""Room for the documents of clouds; a service account's has about 2,400 characters."""
 _SUFFIX_CHARS = 4
 _SUFFIX_MIN_CREDENTIAL_CHARS = 16
 """Of a shorter credential the last four characters would give away too much."""
@@ -24,6 +28,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
         price_provider: name in the price book.
         declared_only: whether only declared models may be asked for.
         models: the declared models; ``None`` keeps the present ones.
+        options: what its kind takes besides; where a provider is changed, only these change, and ``None`` takes one
+            away.
     """
 
     spec: str | None = None
@@ -33,6 +39,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     price_provider: str | None = None
     declared_only: bool | None = None
     models: list[str] | None = None
+    options: Mapping[str, str | None] | None = None
 
     def __repr__(self) -> str:
         return f"ProviderSettings(spec={self.spec!r}, base_url={self.base_url!r})"
@@ -75,22 +82,36 @@ def dialect_of(spec: ProviderSpec, settings: ProviderSettings) -> str:
 def clean_credential(credential: str) -> str:
     """The credential without blanks around it (a file's last newline), fit for a header.
 
+    A JSON object (a cloud's service account or keys) may be written on many lines; it is kept on one.
+
     Raises:
         UnprocessableError: it is empty, too long, or has characters that no header takes. It is not shown.
     """
     stripped = credential.strip()
+    if stripped.startswith("{") and len(stripped) <= CREDENTIAL_MAX_CHARS:
+        stripped = _on_one_line(stripped)
     if not stripped or len(stripped) > CREDENTIAL_MAX_CHARS or not (stripped.isascii() and stripped.isprintable()):
         raise UnprocessableError(
             "The credential is empty, too long, or has characters that no header takes.",
-            next_step="Send it as the provider shows it.",
+            next_step="Send it as the provider shows it: a key, or a JSON document.",
             param="credential",
         )
     return stripped
 
 
+def _on_one_line(document: str) -> str:
+    try:
+        return json.dumps(json.loads(document), separators=(",", ":"))
+    except (ValueError, RecursionError):  # not JSON after all: it must be fit for a header as it is
+        return document
+
+
 def credential_suffix(credential: str) -> str:
-    """The end of a credential, to recognise it by; empty for a short one."""
-    return credential[-_SUFFIX_CHARS:] if len(credential) >= _SUFFIX_MIN_CREDENTIAL_CHARS else ""
+    """What to recognise a credential by: its end, of a JSON document that of its hash; empty for a short one."""
+    if len(credential) < _SUFFIX_MIN_CREDENTIAL_CHARS:
+        return ""
+    shown = hashlib.sha256(credential.encode()).hexdigest() if credential.startswith("{") else credential
+    return shown[-_SUFFIX_CHARS:]
 
 
 def same_host(one: str, other: str) -> bool:

@@ -27,6 +27,7 @@ ProviderPath = Annotated[
     str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["openai"])
 ]
 ProviderNamePath = Annotated[Name, Path(description="Name.", examples=["openai"])]
+CredentialPath = Annotated[Name, Path(description="Name.", examples=["second"])]
 WebhookPath = Annotated[
     str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["alerts"])
 ]

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, StringConstraints
 
 from tollway.api.admin.models.base import Given, ModelName, Name, Shown
+from tollway.api.admin.models.credential import SUFFIX, Secret
 
 SpecName = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,62}$", max_length=63)]
 BaseUrl = Annotated[
@@ -17,15 +18,9 @@ BaseUrl = Annotated[
         examples=["https://api.openai.com/v1"],
     ),
 ]
-Credential = Annotated[
-    SecretStr,
-    Field(
-        min_length=1,
-        max_length=8_192,
-        description="The provider's API key. Stored encrypted, never shown again.",
-        examples=["sk-…"],
-        json_schema_extra={"writeOnly": True},
-    ),
+OptionName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,62}$", max_length=63)]
+OptionValue = Annotated[
+    str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9._:/@=,+-]{0,511}$", min_length=1, max_length=512)
 ]
 PriceProvider = Annotated[
     str,
@@ -45,11 +40,17 @@ class ProviderSettings(Given):
     )
     dialect: SpecName | None = Field(None, description="The wire format; default: that of the spec.")
     base_url: BaseUrl | None = Field(None, description="Default: that of the spec.")
-    credential: Credential | None = None
+    credential: Secret | None = None
     price_provider: PriceProvider | None = None
     declared_only: bool = Field(False, description="Refuse models that are not declared.")
     models: list[ModelName] | None = Field(
         None, max_length=1_000, description="The declared models; null leaves them as they are.", examples=[["gpt-4o"]]
+    )
+    options: dict[OptionName, OptionValue] = Field(
+        {},
+        max_length=32,
+        description="What this kind of provider takes besides: see the providers' page of the documentation.",
+        examples=[{"region": "eu-central-1"}],
     )
 
 
@@ -66,10 +67,16 @@ class ProviderChange(Given):
     """
 
     base_url: BaseUrl | None = None
-    credential: Credential | None = None
+    credential: Secret | None = None
     price_provider: PriceProvider | None = None
     declared_only: bool | None = Field(None, description="Refuse models that are not declared.")
     models: list[ModelName] | None = Field(None, max_length=1_000, description="Replaces the declared models.")
+    options: dict[OptionName, OptionValue | None] | None = Field(
+        None,
+        max_length=32,
+        description="The options that change; null takes one away.",
+        examples=[{"region": "eu-west-1"}],
+    )
 
 
 class Provider(Shown):
@@ -82,9 +89,10 @@ class Provider(Shown):
     dialect: str
     base_url: str
     has_credential: bool
-    credential_suffix: str = Field(description="The last four characters, to recognise it by.", examples=["a1B2"])
+    credential_suffix: str = Field(description=SUFFIX, examples=["a1B2"])
     price_provider: str
     declared_only: bool
     models: list[str]
+    options: dict[str, str]
     created_at: datetime
     updated_at: datetime
