@@ -11,6 +11,8 @@ from tollway.providers.usage.conventions import UsageConvention, convention_for
 
 OPENAI_SURFACES = frozenset({"chat", "completions", "embeddings"})
 """What nearly every server of the OpenAI dialect has."""
+SIGN_IN = "sign_in"
+"""Name of the option that says with which identity a cloud is signed in to."""
 
 
 class OptionSpec(msgspec.Struct, frozen=True):
@@ -108,6 +110,17 @@ def _hosted(  # a row of the table below
     )
 
 
+def sign_in_option(*identities: str) -> OptionSpec:
+    """How a cloud is signed in to. Args: identities: what it may be besides ``credential``; see `sign_in.identity`."""
+    return OptionSpec(
+        SIGN_IN,
+        "`credential` signs in with what is stored; `ambient` as the machine Tollway runs on; `federated` with a "
+        "document that may name files and addresses of that machine. All but the first need scope `platform`",
+        default="credential",
+        choices=("credential", *identities),
+    )
+
+
 OPENAI_COMPATIBLE = ProviderSpec(
     name="openai_compatible",
     title="Any server that speaks the OpenAI API",
@@ -133,6 +146,61 @@ OLLAMA = ProviderSpec(
     url_variable="OLLAMA_HOST",
     price_provider="local",  # it runs on one's own machine: no price per token
     stream_usage_option=True,
+)
+
+GEMINI = ProviderSpec(
+    name="gemini",
+    title="Google Gemini API",
+    base_url="https://generativelanguage.googleapis.com/v1beta",
+    usage=convention_for("gemini"),
+    dialect="gemini",
+    key_variable="GEMINI_API_KEY",
+    price_provider="google",
+    needs_key=True,
+    auth=Auth.X_GOOG_API_KEY,
+    surfaces=frozenset(),
+)
+
+VERTEX = ProviderSpec(
+    name="vertex",
+    title="Google Vertex AI",
+    base_url="https://{region}-aiplatform.googleapis.com/v1",
+    usage=convention_for("vertex"),
+    dialect="vertex",
+    dialects=(("claude", "vertex_anthropic"),),
+    price_provider="google",
+    auth=Auth.OAUTH,
+    surfaces=frozenset(),
+    options=(
+        OptionSpec("project", "id of the Google Cloud project", required=True, variable="GOOGLE_CLOUD_PROJECT"),
+        OptionSpec(
+            "region",
+            "location, for instance `europe-west4`, or `global`",
+            default="global",
+            variable="GOOGLE_CLOUD_LOCATION",
+        ),
+        sign_in_option("ambient", "federated"),
+    ),
+)
+
+BEDROCK = ProviderSpec(
+    name="bedrock",
+    title="Amazon Bedrock",
+    base_url="https://bedrock-runtime.{region}.amazonaws.com",
+    usage=convention_for("bedrock"),
+    dialect="bedrock",
+    key_variable="AWS_BEARER_TOKEN_BEDROCK",
+    price_provider="aws",
+    needs_key=True,
+    auth=Auth.SIGNED,
+    surfaces=frozenset(),
+    options=(
+        OptionSpec("region", "where the models run, for instance `us-east-1`", required=True, variable="AWS_REGION"),
+        sign_in_option("ambient"),
+        OptionSpec("profile", "the profile of this machine to sign in with, where `sign_in` is `ambient`"),
+        OptionSpec("guardrail", "id or ARN of the guardrail that every request passes"),
+        OptionSpec("guardrail_version", "its version", default="DRAFT"),
+    ),
 )
 
 _BOTH = ("max_completion_tokens", "max_tokens")
@@ -163,6 +231,9 @@ _ROWS = (
     ),
     _hosted("cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", output_limit_fields=_BOTH),
     _hosted("perplexity", "Perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", stream_usage=False),
+    GEMINI,
+    VERTEX,
+    BEDROCK,
     OLLAMA,
     LOCAL,
     OPENAI_COMPATIBLE,

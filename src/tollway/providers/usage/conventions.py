@@ -58,6 +58,12 @@ DEFAULT = UsageConvention(
 )
 """OpenAI's own, and that of every server that says it is compatible."""
 
+_GOOGLE = UsageConvention(
+    source="https://ai.google.dev/api/generate-content#UsageMetadata: cachedContentTokenCount inside promptTokenCount, "
+    "toolUsePromptTokenCount beside it, thoughtsTokenCount beside candidatesTokenCount; cumulative in streams",
+    reasoning_outside_output=True,
+)
+
 CONVENTIONS: dict[str, UsageConvention] = {
     "openai": DEFAULT,
     "azure": DEFAULT,
@@ -104,6 +110,14 @@ CONVENTIONS: dict[str, UsageConvention] = {
         citation_outside_output=True,
         searches=True,
         cost=CostField.TOTAL,
+    ),
+    "gemini": _GOOGLE,
+    "vertex": _GOOGLE,
+    "bedrock": UsageConvention(
+        source="https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html: inputTokens leave out what "
+        "was read from or written to a cache; read by tollway.providers.usage.bedrock",
+        cached=(),
+        cached_outside_input=True,
     ),
     "databricks": UsageConvention(
         source="genai-prices, provider databricks: cache_read_input_tokens and reasoning_tokens, both inside",

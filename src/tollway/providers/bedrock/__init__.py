@@ -1,0 +1,1 @@
+"""Amazon Bedrock's wire format: Converse and ConverseStream. Pure."""
