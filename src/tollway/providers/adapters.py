@@ -1,10 +1,13 @@
 """Which adapter asks a provider what came in at a surface."""
 
+from collections.abc import Callable
+
 from tollway.chat.dialect import ChatDialect, Dialect
 from tollway.chat.losses import Losses
 from tollway.errors import NotSupportedByProviderError
 from tollway.providers.adapter import Adapter
 from tollway.providers.openai_compatible.adapter import OpenAIAdapter
+from tollway.providers.openai_compatible.responses_adapter import ResponsesAdapter
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.translation import Translation
 from tollway.providers.wires import WIRES
@@ -17,6 +20,8 @@ PASSING: dict[str, Adapter] = {
     "embeddings": _OPENAI,
 }
 """Surface → the adapter that passes its bytes on, to a provider that has the surface itself."""
+PASSING_EACH: dict[str, Callable[[Call], Adapter]] = {"responses": ResponsesAdapter}
+"""The same for surfaces whose replies tell of the request: one adapter for each."""
 
 
 def adapter_for(
@@ -39,7 +44,8 @@ def adapter_for(
         UnsupportedFieldError: see `tollway.chat.losses`.
     """
     if surface.name in spec.surfaces_of(model):
-        return PASSING[surface.name]
+        passing = PASSING.get(surface.name)
+        return passing if passing is not None else PASSING_EACH[surface.name](call)
     wire = WIRES.get(spec.dialect_of(model))
     if wire is None or not surface.translates:
         raise NotSupportedByProviderError(

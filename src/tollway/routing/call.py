@@ -14,6 +14,7 @@ class Surface(msgspec.Struct, frozen=True):
         streams: whether it can be asked for a stream.
         dialect: name of the dialect it speaks: how its errors look, and how it is translated.
         translates: whether a provider of another dialect can stand in for one that has the surface itself.
+        remembers: whether a request may go on with what was kept of earlier ones.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Surface(msgspec.Struct, frozen=True):
     streams: bool
     dialect: str = "chat"
     translates: bool = False
+    remembers: bool = False
 
 
 class Recalled(msgspec.Struct, frozen=True):

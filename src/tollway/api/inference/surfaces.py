@@ -1,6 +1,7 @@
 """The surfaces of the data plane that ask a model: one row each, over the one pipeline."""
 
 from tollway.api.dialects.openai import OpenAIDialect
+from tollway.api.dialects.responses import ResponsesDialect
 from tollway.chat.dialect import Dialect
 from tollway.routing.call import Surface
 
@@ -8,10 +9,20 @@ _ROWS = (
     Surface("chat", "/v1/chat/completions", "/chat/completions", ("messages",), streams=True),
     Surface("completions", "/v1/completions", "/completions", ("prompt",), streams=True),
     Surface("embeddings", "/v1/embeddings", "/embeddings", ("input",), streams=False),
+    Surface(
+        "responses",
+        "/v1/responses",
+        "/responses",
+        ("input",),
+        streams=True,
+        dialect="responses",
+        translates=True,
+        remembers=True,
+    ),
 )
 
 SURFACES: dict[str, Surface] = {row.path: row for row in _ROWS}
 """Path → surface."""
 
-DIALECTS: dict[str, Dialect] = {"chat": OpenAIDialect()}
+DIALECTS: dict[str, Dialect] = {"chat": OpenAIDialect(), "responses": ResponsesDialect()}
 """Name → dialect."""

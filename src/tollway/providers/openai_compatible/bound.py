@@ -7,7 +7,7 @@ does at its own discretion has no bound: `RequestBound.boundless` names it.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -15,7 +15,7 @@ import msgspec
 
 from tollway.errors import InvalidRequestError
 from tollway.ledger.bound import UsageBound
-from tollway.providers.openai_compatible.media import find_media
+from tollway.providers.openai_compatible.media import Media, find_media
 from tollway.providers.openai_compatible.output_limits import output_limit
 from tollway.routing.call import Call
 from tollway.routing.json_object import tolerant
@@ -112,7 +112,13 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
 
 
 def request_bound(
-    call: Call, *, model: str, limits: Sequence[str], context_tokens: int, searches: bool = False
+    call: Call,
+    *,
+    model: str,
+    limits: Sequence[str],
+    context_tokens: int,
+    searches: bool = False,
+    media_of: Callable[..., Media | None] = find_media,
 ) -> RequestBound:
     """The bound of a request.
 
@@ -122,6 +128,7 @@ def request_bound(
         limits: the fields by which the provider bounds its output.
         context_tokens: what the model can take in at the most: bounds files and searches, as nothing else does.
         searches: whether the provider may search unasked, and counts it.
+        media_of: finds what is not text, as the surface writes it.
 
     Raises:
         InvalidRequestError: a field that bounds the request is no number.
@@ -130,7 +137,7 @@ def request_bound(
     ordinary = fields.keys() <= _ORDINARY
     tokens = text_bytes = len(call.body)
     tokens += TEMPLATE_TOKENS if ordinary or fields.keys().isdisjoint(_TOOLS) else TOOL_TEMPLATE_TOKENS
-    media = find_media(fields, model=model)
+    media = media_of(fields, model=model)
     if media is not None:
         text_bytes -= media.data_bytes
         tokens += media.tokens - media.data_bytes

@@ -8,8 +8,11 @@ import msgspec
 from tollway.routing.call import Call
 from tollway.routing.json_object import tolerant
 
-_FIELDS = ("messages", "prompt", "input", "tools", "functions", "response_format")
-_MEDIA = frozenset({"image_url", "input_audio", "file", "video_url", "audio_url", "document_url"})
+_FIELDS = ("messages", "prompt", "instructions", "input", "tools", "functions", "response_format", "text")
+_MEDIA = frozenset(
+    {"image_url", "input_audio", "file", "video_url", "audio_url", "document_url"}
+    | {"file_data", "file_url", "file_id", "encrypted_content"}
+)
 """Members of parts that are no text. A text is one whatever it says of itself."""
 _decode = tolerant(msgspec.json.Decoder().decode)
 _MAX_DEPTH = 64
