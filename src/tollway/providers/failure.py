@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from tollway.routing.failure import Failure, FailureKind
 
 MESSAGE_MAX_CHARS = 2_000
-_RETRY_AFTER_MAX_S = 86_400.0
+RETRY_AFTER_MAX_S = 86_400.0
 _BY_STATUS = {
     401: FailureKind.CREDENTIAL,
     402: FailureKind.EXHAUSTED,
@@ -75,10 +75,10 @@ def retry_after_s(headers: Sequence[tuple[str, str]]) -> float | None:
         except ValueError:
             continue
         if 0 <= seconds < float("inf"):
-            return min(seconds, _RETRY_AFTER_MAX_S)
+            return min(seconds, RETRY_AFTER_MAX_S)
     try:
         at = parsedate_to_datetime(given.get("retry-after", ""))
     except (ValueError, TypeError):
         return None
     left_s = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
-    return min(max(left_s, 0.0), _RETRY_AFTER_MAX_S)
+    return min(max(left_s, 0.0), RETRY_AFTER_MAX_S)

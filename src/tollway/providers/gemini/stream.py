@@ -1,0 +1,276 @@
+"""One stream of generateContent: server-sent events, each a piece of the reply in the form of a whole one.
+
+There is no end mark. A stream is whole when its connection has ended and every answer in it has told why it ended: an
+answer may have its reason before another one has begun, so the end of the connection is waited for. A whole reply is
+read as a stream of one event, so that both mean the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Raw
+
+from tollway.chat.events import (
+    Begun,
+    Broke,
+    Cited,
+    Counted,
+    Delta,
+    Ended,
+    Event,
+    Logprobs,
+    PartBegun,
+    PartEnded,
+    SignatureDelta,
+)
+from tollway.chat.message import Citation, Part, TextPart, ThinkingPart, ToolCallPart
+from tollway.chat.reply import Stop
+from tollway.providers.gemini.citations import read_grounding, read_quotes
+from tollway.providers.gemini.logprobs import read_logprobs
+from tollway.providers.gemini.parts import read_parts
+from tollway.providers.gemini.schema import ABSENT, MALFORMED, Candidate, Response, decode_response
+from tollway.providers.sse import EventSplitter, ServerEvent
+from tollway.providers.usage.gemini import charged_searches, parse_usage
+
+_STOPS: dict[str | int, Stop] = {
+    "STOP": Stop.END,
+    1: Stop.END,
+    "MAX_TOKENS": Stop.LENGTH,
+    2: Stop.LENGTH,
+    "CONTINUATION": Stop.LENGTH,
+    3: Stop.FILTER,
+    4: Stop.FILTER,
+    **dict.fromkeys(
+        (
+            "SAFETY",
+            "RECITATION",
+            "BLOCKLIST",
+            "PROHIBITED_CONTENT",
+            "SPII",
+            "IMAGE_SAFETY",
+            "IMAGE_PROHIBITED_CONTENT",
+            "IMAGE_RECITATION",
+            "MODEL_ARMOR",
+            "ESCALATION",
+        ),
+        Stop.FILTER,
+    ),
+}
+"""Why an answer ended; what is not here (a malformed or unexpected call, an unsupported language …) is `Stop.OTHER`."""
+_NOT_ENDED = frozenset({None, "", 0, "FINISH_REASON_UNSPECIFIED"})
+
+
+class GeminiStream:
+    """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
+
+    __slots__ = ("_ended", "_reader", "_splitter", "_unread")
+
+    def __init__(self) -> None:
+        self._splitter = EventSplitter()
+        self._reader = ResponseReader()
+        self._unread = False
+        self._ended = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the connection ended when every answer had."""
+        return self._ended and not self.torn and self._reader.whole
+
+    @property
+    def torn(self) -> bool:
+        """Whether the bytes so far end in the middle of an event."""
+        return self._unread or self._splitter.torn
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:
+        """See `WireStream.feed`."""
+        events: list[Event] = []
+        for event in self._splitter.feed(chunk):
+            events += self._read(event)
+        return events
+
+    def finish(self) -> Sequence[Event]:
+        """The last event counts also where its empty line was left out, if it can be read."""
+        events: list[Event] = []
+        for event in self._splitter.finish():
+            read = self._read(event)
+            self._unread = not read
+            events += read
+        self._ended = True
+        return events
+
+    def _read(self, event: ServerEvent) -> Sequence[Event]:
+        try:
+            return list(self._reader.take(decode_response(event[1])))
+        except MALFORMED:
+            return ()
+
+
+class ResponseReader:
+    """Takes the pieces of one reply, in order."""
+
+    __slots__ = ("_begun", "_candidates", "_model", "_queries", "_seed")
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._seed = ""
+        self._model = ""
+        self._candidates: dict[int, _CandidateReader] = {}
+        self._queries: list[str] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether there are answers, and all have ended."""
+        return bool(self._candidates) and all(each.ended for each in self._candidates.values())
+
+    def take(self, response: Response) -> Iterator[Event]:
+        """What a piece says."""
+        if response.error is not None:
+            yield _broke(response.error)
+            return
+        if not self._begun:
+            self._begun = True
+            self._seed = response.response_id or ""
+            self._model = response.model_version or ""
+            yield Begun(self._seed, self._model, _epoch_s(response.create_time))
+        for candidate in response.candidates or ():
+            yield from self._candidate(candidate.index or 0).take(candidate)
+        feedback = response.prompt_feedback
+        if feedback is not None and feedback.block_reason and not self._candidates:
+            blocked = Candidate(finish_reason="PROHIBITED_CONTENT", safety_ratings=feedback.safety_ratings)
+            yield from self._candidate(0).take(blocked)
+        if response.usage_metadata != ABSENT:
+            yield from self._count(response.usage_metadata)
+
+    def _candidate(self, index: int) -> "_CandidateReader":
+        if index not in self._candidates:
+            self._candidates[index] = _CandidateReader(index, f"{self._seed}/{index}", self._queries)
+        return self._candidates[index]
+
+    def _count(self, metadata: Raw) -> Iterator[Event]:
+        searches = charged_searches(self._queries, model=self._model) if self._queries else 0
+        found = parse_usage(metadata, searches=searches)
+        if found is not None:
+            yield Counted(found.usage, whole=self.whole, service_tier=found.service_tier)
+
+
+class _CandidateReader:
+    """One answer as it comes.
+
+    Text goes on being one part until something else comes. Signatures of text wait until it has ended, so that parts
+    do not overlap.
+    """
+
+    __slots__ = ("_calls", "_choice", "_cited", "_index", "_open", "_queries", "_seed", "_signatures", "_text", "ended")
+
+    def __init__(self, choice: int, seed: str, queries: list[str]) -> None:
+        self._choice = choice
+        self._seed = seed
+        self._queries = queries
+        self._index = 0
+        self._open: TextPart | ThinkingPart | None = None
+        self._text: list[str] = []
+        self._signatures: list[ThinkingPart] = []
+        self._cited: set[str] = set()
+        self._calls = 0
+        self.ended = False
+
+    def take(self, candidate: Candidate) -> Iterator[Event]:
+        """What a piece of the answer says; nothing more comes after its end."""
+        if self.ended:
+            return
+        parts = candidate.content.parts if candidate.content is not None else None
+        for raw in parts or ():
+            for part in read_parts(raw, seed=f"{self._seed}/{self._calls}"):
+                yield from self._part(part)
+        if candidate.grounding_metadata != ABSENT or candidate.citation_metadata != ABSENT:
+            yield from self._cite(candidate)
+        logprobs = read_logprobs(candidate.logprobs_result)
+        if logprobs is not None:
+            yield Logprobs(self._choice, logprobs)
+        if candidate.finish_reason not in _NOT_ENDED:
+            yield from self._end(candidate)
+
+    def _part(self, part: Part) -> Iterator[Event]:
+        opened = self._open
+        if isinstance(part, TextPart) and isinstance(opened, TextPart):
+            self._text.append(part.text)
+            yield Delta(self._choice, self._index, part.text)
+        elif isinstance(part, ThinkingPart) and not part.text and isinstance(opened, TextPart):
+            self._signatures.append(part)
+        elif isinstance(part, ThinkingPart) and part.text and isinstance(opened, ThinkingPart):
+            yield Delta(self._choice, self._index, part.text)
+            if part.signature:
+                yield SignatureDelta(self._choice, self._index, part.signature)
+                yield from self._close()
+        else:
+            yield from self._begin(part)
+
+    def _begin(self, part: Part) -> Iterator[Event]:
+        yield from self._close()
+        yield PartBegun(self._choice, self._index, part)
+        if isinstance(part, TextPart):
+            self._open, self._text = part, [part.text]
+        elif isinstance(part, ThinkingPart) and part.text and not part.signature:
+            self._open = part
+        else:
+            self._calls += isinstance(part, ToolCallPart)
+            yield from self._ended_part()
+
+    def _close(self) -> Iterator[Event]:
+        if self._open is None:
+            return
+        self._open = None
+        yield from self._ended_part()
+        for signature in self._signatures:
+            yield PartBegun(self._choice, self._index, signature)
+            yield from self._ended_part()
+        self._signatures = []
+
+    def _ended_part(self) -> Iterator[Event]:
+        yield PartEnded(self._choice, self._index)
+        self._index += 1
+
+    def _cite(self, candidate: Candidate) -> Iterator[Event]:
+        """Citations are of the text they come with: the metadata come with the last piece of it."""
+        text = "".join(self._text) if isinstance(self._open, TextPart) else ""
+        grounding = read_grounding(candidate.grounding_metadata, text)
+        self._queries += grounding.queries
+        if text:
+            for citation in (*grounding.citations, *read_quotes(candidate.citation_metadata, text)):
+                if self._is_new(citation):
+                    yield Cited(self._choice, self._index, citation)
+
+    def _is_new(self, citation: Citation) -> bool:
+        """Some events repeat what earlier ones cited."""
+        key = repr((citation.url, citation.title, citation.text, citation.start, citation.end))
+        if key in self._cited:
+            return False
+        self._cited.add(key)
+        return True
+
+    def _end(self, candidate: Candidate) -> Iterator[Event]:
+        yield from self._close()
+        self.ended = True
+        reason = candidate.finish_reason
+        stop = _STOPS.get(reason, Stop.OTHER) if reason is not None else None
+        if stop is Stop.END and self._calls:
+            stop = Stop.TOOL_CALLS
+        ratings = candidate.safety_ratings
+        safety = None if ratings in (ABSENT, Raw(b"[]")) else Raw(bytes(ratings))
+        yield Ended(self._choice, stop, safety=safety)
+
+
+def _broke(error: Any) -> Broke:
+    """``{"error": {code, message, status}}`` inside the stream."""
+    if not isinstance(error, dict):
+        return Broke(str(error))
+    return Broke(str(error.get("message") or ""), str(error.get("status") or error.get("code") or ""))
+
+
+def _epoch_s(moment: str | None) -> int:
+    """Epoch seconds of an RFC 3339 time; 0 if it is none. Only Vertex AI tells it."""
+    try:
+        return int(datetime.fromisoformat(moment).timestamp()) if moment else 0
+    except (ValueError, OverflowError):
+        return 0
