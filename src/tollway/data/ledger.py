@@ -116,7 +116,7 @@ def _stored(row: Row[Any]) -> StoredEntry:
         outcome=Outcome(values["outcome"]),
         status=values["status"],
         error=values["error"],
-        attempts=tuple(Attempt(**attempt) for attempt in values["attempts"]),
+        attempts=tuple(_attempt(attempt) for attempt in values["attempts"]),
         usage=Usage(**{kind: values[usage_column(kind)] for kind in KINDS}),
         usage_source=UsageSource(values["usage_source"]),
         priced=values["priced"],
@@ -127,5 +127,10 @@ def _stored(row: Row[Any]) -> StoredEntry:
         first_byte_us=values["first_byte_us"],
         request_bytes=values["request_bytes"],
         response_bytes=values["response_bytes"],
+        saved=values["saved_pico"],
     )
     return StoredEntry(entry, values["project_name"], values["key_name"])
+
+
+def _attempt(stored: dict[str, Any]) -> Attempt:
+    return Attempt(**stored | {"usage_source": UsageSource(stored.get("usage_source", UsageSource.NONE))})

@@ -16,7 +16,14 @@ from tollway.ledger.usage import KINDS
 
 _IDS = ("entry_id", "organization_id", "project_id", "key_id")
 _FLAGS = ("stream", "priced")
-_BIGINTS = (*(usage_column(kind) for kind in KINDS), "charge_pico", "duration_us", "request_bytes", "response_bytes")
+_BIGINTS = (
+    *(usage_column(kind) for kind in KINDS),
+    "charge_pico",
+    "saved_pico",
+    "duration_us",
+    "request_bytes",
+    "response_bytes",
+)
 _NULLABLE = ("provider_cost_pico", "first_byte_us")
 _REPEATED_TEXTS = (
     "surface",
@@ -57,6 +64,10 @@ class _AttemptObject(msgspec.Struct):
     status: int
     error: str
     duration_us: int
+    input_tokens: int
+    output_tokens: int
+    charge: int
+    usage_source: str
 
 
 class _LineObject(msgspec.Struct):
@@ -105,7 +116,14 @@ def _jsons(entry: LedgerEntry) -> tuple[bytes, bytes, bytes]:
 def _fixed_part(entry: LedgerEntry) -> bytes:
     numbers = [8] * (2 * len(_BIGINTS))
     counted = msgspec.structs.astuple(entry.usage)
-    numbers[1::2] = (*counted, entry.charge, entry.duration_us, entry.request_bytes, entry.response_bytes)
+    numbers[1::2] = (
+        *counted,
+        entry.charge,
+        entry.saved,
+        entry.duration_us,
+        entry.request_bytes,
+        entry.response_bytes,
+    )
     return _fixed.pack(
         len(COLUMNS),
         8,

@@ -44,6 +44,8 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
         status: HTTP status of the provider, 0 if none came.
         error: our error code, empty when the attempt succeeded.
         duration_us: microseconds from the start of the attempt to its end.
+        input_tokens, output_tokens, charge, usage_source: its part of the entry's tokens, pico-dollars and who counted
+            it; 0 for an attempt that is not paid for, and for the only one of an entry, which has it all.
     """
 
     provider: str
@@ -51,6 +53,10 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: int
     error: str
     duration_us: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    charge: int = 0
+    usage_source: UsageSource = UsageSource.NONE
 
 
 class ChargeLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,16 +77,34 @@ class ChargeLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ref: str
 
 
+class Spent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What attempts of one request have taken, all together. Append new fields at the end, with a default.
+
+    Attributes are those of `LedgerEntry`.
+    """
+
+    usage: Usage = Usage(requests=0)
+    usage_source: UsageSource = UsageSource.NONE
+    priced: bool = True
+    charge: int = 0
+    lines: tuple[ChargeLine, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+
+
 class EntryOpen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="open"):
     """What is journaled before anything goes upstream. Without a matching entry it becomes ``interrupted``.
 
-    Append new fields at the end, with a default: the journal stores this by position.
+    Another one of the same entry, before a later attempt, takes the place of those before it. Append new fields at the
+    end, with a default: the journal stores this by position.
 
     Attributes are those of `LedgerEntry`, and what an interrupted request is charged by:
         input_bytes: size of the request body, which estimates the input tokens.
         input_price: pico-dollars per million input tokens, ``None`` if no price is known.
         input_price_ref: the price row it came from.
-        settlements: what it takes from budgets if it ends here: for a strict budget all that is held.
+        settlements: what it takes from budgets if it ends here, beside what is in `spent`: for a strict budget all that
+            is held.
+        attempts: those that ended.
+        spent: what these have taken, ``None`` for nothing.
     """
 
     entry_id: str
@@ -100,6 +124,8 @@ class EntryOpen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ope
     input_price: int | None = None
     input_price_ref: str = ""
     settlements: tuple[Settlement, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    spent: Spent | None = None
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="entry"):
@@ -133,6 +159,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="e
         request_bytes, response_bytes: body sizes as the caller sent and got them.
         settlements: what it takes from each budget that applied. Usually the charge; the upper bound of the request
             where nobody counted and the budget is strict.
+        saved: pico-dollars that the request would have cost, had its answer not been in the response cache.
     """
 
     entry_id: str
@@ -164,3 +191,4 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="e
     request_bytes: int
     response_bytes: int
     settlements: tuple[Settlement, ...] = ()
+    saved: int = 0

@@ -1,7 +1,8 @@
 """The entry of a request whose worker died before it ended."""
 
-from tollway.ledger.entry import ChargeLine, EntryOpen, LedgerEntry, Outcome, UsageSource
+from tollway.ledger.entry import ChargeLine, EntryOpen, LedgerEntry, Outcome, Spent, UsageSource
 from tollway.ledger.money import charge
+from tollway.ledger.spent import together
 from tollway.ledger.usage import Usage
 
 BYTES_PER_TOKEN = 4
@@ -9,7 +10,7 @@ BYTES_PER_TOKEN = 4
 
 
 def interrupted_entry(record: EntryOpen) -> LedgerEntry:
-    """Charge the estimated input, at the price that was known when the request was admitted.
+    """Charge what earlier attempts took, and the estimated input of the last one at the price that was known then.
 
     What the provider answered, if anything, is not known to anybody here, so no output is charged. Status 0: the caller
     got none. Without a known price the entry is unpriced, not free.
@@ -19,6 +20,15 @@ def interrupted_entry(record: EntryOpen) -> LedgerEntry:
     if record.input_price is not None:
         amount = charge(usage.input, record.input_price)
         lines = (ChargeLine("input", usage.input, record.input_price, amount, record.input_price_ref),)
+    own = Spent(
+        usage,
+        UsageSource.ESTIMATED,
+        record.input_price is not None,
+        sum(line.amount for line in lines),
+        lines,
+        record.settlements,
+    )
+    spent = together(record.spent, own)
     return LedgerEntry(
         entry_id=record.entry_id,
         request_id=record.request_id,
@@ -37,18 +47,18 @@ def interrupted_entry(record: EntryOpen) -> LedgerEntry:
         outcome=Outcome.INTERRUPTED,
         status=0,
         error="interrupted",
-        attempts=(),
-        usage=usage,
-        usage_source=UsageSource.ESTIMATED,
-        priced=record.input_price is not None,
-        charge=sum(line.amount for line in lines),
-        lines=lines,
+        attempts=record.attempts,
+        usage=spent.usage,
+        usage_source=spent.usage_source,
+        priced=spent.priced,
+        charge=spent.charge,
+        lines=spent.lines,
         provider_cost=None,
         duration_us=0,
         first_byte_us=None,
         request_bytes=record.input_bytes,
         response_bytes=0,
-        settlements=record.settlements,
+        settlements=spent.settlements,
     )
 
 

@@ -28,11 +28,16 @@ class Attempt(BaseModel):
     status: int = Field(description="HTTP status of the provider; 0 if none came.")
     error: str = Field(description="Our error code; empty on success.")
     duration_us: int
+    input_tokens: int = Field(description="Of this attempt; 0 if it is not paid for, or the only one.")
+    output_tokens: int
+    charge_usd: Usd = Field(description="Its part of the entry's charge; 0 if it is not paid for, or the only one.")
+    usage_source: UsageSource = Field(description="Who counted this attempt's tokens.")
 
     @classmethod
     def of(cls, attempt: TriedAttempt) -> Self:
         """As shown."""
-        return cls(**{name: getattr(attempt, name) for name in cls.model_fields})
+        same = ("provider", "model", "status", "error", "duration_us", "input_tokens", "output_tokens", "usage_source")
+        return cls(charge_usd=usd_text(attempt.charge), **{name: getattr(attempt, name) for name in same})
 
 
 class ChargeLine(BaseModel):
@@ -111,6 +116,7 @@ class Entry(BaseModel):
     usage_source: UsageSource
     priced: bool
     charge_usd: Usd
+    saved_usd: Usd = Field(description="What it would have cost, had its answer not been in the response cache.")
     provider_cost_usd: Usd | None = Field(description="What the provider itself reports.")
     duration_us: int
     first_byte_us: int | None
@@ -133,6 +139,7 @@ class Entry(BaseModel):
             output_tokens=entry.usage.output_total,
             usage=counts(entry.usage),
             charge_usd=usd_text(entry.charge),
+            saved_usd=usd_text(entry.saved),
             provider_cost_usd=None if entry.provider_cost is None else usd_text(entry.provider_cost),
         )
 
