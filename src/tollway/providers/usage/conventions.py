@@ -113,6 +113,12 @@ CONVENTIONS: dict[str, UsageConvention] = {
     ),
     "gemini": _GOOGLE,
     "vertex": _GOOGLE,
+    "anthropic": UsageConvention(
+        source="https://platform.claude.com/docs/en/build-with-claude/prompt-caching: input_tokens leave out what was "
+        "read from or written to a cache, thinking is inside output_tokens; read by tollway.providers.usage.anthropic",
+        cached=(),
+        cached_outside_input=True,
+    ),
     "bedrock": UsageConvention(
         source="https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html: inputTokens leave out what "
         "was read from or written to a cache; read by tollway.providers.usage.bedrock",

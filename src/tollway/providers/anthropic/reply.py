@@ -1,0 +1,83 @@
+"""A whole message of the Messages API. Source: https://platform.claude.com/docs/en/api/messages."""
+
+import msgspec
+from msgspec import Raw
+
+from tollway.chat.reply import ChatReply, Choice
+from tollway.ledger.usage import Usage
+from tollway.providers.anthropic.blocks import read_block
+from tollway.providers.anthropic.stops import read_stop
+from tollway.providers.usage.anthropic import read_usage, tier_of, usage_of
+from tollway.routing.json_object import tolerant
+
+ABSENT = Raw(b"null")
+
+
+class _Message(msgspec.Struct, gc=False):
+    id: str | None = None
+    type: str = "message"
+    model: str | None = None
+    content: list[Raw] | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: Raw = ABSENT
+    usage: Raw = ABSENT
+
+
+class _Head(msgspec.Struct, gc=False):
+    model: str | None = None
+    usage: Raw = ABSENT
+
+
+class _Count(msgspec.Struct, gc=False):
+    input_tokens: int
+
+
+_decode = tolerant(msgspec.json.Decoder(_Message).decode)
+_decode_head = tolerant(msgspec.json.Decoder(_Head).decode)
+_decode_count = msgspec.json.Decoder(_Count).decode
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def parse_message(body: bytes) -> ChatReply | None:
+    """The message; ``None`` if it is none. Never raises."""
+    try:
+        message = _decode(body)
+    except _MALFORMED:
+        return None
+    if message.content is None or message.type != "message":
+        return None
+    wire = read_usage(message.usage)
+    choice = Choice(
+        parts=tuple(part for raw in message.content if (part := read_block(raw)) is not None),
+        stop=read_stop(message.stop_reason),
+        stop_sequence=message.stop_sequence or "",
+        safety=None if bytes(message.stop_details) == b"null" else message.stop_details,
+    )
+    return ChatReply(
+        id=message.id or "",
+        model=message.model or "",
+        choices=(choice,),
+        usage=usage_of(wire),
+        service_tier=tier_of(wire),
+    )
+
+
+def parse_head(body: bytes) -> tuple[str, Usage | None, str] | None:
+    """Model, usage and service tier of a message whose content is not looked at; ``None`` if it is no JSON object."""
+    try:
+        head = _decode_head(body)
+    except msgspec.ValidationError:
+        return ("", None, "") if body.lstrip().startswith(b"{") else None
+    except _MALFORMED:
+        return None
+    wire = read_usage(head.usage)
+    return head.model or "", usage_of(wire), tier_of(wire)
+
+
+def is_count(body: bytes) -> bool:
+    """Whether this is the answer to a request for a count of tokens."""
+    try:
+        return _decode_count(body).input_tokens >= 0
+    except _MALFORMED:
+        return False
