@@ -16,12 +16,13 @@ class Change(msgspec.Struct, frozen=True):
     """What changed.
 
     Attributes:
-        noun: ``key``, ``catalog``, ``price``, ``quota`` (a budget or limit changed) or ``recall`` (the leases of one
-            subject of a quota are wanted back); ``*``: anything may have (the feed was away), so read everything again.
-        id: of the key, of the organization whose catalog changed, of the price override, or of the quota; ``*``: any of
-            the noun.
-        digest: of the key, the form under which workers remember it; of a recall, the subject (empty is ``None``);
-            ``None`` for other nouns and for ``*``.
+        noun: ``key``, ``catalog``, ``price``, ``quota`` (a budget or limit changed), ``recall`` (the leases of one
+            subject of a quota are wanted back) or ``health`` (what a worker saw of a provider's deployment); ``*``:
+            anything may have (the feed was away), so read everything again.
+        id: of the key, of the organization whose catalog changed, of the price override, of the quota, or of the
+            provider; ``*``: any of the noun.
+        digest: of the key, the form under which workers remember it; of a recall, the subject (empty is ``None``); of
+            health, the news; ``None`` for other nouns and for ``*``.
     """
 
     noun: str

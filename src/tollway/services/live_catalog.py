@@ -35,7 +35,10 @@ class LiveCatalog:
         follow_quotas: Callable[[Change], Awaitable[None]],
         listen: Callable[[], AsyncIterator[Change]],
         authenticator: Authenticator,
+        hear_health: Callable[[Change], None] = lambda _: None,
     ) -> None:
+        """Args: hear_health: see `tollway.services.live_health`."""
+        self._hear_health = hear_health
         self._load_catalog = load_catalog
         self._load_price_book = load_price_book
         self._follow_quotas = follow_quotas
@@ -117,6 +120,9 @@ class LiveCatalog:
     async def _apply(self, change: Change) -> None:
         if change.noun == "key" and change.id != ALL:
             self._authenticator.forget_key(change.id)
+            return
+        if change.noun == "health":
+            self._hear_health(change)
             return
         if change.noun in {ALL, "quota", "recall"}:
             await self._follow_quotas(change)
