@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import CursorResult, Select, delete, exists, select, text
+from sqlalchemy import CursorResult, Select, delete, exists, func, null, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tollway.data.page import Page, paged
@@ -14,16 +14,21 @@ from tollway.data.schema.project import Project
 from tollway.data.schema.provider import Provider
 from tollway.data.session import AnySession, ReadSession, WriteSession
 from tollway.ids import uuid7
+from tollway.routing.route import Route
+
+_NAMED_MAX = 5
+"""Aliases that are named to somebody who asks what leads to a provider."""
 
 
 class AliasRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An alias with the names of its project and its target."""
+    """An alias with the names of its project and its target, which is the first one of its route if it has one."""
 
     id: str
     project_id: str
     project: str
     name: str
     target: str
+    route: dict[str, Any] | None
     created_at: datetime
 
 
@@ -35,6 +40,7 @@ def _record(row: Any) -> AliasRecord:
         project=project,
         name=alias.name,
         target=f"{provider}/{alias.model}",
+        route=alias.route,
         created_at=alias.created_at,
     )
 
@@ -71,8 +77,13 @@ async def is_known(session: AnySession, organization_id: str, name: str, *, proj
     return bool(await session.scalar(select(known)))
 
 
-async def upsert(session: WriteSession, project: Project, name: str, provider: Provider, model: str) -> bool:
-    """Make the alias point to the model; tells whether it is new."""
+async def upsert(session: WriteSession, project: Project, name: str, provider: Provider, route: Route) -> bool:
+    """Make the alias lead where the route says; tells whether it is new. `provider` is that of its first target."""
+    settings: dict[str, Any] = {
+        "provider_id": provider.id,
+        "model": route.targets[0].model,
+        "route": null() if route.is_plain else msgspec.to_builtins(route),
+    }
     statement = (
         insert(Alias)
         .values(
@@ -80,15 +91,26 @@ async def upsert(session: WriteSession, project: Project, name: str, provider: P
             organization_id=project.organization_id,
             project_id=project.id,
             name=name,
-            provider_id=provider.id,
-            model=model,
+            **settings,
         )
-        .on_conflict_do_update(
-            index_elements=[Alias.project_id, Alias.name], set_={"provider_id": provider.id, "model": model}
-        )
+        .on_conflict_do_update(index_elements=[Alias.project_id, Alias.name], set_=settings)
         .returning(text("xmax = 0"))  # a fresh row version has no deleting transaction
     )
     return bool((await session.execute(statement)).scalar_one())
+
+
+async def names_with_provider(session: AnySession, organization_id: str, provider: Provider) -> Sequence[str]:
+    """The first few aliases that lead to a provider, as ``project/alias``."""
+    inside = Alias.route.contains({"targets": [{"provider": provider.name}]})
+    statement = (
+        select(func.concat(Project.name, "/", Alias.name))
+        .select_from(Alias)
+        .join(Project, Alias.project_id == Project.id)
+        .where(Alias.organization_id == organization_id, or_(Alias.provider_id == provider.id, inside))
+        .order_by(Alias.id)
+        .limit(_NAMED_MAX)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def remove(session: WriteSession, project_id: str, name: str) -> bool:

@@ -1,7 +1,7 @@
 """SQL of providers and their declared models."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -78,6 +78,13 @@ async def find(session: AnySession, organization_id: str, reference: str) -> Pro
 async def lock(session: WriteSession, organization_id: str, reference: str) -> Provider | None:
     """As `find`, held against other changes until the transaction ends."""
     return (await session.scalars(_named(organization_id, reference).with_for_update())).one_or_none()
+
+
+async def lock_named(session: WriteSession, organization_id: str, names: Collection[str]) -> dict[str, Provider]:
+    """Name → provider, of those that there are, held against changes until the transaction ends."""
+    statement = select(Provider).where(Provider.organization_id == organization_id, Provider.name.in_(names))
+    rows = await session.scalars(statement.order_by(Provider.id).with_for_update())
+    return {row.name: row for row in rows}
 
 
 async def page(session: ReadSession, organization_id: str, wanted: Page) -> Sequence[ProviderRecord]:

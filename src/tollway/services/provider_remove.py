@@ -1,8 +1,9 @@
 """Remove a provider."""
 
-from tollway.data import providers
+from tollway.data import aliases, providers
 from tollway.data.changes import Change, announce
 from tollway.data.session import Database
+from tollway.errors import ConflictError
 from tollway.services.provider_list import no_provider
 
 
@@ -23,5 +24,10 @@ class ProviderRemove:
             row = await providers.lock(session, organization_id, reference)
             if row is None:
                 raise no_provider()
+            if led := await aliases.names_with_provider(session, organization_id, row):
+                raise ConflictError(
+                    f"Aliases lead to this provider: {', '.join(led)}.",
+                    next_step="Remove them or lead them elsewhere first.",
+                )
             await providers.remove(session, row)
             await announce(session, Change("catalog", organization_id))

@@ -38,8 +38,15 @@ async def put_alias(
     services: Services,
     response: Response,
 ) -> Alias:
-    """Make the alias point to the target. Scope: `admin`."""
-    row, is_new = await services.alias_put().put(access.organization_id, project, alias, target=body.target)
+    """Let the alias stand for a target, or for several of which a route chooses. Scope: `admin`."""
+    row, is_new = await services.alias_put().put(
+        access.organization_id,
+        project,
+        alias,
+        route=body.wanted,
+        param="target" if body.route is None else "route",
+        actor_key_id=access.principal.key_id,
+    )
     response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return Alias.model_validate(row)
 
@@ -53,4 +60,4 @@ async def get_alias(project: ProjectPath, alias: AliasPath, access: Reader, serv
 @router.delete("/{project}/{alias}", status_code=HTTPStatus.NO_CONTENT)
 async def remove_alias(project: ProjectPath, alias: AliasPath, access: Administrator, services: Services) -> None:
     """Remove an alias. Scope: `admin`."""
-    await services.alias_remove().remove(access.organization_id, project, alias)
+    await services.alias_remove().remove(access.organization_id, project, alias, actor_key_id=access.principal.key_id)

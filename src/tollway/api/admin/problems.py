@@ -94,7 +94,9 @@ def _render(request: Request, error: TollwayError, fields: Sequence[FieldProblem
 
 
 async def _tollway_error(request: Request, error: Exception) -> Response:
-    return _render(request, cast("TollwayError", error))
+    fault = cast("TollwayError", error)
+    unusable = fault.status == HTTPStatus.UNPROCESSABLE_ENTITY and fault.param
+    return _render(request, fault, [FieldProblem(field=fault.param or "", message=fault.message)] if unusable else ())
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
