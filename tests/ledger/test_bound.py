@@ -87,7 +87,7 @@ def test_the_longest_affordable_answer_fits_and_one_token_more_does_not(
 
 def test_the_dearest_kind_counts_for_all_of_the_input_and_of_the_output() -> None:
     prices = sheet(input="1", cache_read="0.1", cache_write_1h="2", output="5", reasoning="6")
-    assert cost_bound(prices, UsageBound(10), 20) == 10 * 2 * 10**6 + 20 * 6 * 10**6 + 8
+    assert cost_bound(prices, UsageBound(10), 20) == 10 * 2 * 10**6 + 20 * 6 * 10**6 + 9
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_a_dear_kind_counts_only_where_the_request_may_have_it(field: str, price
 @pytest.mark.parametrize(("input_tokens", "price"), [(200, 3), (201, 4), (300, 4), (301, 4)])
 def test_a_tier_counts_once_the_input_may_reach_it_and_a_cheaper_one_never(input_tokens: int, price: int) -> None:
     prices = sheet(input="3", tiered={"input": ((200, 4 * PICO), (300, 1 * PICO))})
-    assert cost_bound(prices, UsageBound(input_tokens), 0) == input_tokens * price * 10**6 + 8
+    assert cost_bound(prices, UsageBound(input_tokens), 0) == input_tokens * price * 10**6 + 9
 
 
 def test_each_answer_each_search_and_the_request_itself_count() -> None:
     prices = sheet(output="5", requests="1000", web_searches="10000")
     held = cost_bound(prices, UsageBound(0, answers=3, extra_output_tokens=2, searches=4), 10)
-    assert held == (3 * 10 + 2) * 5 * 10**6 + 10**9 + 4 * 10**10 + 8
+    assert held == (3 * 10 + 2) * 5 * 10**6 + 10**9 + 4 * 10**10 + 9
 
 
 def test_what_is_free_holds_nothing_and_any_answer_is_affordable() -> None:
@@ -130,4 +130,4 @@ def test_a_sheet_that_replaced_another_is_not_taken_for_it(monkeypatch: pytest.M
     monkeypatch.setattr(module, "CACHE_ENTRIES", 2)
     for price in range(1, 50):
         prices = sheet(input=str(price))
-        assert cost_bound(prices, UsageBound(1), 0) == price * 10**6 + 8
+        assert cost_bound(prices, UsageBound(1), 0) == price * 10**6 + 9

@@ -26,6 +26,7 @@ ENTRY_COLUMNS = (
     *(usage_column(kind) for kind in KINDS),
     "charge_pico",
     "provider_cost_pico",
+    "saved_pico",
 )
 """What the sums read of an entry: the drain hands on no more than that."""
 _ENTRY_MEASURES = {
@@ -36,6 +37,7 @@ _ENTRY_MEASURES = {
     **{usage_column(kind): f"sum({usage_column(kind)})" for kind in KINDS},
     "charge_pico": "sum(charge_pico)",
     "provider_cost_pico": "coalesce(sum(provider_cost_pico), 0)",
+    "saved_pico": "sum(saved_pico)",
 }
 
 

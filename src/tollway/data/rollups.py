@@ -61,7 +61,7 @@ class UsageSum(msgspec.Struct, frozen=True):
     Attributes:
         bucket: begin of the hour or day.
         estimated: requests not counted by the provider.
-        charge_pico, provider_cost_pico: pico-dollars.
+        charge_pico, provider_cost_pico, saved_pico: pico-dollars.
     """
 
     requests: int
@@ -71,6 +71,7 @@ class UsageSum(msgspec.Struct, frozen=True):
     usage: Usage
     charge_pico: int
     provider_cost_pico: int
+    saved_pico: int
     bucket: datetime | None = None
     project_id: str | None = None
     project: str | None = None
@@ -161,5 +162,6 @@ def _sum(values: Any) -> UsageSum:
         usage=Usage(**{kind: int(values[usage_column(kind)]) for kind in KINDS}),
         charge_pico=int(values["charge_pico"]),
         provider_cost_pico=int(values["provider_cost_pico"]),
+        saved_pico=int(values["saved_pico"]),
         **{name: values[name] for name in named if name in values},
     )

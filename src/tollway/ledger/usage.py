@@ -9,7 +9,10 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """Disjoint counts. Units: tokens, except ``images`` (generated images), ``requests`` and ``web_searches``.
+    """Disjoint counts.
+
+    Units: tokens, except ``images`` (generated images), ``requests``, ``web_searches``, ``audio_seconds`` (of sound
+    that was heard, rounded up) and ``characters`` (of text that was spoken).
 
     ``citation`` are output tokens spent on citing sources, which some providers price apart; ``web_searches`` are
     searches the provider made for this request and bills one by one.
@@ -32,6 +35,8 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
     requests: int = 1
     citation: int = 0
     web_searches: int = 0
+    audio_seconds: int = 0
+    characters: int = 0
 
     @property
     def input_total(self) -> int:

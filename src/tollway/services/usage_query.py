@@ -16,7 +16,7 @@ from tollway.services.project_list import project_id_of
 GROUPS_MAX = 10_000
 """Rows of one answer: beyond that a person wants a narrower question, and a program the export of the ledger."""
 _HOUR = timedelta(hours=1)
-_MEASURES = ("requests", "errors", "unpriced", "estimated", "charge_pico", "provider_cost_pico")
+_MEASURES = ("requests", "errors", "unpriced", "estimated", "charge_pico", "provider_cost_pico", "saved_pico")
 
 
 class UsageQuestion(msgspec.Struct, frozen=True):

@@ -3,11 +3,26 @@
 The application's role may read and append; nothing can change or remove a row but the owner of the schema.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, PrimaryKeyConstraint, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from tollway.data.schema.base import Base
 from tollway.ledger.usage import KINDS
+
+ADDED_KINDS = frozenset({"audio_seconds", "characters"})
+"""Kinds of usage that the first ledger did not have."""
 
 
 def _text(name: str) -> Column[str]:
@@ -16,6 +31,16 @@ def _text(name: str) -> Column[str]:
 
 def _big(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
+
+
+def added_count(name: str) -> Column[int]:
+    """A count that came later than its table: old workers, and rows, do not say it."""
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+def _usage(kind: str) -> Column[int]:
+    name = usage_column(kind)
+    return added_count(name) if kind in ADDED_KINDS else _big(name)
 
 
 def _id(name: str) -> Column[str]:
@@ -48,10 +73,11 @@ LEDGER_ENTRY = Table(
     Column("status", Integer, nullable=False),
     _text("error"),
     Column("attempts", JSONB, nullable=False),
-    *(_big(usage_column(kind)) for kind in KINDS),
+    *(_usage(kind) for kind in KINDS),
     _text("usage_source"),
     Column("priced", Boolean, nullable=False),
     _big("charge_pico"),
+    added_count("saved_pico"),
     Column("lines", JSONB, nullable=False),
     _big("provider_cost_pico", nullable=True),
     _big("duration_us"),

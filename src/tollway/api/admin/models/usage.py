@@ -23,6 +23,7 @@ class UsageTotal(BaseModel):
     usage: dict[str, int] = Field(description="Disjoint counts by kind; kinds not used are absent.")
     charge_usd: Usd
     provider_cost_usd: Usd = Field(description="Sum of what providers themselves reported, where they did.")
+    saved_usd: Usd = Field(description="What answers from the response cache would have cost.")
 
     @classmethod
     def of(cls, sums: UsageSum) -> Self:
@@ -37,6 +38,7 @@ class UsageTotal(BaseModel):
             usage=counts(sums.usage),
             charge_usd=usd_text(sums.charge_pico),
             provider_cost_usd=usd_text(sums.provider_cost_pico),
+            saved_usd=usd_text(sums.saved_pico),
         )
 
 

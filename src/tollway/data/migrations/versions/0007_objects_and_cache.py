@@ -11,6 +11,9 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+_ROLLUPS = ("usage_hourly", "usage_daily", "usage_tag_hourly", "usage_tag_daily")
+_COUNTS = ("usage_audio_seconds", "usage_characters")
+
 _STATEMENTS: tuple[str, ...] = (
     """
     ALTER TABLE project
@@ -25,8 +28,14 @@ def upgrade() -> None:
     """Make them."""
     for statement in _STATEMENTS:
         op.execute(statement)
+    counts = ", ".join(f"ADD COLUMN {name} bigint DEFAULT 0 NOT NULL" for name in _COUNTS)
+    op.execute(f"ALTER TABLE ledger_entry {counts}, ADD COLUMN saved_pico bigint DEFAULT 0 NOT NULL")
+    for table in _ROLLUPS:
+        op.execute(f"ALTER TABLE {table} {counts}, ADD COLUMN saved_pico numeric DEFAULT 0 NOT NULL")
 
 
 def downgrade() -> None:
     """Drop them."""
+    for table in ("ledger_entry", *_ROLLUPS):
+        op.execute(f"ALTER TABLE {table} {', '.join(f'DROP COLUMN {name}' for name in (*_COUNTS, 'saved_pico'))}")
     op.execute("ALTER TABLE project DROP COLUMN cache_ttl_s, DROP COLUMN cache_single_flight")
