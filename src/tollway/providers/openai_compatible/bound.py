@@ -61,6 +61,7 @@ _ORDINARY = frozenset(
     | {"presence_penalty", "frequency_penalty", "reasoning_effort", "encoding_format", "dimensions"}
 )
 """The fields of most requests: none of them is boundless."""
+_USUAL = _ORDINARY - {"prompt", "input", "n", "encoding_format", "dimensions"}
 _TOOLS = frozenset({"tools", "functions"})
 _OWN_TOOLS = frozenset({"function", "custom"})
 """The types of tools that run at the caller's."""
@@ -73,6 +74,7 @@ _RESEARCH_SEARCHES_MAX = 64
 _NFKC_GROWTH_MAX_BYTES = 27
 """U+FDFA: 33 bytes, 6 as an escape."""
 _COUNT_MAX = 10**9
+_COUNT_DIGITS = 10
 _PROMPT_BEGINS = b'"['
 """A text, or a list of tokens."""
 
@@ -134,10 +136,12 @@ def request_bound(
         InvalidRequestError: a field that bounds the request is no number.
     """
     fields, traits = call.fields, _traits(model)
+    media = media_of(fields, model=model)
+    if media is None and (usual := _usual_bound(call, traits, limits, searches=searches)) is not None:
+        return usual
     ordinary = fields.keys() <= _ORDINARY
     tokens = text_bytes = len(call.body)
     tokens += TEMPLATE_TOKENS if ordinary or fields.keys().isdisjoint(_TOOLS) else TOOL_TEMPLATE_TOKENS
-    media = media_of(fields, model=model)
     if media is not None:
         text_bytes -= media.data_bytes
         tokens += media.tokens - media.data_bytes
@@ -165,18 +169,49 @@ def request_bound(
     )
 
 
+def _usual_bound(call: Call, traits: "_Traits", limits: Sequence[str], *, searches: bool) -> RequestBound | None:
+    """The same for what most requests are, in half the time: a chat whose answer a number bounds, and nothing else.
+
+    ``None`` for any other, and not for requests with media.
+    """
+    fields, size = call.fields, len(call.body)
+    name = "max_tokens" if "max_tokens" in fields else "max_completion_tokens"
+    stated = bytes(fields.get(name, b""))
+    if (
+        stated.isdigit()
+        and len(stated) < _COUNT_DIGITS
+        and (output_tokens := int(stated))
+        and fields.keys() <= _USUAL
+        and not (traits.unusual or (name == "max_tokens" and "max_completion_tokens" in fields))
+        and call.body.isascii()
+    ):
+        return RequestBound(
+            size + TEMPLATE_TOKENS,
+            searches=int(searches),
+            text_bytes=size,
+            text_only=True,
+            output_tokens=output_tokens,
+            heeded=name in limits,
+            longest=None,
+            service_tier="",
+        )
+    return None
+
+
 class _Traits(msgspec.Struct, frozen=True, gc=False):
-    """What the name of a model tells."""
+    """What the name of a model tells; `unusual`: anything but its longest answer."""
 
     searches: bool
     researches: bool
     draws: bool
+    unusual: bool
     longest: int | None
 
 
 @lru_cache(maxsize=1_024)
 def _traits(model: str) -> _Traits:
-    return _Traits(_SEARCH in model, _RESEARCH in model, _DRAWS in model, output_limit(model))
+    signs = [sign in model for sign in (_SEARCH, _RESEARCH, _DRAWS)]
+    return _Traits(*signs, unusual=any(signs), longest=output_limit(model))
 
 
 def _boundless(fields: dict[str, msgspec.Raw]) -> str:

@@ -89,9 +89,10 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
     try:
         if "messages" in fields:
             for message in _messages(media, fields["messages"]):
-                if memoryview(message.content)[0] in _NESTED:
-                    _add_content(media, message.content, model)
-                if message.audio is not _ABSENT and bytes(message.audio) != _NULL:
+                content, audio = message.content, message.audio
+                if memoryview(content)[0] in _NESTED:
+                    _add_content(media, content, model)
+                if audio is not _ABSENT and bytes(audio) != _NULL:
                     media.audio = True
                     media.tokens += PAST_AUDIO_TOKENS_MAX
         if "input" in fields and b"{" in bytes(fields["input"]):
