@@ -12,7 +12,9 @@ from support.waiting import eventually
 from tollway.data.changes import Change
 from tollway.data.session import Database
 from tollway.ids import uuid7
+from tollway.ledger.settlement import packed
 from tollway.services.database_clock import DatabaseClock
+from tollway.services.lease_shelf import Parts
 from tollway.services.worker_release import WorkerRelease
 
 
@@ -98,6 +100,27 @@ async def test_leases_of_windows_long_past_are_forgotten_and_the_next_ones_go_on
                 while past in spender.keeper._shelf.upkeep:
                     clock.ahead_us += 10_000_000
                     await asyncio.sleep(0.01)
+
+
+async def test_the_leases_of_a_route_are_found_again_when_one_of_its_windows_or_quotas_is_another(
+    database_url: str, organization_id: str
+) -> None:
+    limit_id = a_quota(database_url, organization_id, unit="requests", period="second", amount=1_000)
+    budget_id = a_quota(database_url, organization_id)
+    clock = LeapingClock()
+    async with spending(database_url, clock=clock) as spender:
+        keeper = spender.keeper
+        parts = Parts([(spender.quota(each), "") for each in (budget_id, limit_id)])
+        clock.ahead_us = -(keeper.now_us() % 1_000_000)
+        budget, limit = keeper.leases(parts)
+        assert keeper.leases(parts) == (budget, limit)
+        clock.ahead_us += 1_000_000
+        following = keeper.leases(parts)[1]
+        assert following.ref.start_us == limit.end_us
+        assert keeper.leases(parts) == (budget, following)
+        keeper._end(budget)
+        assert keeper.leases(parts)[1] is following
+        assert [charged.windows for charged in parts.charges] == [packed([budget.ref])]
 
 
 async def test_what_can_never_fit_is_not_waited_for(database_url: str, quota_id: str) -> None:

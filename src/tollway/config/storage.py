@@ -53,4 +53,4 @@ class StorageSettings(Section):
         "is promoted that lacks the last of them; 0: not at all. A disk that is nearly full keeps less.",
     )
     drain_interval_ms: int = Field(200, ge=10, le=60_000, description="Milliseconds between drains to PostgreSQL.")
-    drain_batch_entries: int = Field(2_000, ge=1, le=50_000, description="Entries in one drain transaction.")
+    drain_batch_entries: int = Field(5_000, ge=1, le=50_000, description="Entries in one drain transaction.")

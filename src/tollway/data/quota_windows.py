@@ -38,10 +38,10 @@ _COLUMNS = "w.quota_id::text, w.generation, w.subject, w.start_us, w.end_us, w.g
 _LEASE_COLUMNS = "l.quota_id::text, l.generation, l.subject, l.start_us, l.granted, l.spent, l.held, l.sequence"
 
 
-def _unnested(**columns: str) -> str:
+def _unnested(prefix: str = "", **columns: str) -> str:
     """Parameters that are arrays, as the rows of ``given``: the key, then `columns` (name → type)."""
     types = {"quota_id": "uuid", "generation": "int", "subject": "text", "start_us": "bigint"} | columns
-    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in types.items())
+    arrays = ", ".join(f"CAST(:{prefix}{name} AS {kind}[])" for name, kind in types.items())
     return f"unnest({arrays}) AS given ({', '.join(types)})"
 
 
@@ -61,21 +61,29 @@ _LOCK_OF_WORKER = text(f"""
     WHERE ({_KEY}) IN (SELECT {_KEY} FROM quota_lease WHERE worker_id = :worker_id)
     ORDER BY {_KEY} FOR UPDATE
 """)  # noqa: S608
-_SAVE = text(f"""
+_SAVE_SQL = f"""
     UPDATE quota_window AS w SET granted = given.granted, settled = given.settled, threshold = given.threshold
     FROM {_unnested(granted="numeric", settled="numeric", threshold="smallint")}
     WHERE {" AND ".join(f"w.{name} = given.{name}" for name in WINDOW_KEY)}
-""")  # noqa: S608
+"""  # noqa: S608
+_SAVE = text(_SAVE_SQL)
 _LEASES = text(f"""
     SELECT {_LEASE_COLUMNS} FROM quota_lease AS l JOIN {_unnested()} USING ({_KEY}) WHERE l.worker_id = :worker_id
 """)  # noqa: S608
-_SAVE_LEASES = text(f"""
+
+
+def _save_leases(prefix: str = "") -> str:
+    return f"""
     INSERT INTO quota_lease (worker_id, {_KEY}, granted, spent, held, sequence)
     SELECT :worker_id, {_KEY}, granted, spent, held, sequence
-    FROM {_unnested(granted="numeric", spent="numeric", held="numeric", sequence="bigint")}
+    FROM {_unnested(prefix, granted="numeric", spent="numeric", held="numeric", sequence="bigint")}
     ON CONFLICT (worker_id, {_KEY}) DO UPDATE SET granted = excluded.granted, spent = excluded.spent,
         held = excluded.held, sequence = excluded.sequence
-""")  # noqa: S608
+"""  # noqa: S608
+
+
+_SAVE_LEASES = text(_save_leases())
+_SAVE_ALL = text(f"WITH saved AS ({_SAVE_SQL}) {_save_leases('lease_')}")
 _TAKE_LEASES = text(f"""
     DELETE FROM quota_lease AS l USING {_unnested()}
     WHERE l.worker_id = :worker_id AND {" AND ".join(f"l.{name} = given.{name}" for name in WINDOW_KEY)}
@@ -86,6 +94,21 @@ _TAKE_LEASES = text(f"""
 def _keys(refs: Iterable[WindowRef]) -> dict[str, Any]:
     columns = list(zip(*(msgspec.structs.astuple(ref) for ref in refs), strict=True)) or [()] * len(WINDOW_KEY)
     return {name: list(column) for name, column in zip(WINDOW_KEY, columns, strict=True)}
+
+
+def _window_values(windows: Sequence[Window]) -> dict[str, Any]:
+    values = _keys(window.ref for window in windows)
+    values["granted"] = [window.state.granted for window in windows]
+    values["settled"] = [window.state.settled for window in windows]
+    values["threshold"] = [window.threshold for window in windows]
+    return values
+
+
+def _lease_values(leases: Mapping[WindowRef, LeaseState]) -> dict[str, Any]:
+    values = _keys(leases)
+    for name in LeaseState.__struct_fields__:
+        values[name] = [getattr(state, name) for state in leases.values()]
+    return values
 
 
 async def make(session: WriteSession, ends: Mapping[WindowRef, int]) -> None:
@@ -122,11 +145,19 @@ async def lock_of_worker(session: WriteSession, worker_id: str) -> dict[WindowRe
 async def save(session: WriteSession, windows: Sequence[Window]) -> None:
     """Store the states and thresholds of windows that are locked."""
     if windows:
-        values = _keys(window.ref for window in windows)
-        values["granted"] = [window.state.granted for window in windows]
-        values["settled"] = [window.state.settled for window in windows]
-        values["threshold"] = [window.threshold for window in windows]
-        await session.execute(_SAVE, values)
+        await session.execute(_SAVE, _window_values(windows))
+
+
+async def save_all(
+    session: WriteSession, windows: Sequence[Window], worker_id: str, leases: Mapping[WindowRef, LeaseState]
+) -> None:
+    """As `save` and `save_leases`, in one round trip."""
+    if windows and leases:
+        values = _window_values(windows) | {f"lease_{name}": value for name, value in _lease_values(leases).items()}
+        await session.execute(_SAVE_ALL, {**values, "worker_id": worker_id})
+    else:
+        await save(session, windows)
+        await save_leases(session, worker_id, leases)
 
 
 async def leases_of(session: AnySession, worker_id: str, refs: Collection[WindowRef]) -> dict[WindowRef, LeaseState]:
@@ -139,10 +170,7 @@ async def leases_of(session: AnySession, worker_id: str, refs: Collection[Window
 async def save_leases(session: WriteSession, worker_id: str, leases: Mapping[WindowRef, LeaseState]) -> None:
     """Store leases, new or known, of windows that are locked."""
     if leases:
-        values = _keys(leases)
-        for name in LeaseState.__struct_fields__:
-            values[name] = [getattr(state, name) for state in leases.values()]
-        await session.execute(_SAVE_LEASES, {**values, "worker_id": worker_id})
+        await session.execute(_SAVE_LEASES, {**_lease_values(leases), "worker_id": worker_id})
 
 
 async def take_leases(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, delete, select, text
+from sqlalchemy import ARRAY, ColumnElement, Select, bindparam, delete, func, select, text
 
 from tollway.data.conflict import flush
 from tollway.data.page import Page, paged
@@ -59,7 +59,7 @@ class QuotaRecord(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-def quota_of(row: QuotaRow, time_zone: str) -> Quota:
+def quota_of(row: QuotaRow | Any, time_zone: str) -> Quota:
     """The row as the arithmetic wants it; `time_zone` is its organization's."""
     return Quota(
         id=row.id,
@@ -109,10 +109,18 @@ async def fingerprint(session: ReadSession) -> tuple[int, int]:
     return count, int(digest)
 
 
+# By columns: to make objects of rows that every exchange of leases reads takes twice as long.
+_QUOTAS_OF = (
+    select(*QuotaRow.__table__.columns, Organization.time_zone)
+    .join(Organization, QuotaRow.organization_id == Organization.id)
+    .where(QuotaRow.id == func.any(bindparam("ids", type_=ARRAY(QuotaRow.id.type))))
+)
+
+
 async def quotas_of(session: AnySession, quota_ids: Collection[str]) -> dict[str, Quota]:
     """These quotas by their ids; one that was deleted is missing."""
-    found = await session.execute(_QUOTAS.where(QuotaRow.id.in_(quota_ids)))
-    return {row.id: quota_of(row, time_zone) for row, time_zone in found}
+    found = await session.execute(_QUOTAS_OF, {"ids": list(quota_ids)})
+    return {row.id: quota_of(row, row.time_zone) for row in found}
 
 
 def _records(organization_id: str, family: Family) -> Select[QuotaRow, str, str, str]:

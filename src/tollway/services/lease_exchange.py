@@ -17,7 +17,7 @@ from tollway.data.changes import Change, announce
 from tollway.data.quota_events import raise_thresholds
 from tollway.data.quotas import lock_rolling, quotas_of
 from tollway.data.session import Database, WriteSession
-from tollway.data.timeline import Timeline, present_timeline
+from tollway.data.timeline import Timeline, known_timeline
 from tollway.data.workers import Presence, show_worker
 from tollway.errors import DatabaseUnavailableError
 from tollway.ledger.exchange import NOTHING, LeaseState, WindowState, exchange
@@ -28,6 +28,8 @@ from tollway.services.database_clock import DatabaseClock, running_us
 
 _RECALL_INTERVAL_S = 1.0
 """A quota's leases are wanted back once; the others go on giving back for longer than this."""
+_MADE_MAX = 10_000
+"""Windows that are remembered to exist: about 5 MB."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +62,7 @@ class LeaseExchange:
         self._worker_id = worker_id
         self._host = platform.node()
         self._recalled_s: dict[tuple[str, str], float] = {}
+        self._made: set[WindowRef] = set()
         self.clock = clock
 
     async def exchange(self, asks: Sequence[Ask]) -> Exchanged:
@@ -72,34 +75,37 @@ class LeaseExchange:
         asks = sorted(asks, key=lambda ask: ask.window.start_us)  # an old slot gives back what a new one may get
         try:
             async with asyncio.timeout(LEASE_TIMEOUT_S), self._database.write() as session, session.begin():
-                presence = await self._show(session)
-                timeline = await present_timeline(session)
+                presence, timeline = await self._show(session)
                 recovering = timeline.since is not None and presence.now - timeline.since < timedelta(
                     seconds=RECOVERY_S
                 )
                 grants = await self._grant(session, asks, presence, recovering=recovering) if asks else []
         except TimeoutError as error:
+            self._made.clear()
             raise DatabaseUnavailableError("The database took too long.", next_step="Try again shortly.") from error
+        except BaseException:
+            self._made.clear()
+            raise
+        self._remember(asks)
         return Exchanged(grants, presence.workers, recovering, timeline)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._database.close()
 
-    async def _show(self, session: WriteSession) -> Presence:
+    async def _show(self, session: WriteSession) -> tuple[Presence, Timeline]:
         _ = await session.connection()  # what opening one takes would blur the clock
         before_us = running_us()
         presence = await show_worker(session, self._worker_id, self._host)
         self.clock.measured(_epoch_us(presence.now), before_us=before_us, after_us=running_us())
-        return presence
+        return presence, await known_timeline(session, presence.timeline)
 
     async def _grant(
         self, session: WriteSession, asks: Sequence[Ask], presence: Presence, *, recovering: bool
     ) -> Sequence[Grant]:
         quotas = await quotas_of(session, {ask.window.quota_id for ask in asks})
         await lock_rolling(session, quotas.values())
-        await store.make(session, {ask.window: ask.end_us for ask in asks})
-        windows = await store.lock(session, {ask.window: _since_us(ask, quotas) for ask in asks})
+        windows = await self._lock(session, asks, quotas)
         leases = await store.leases_of(session, self._worker_id, [ask.window for ask in asks])
         slots, grants = _Slots(windows, quotas), []
         for ask in asks:
@@ -121,10 +127,25 @@ class LeaseExchange:
         if refused:
             now_us = _epoch_us(presence.now)
             changed |= await raise_thresholds(session, windows, quotas, now_us=now_us, refused=refused)
-        await store.save(session, list(changed.values()))
-        await store.save_leases(session, self._worker_id, leases)
+        await store.save_all(session, list(changed.values()), self._worker_id, leases)
         await self._recall(session, asks, grants)
         return grants
+
+    async def _lock(
+        self, session: WriteSession, asks: Sequence[Ask], quotas: Mapping[str, Quota]
+    ) -> dict[WindowRef, store.Window]:
+        """The windows, and those that count with them. They are made if this worker never had an answer for them."""
+        await store.make(session, {ask.window: ask.end_us for ask in asks if ask.window not in self._made})
+        windows = await store.lock(session, {ask.window: _since_us(ask, quotas) for ask in asks})
+        if any(ask.window not in windows for ask in asks):  # a failover forgot one: next time all are made
+            raise DatabaseUnavailableError("The database has lost windows of quotas.", next_step="Try again.")
+        return windows
+
+    def _remember(self, asks: Sequence[Ask]) -> None:
+        """What was committed needs not be made again."""
+        if len(self._made) > _MADE_MAX:
+            self._made.clear()
+        self._made.update([ask.window for ask in asks])
 
     def recalls(self, quota_id: str, subject: str) -> bool:
         """Whether it is this worker that wants the leases of others back."""

@@ -4,6 +4,7 @@ import json
 import unicodedata
 from typing import Any, Literal
 
+import msgspec
 import pytest
 import toktok
 from hypothesis import given
@@ -286,3 +287,24 @@ def test_a_body_that_a_budget_relies_on_names_no_field_twice() -> None:
     call = openai.parse(body, surface="chat", required=())
     assert build_body(call, model="m", ask_for_usage=False) == body
     assert build_body(call, model="m", ask_for_usage=False, limits=("max_tokens",)).count(b"max_tokens") == 1
+
+
+@pytest.mark.parametrize("model", ["plain", "gpt-4o", "sonar-deep-research", "gemini-image", "gpt-4o-search"])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_tokens": 7},
+        {"max_completion_tokens": 7},
+        {"max_tokens": 7, "max_completion_tokens": 9},
+        {"max_tokens": 0},
+        {"max_tokens": None},
+        {"max_tokens": 10**9},
+    ],
+)
+def test_the_bound_of_usual_requests_is_what_all_others_get_too(model: str, limits: dict[str, int | None]) -> None:
+    usual, other = (call_of(messages=[{"role": "user", "content": "hi"}], **limits, **more) for more in ({}, {"n": 1}))
+    grown = len(other.body) - len(usual.body)
+    expected, bound = bound_of(other, model=model), bound_of(usual, model=model)
+    text_bytes = expected.text_bytes - grown
+    tokens = expected.input_tokens - (grown if expected.input_tokens != CONTEXT else 0)
+    assert bound == msgspec.structs.replace(expected, input_tokens=tokens, text_bytes=text_bytes)

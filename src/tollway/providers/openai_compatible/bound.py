@@ -210,8 +210,8 @@ class _Traits(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=1_024)
 def _traits(model: str) -> _Traits:
-    signs = [sign in model for sign in (_SEARCH, _RESEARCH, _DRAWS)]
-    return _Traits(*signs, unusual=any(signs), longest=output_limit(model))
+    searches, researches, draws = (sign in model for sign in (_SEARCH, _RESEARCH, _DRAWS))
+    return _Traits(searches, researches, draws, searches or researches or draws, output_limit(model))
 
 
 def _boundless(fields: dict[str, msgspec.Raw]) -> str:
