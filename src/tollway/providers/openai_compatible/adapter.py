@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
+from tollway.providers.address import url_of
 from tollway.providers.auth import auth_headers
 from tollway.providers.openai_compatible import error, prompt, reply, request
 from tollway.providers.openai_compatible.bound import RequestBound, other_models, request_bound
@@ -56,10 +57,10 @@ class OpenAIAdapter:
     ) -> UpstreamRequest:
         """The caller's bytes but for the model, ``include_usage`` and the output's bound."""
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth, deployment)
+        headers |= auth_headers(spec.auth_for(deployment), deployment)
         ask_for_usage = call.stream and not call.wants_usage and spec.stream_usage_option
         return UpstreamRequest(
-            url=deployment.base_url + surface.upstream_path,
+            url=url_of(deployment, spec, surface.upstream_path, model),
             headers=headers,
             body=request.build_body(
                 call,

@@ -26,6 +26,7 @@ class _Enveloped(msgspec.Struct):
 
 _decode = tolerant(msgspec.json.Decoder(_Body).decode)
 _decode_envelope = tolerant(msgspec.json.Decoder(_Enveloped).decode)
+_decode_error = tolerant(msgspec.json.Decoder(_Error | str | None).decode)
 _encode = msgspec.json.Encoder().encode
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -41,6 +42,17 @@ def classify(status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Fa
         return failure_by_status(status, headers, message=error)
     code = " ".join(str(part) for part in (error.code, error.type) if part)
     return failure_by_status(status, headers, message=str(error.message or ""), code=code)
+
+
+def words_of(error: bytes | msgspec.Raw) -> tuple[str, str] | None:
+    """The message of an ``error`` object and its code or type; ``None`` if it is null."""
+    try:
+        found = _decode_error(error)
+    except _MALFORMED:
+        return "", ""
+    if found is None or isinstance(found, str):
+        return None if found is None else (found, "")
+    return str(found.message or ""), str(found.type or found.code or "")
 
 
 def enveloped(failure: Failure, body: bytes, *, provider: str) -> bytes:

@@ -1,0 +1,113 @@
+"""What is stated of a provider: one row of `tollway.providers.registry`."""
+
+import msgspec
+
+from tollway.providers.auth import STATIC, Auth
+from tollway.providers.chat_form import ANY_FORM, ChatForm
+from tollway.providers.usage.conventions import UsageConvention
+from tollway.routing.catalog import Deployment
+
+OPENAI_SURFACES = frozenset({"chat", "completions", "embeddings"})
+"""What nearly every server of the OpenAI dialect has."""
+SIGN_IN = "sign_in"
+"""Name of the option that says with which identity a cloud is signed in to."""
+_CREDENTIAL = "credential"
+
+
+class OptionSpec(msgspec.Struct, frozen=True):
+    """One thing that a kind of provider needs or takes besides an address and a credential.
+
+    Attributes:
+        name: its name in `Deployment.options`, for instance ``region``.
+        description: for people: what it is, and what it may be.
+        required: whether a provider of this kind cannot be without it.
+        default: its value where none is given; `Deployment.options` then holds this one.
+        variable: the environment variable from which it is taken at start, beside the credential.
+        choices: the only values it may have; empty for any.
+    """
+
+    name: str
+    description: str
+    required: bool = False
+    default: str = ""
+    variable: str = ""
+    choices: tuple[str, ...] = ()
+
+
+class ProviderSpec(msgspec.Struct, frozen=True):
+    """What is true of a provider wherever it is used.
+
+    Attributes:
+        name: the default name of the provider in an organization, and the name of this row.
+        title: for people.
+        base_url: where its API lives, without a trailing slash; empty if every installation has its own. ``{region}``
+            and the like stand for options.
+        dialect: the wire format it speaks.
+        key_variable: the environment variable from which its credential is taken at start; empty for none.
+        url_variable: the environment variable that holds its address, for providers that run at the user's.
+        price_provider: its name in the price book.
+        needs_key: whether it refuses calls without a credential.
+        stream_usage_option: whether it understands ``stream_options.include_usage``. Without it the provider either
+            always sends usage at the end of a stream, or never (then usage is estimated).
+        usage: how it counts.
+        auth: how it is shown its credential.
+        surfaces: the surfaces of Tollway's that it has itself, so that bytes pass through; others are translated to its
+            dialect, where they can be.
+        dialects: beginnings of model names → the dialect in which it serves them, where that is not `dialect`.
+        output_limit_fields: the fields of a chat completion by which it bounds its output, the best one first. A bound
+            in another one it does not heed, so a request with a hard budget gets one of these.
+        options: what it needs or takes besides; others are refused.
+        form: what of a chat completion it takes, for requests that are translated to the OpenAI format.
+        addresses: how its addresses are put together (`tollway.providers.address`); empty for below `base_url`.
+        sign_in: the cloud whose tokens it takes (`tollway.providers.sign_in`); empty for none.
+    """
+
+    name: str
+    title: str
+    base_url: str
+    usage: UsageConvention
+    dialect: str = "openai"
+    key_variable: str = ""
+    url_variable: str = ""
+    price_provider: str = ""
+    needs_key: bool = False
+    stream_usage_option: bool = False
+    output_limit_fields: tuple[str, ...] = ("max_tokens",)
+    auth: Auth = Auth.BEARER
+    surfaces: frozenset[str] = OPENAI_SURFACES
+    dialects: tuple[tuple[str, str], ...] = ()
+    options: tuple[OptionSpec, ...] = ()
+    form: ChatForm = ANY_FORM
+    addresses: str = ""
+    sign_in: str = ""
+
+    def auth_for(self, deployment: Deployment) -> Auth:
+        """How a deployment shows its credential.
+
+        Where a cloud takes keys and tokens, an account (a JSON document) or the machine's own identity means tokens.
+        """
+        if not self.sign_in or self.auth not in STATIC:
+            return self.auth
+        machine = deployment.options.get(SIGN_IN, _CREDENTIAL) not in {"", _CREDENTIAL}
+        return Auth.OAUTH if machine or deployment.credential.startswith("{") else self.auth
+
+    def dialect_of(self, model: str) -> str:
+        """The dialect in which it serves a model."""
+        if not self.dialects:
+            return self.dialect
+        return next((dialect for beginning, dialect in self.dialects if model.startswith(beginning)), self.dialect)
+
+    def surfaces_of(self, model: str) -> frozenset[str]:  # noqa: ARG002 -- of all its models
+        """The surfaces that it has itself for a model."""
+        return self.surfaces
+
+
+def sign_in_option(*identities: str) -> OptionSpec:
+    """How a cloud is signed in to. Args: identities: what it may be besides ``credential``; see `sign_in.identity`."""
+    return OptionSpec(
+        SIGN_IN,
+        "`credential` signs in with what is stored; `ambient` as the machine Tollway runs on; `federated` with a "
+        "document that may name files and addresses of that machine. All but the first need scope `platform`",
+        default="credential",
+        choices=("credential", *identities),
+    )
