@@ -111,6 +111,11 @@ CONVENTIONS: dict[str, UsageConvention] = {
         searches=True,
         cost=CostField.TOTAL,
     ),
+    "cohere": UsageConvention(
+        source="https://docs.cohere.com/docs/how-does-cohere-pricing-work: billed_units are paid, not tokens; "
+        "cached_tokens are billed like any other",
+        cached=(),
+    ),
     "gemini": _GOOGLE,
     "vertex": _GOOGLE,
     "anthropic": UsageConvention(
