@@ -26,7 +26,7 @@ class Conversation(Base):
 
 
 class ConversationItem(Base):
-    """One item; `content`, sealed, is its JSON. Two items of a conversation may have the same id: the later one holds."""
+    """One item; `content`, sealed, is its JSON. Of two items with the same id the later one holds."""
 
     __tablename__ = "conversation_item"
     __table_args__ = (
