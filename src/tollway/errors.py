@@ -178,6 +178,12 @@ class NotFoundError(TollwayError):
     kind = "not_found_error"
 
 
+class ContentNotKeptError(InvalidRequestError):
+    """The request needs content to be kept, and the project, or the caller before, chose that it is not."""
+
+    code = "content_not_kept"
+
+
 class ModelNotFoundError(NotFoundError):
     """No provider of the organization and no alias of the project has this name."""
 
@@ -281,6 +287,20 @@ class ProviderSealedError(NotReadyError):
     retryable = False
 
 
+class SignInMissingError(NotReadyError):
+    """Tollway was installed without what signs in to this cloud."""
+
+    code = "provider_sign_in_not_installed"
+    retryable = False
+
+
+class ContentSealedError(NotReadyError):
+    """Stored content cannot be opened: the master key is another one than it was stored under."""
+
+    code = "stored_content_unreadable"
+    retryable = False
+
+
 class SchemaError(NotReadyError):
     """The schema of the database and this version of Tollway do not fit."""
 
@@ -292,6 +312,14 @@ class OverloadedError(NotReadyError):
     """The worker already serves its maximum of concurrent requests."""
 
     code = "overloaded"
+
+
+class NotInCacheError(TollwayError):
+    """The request asks for nothing but the response cache, and the answer is not there (RFC 9111, section 5.2.1.7)."""
+
+    code = "not_in_cache"
+    status = 504
+    kind = "invalid_request_error"
 
 
 # --- upstream ----------------------------------------------------------------------------------------
@@ -310,6 +338,12 @@ class UpstreamUnreachableError(UpstreamError):
     """No connection to the provider (refused, no route, DNS, TLS)."""
 
     code = "upstream_unreachable"
+
+
+class SignInError(UpstreamError):
+    """The cloud refused to sign the provider in, or gave no answer."""
+
+    code = "provider_sign_in_failed"
 
 
 class UpstreamMalformedError(UpstreamError):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tollway.config._base import Section
+from tollway.config.cache import CacheSettings
 from tollway.config.limits import LimitSettings
 from tollway.config.local_model import LocalModelSettings
 from tollway.config.logs import LogSettings
@@ -37,6 +38,7 @@ class Settings(BaseModel):
     server: ServerSettings
     storage: StorageSettings
     limits: LimitSettings
+    cache: CacheSettings
     secrets: SecretSettings
     logs: LogSettings
     local_model: LocalModelSettings

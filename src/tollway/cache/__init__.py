@@ -1,0 +1,1 @@
+"""The response cache: answers that may be given again, within one project."""
