@@ -2,9 +2,9 @@
 
 - A model that decides itself how much it thinks is told the effort (``output_config.effort``); a budget becomes the
   level whose budget is the nearest from above. An effort it does not have becomes the next lower one it has.
-- An older model is told a budget: of an effort, the one in `BUDGETS`; at most half of ``max_tokens``, which thoughts
-  count against, so that there is room for the answer. Where that leaves less than the least budget (1,024), and with
-  a forced call of a tool, which excludes it there, it does not think for an effort.
+- An older model is told a budget: of an effort, the one in `EFFORT_BUDGETS`; at most half of ``max_tokens``, which
+  thoughts count against, so that there is room for the answer. Where that leaves less than the least budget (1,024),
+  and with a forced call of a tool, which excludes it there, it does not think for an effort.
 - An effort in Anthropic's own dialect says nothing of thinking: it stays an effort.
 
 Sources: https://platform.claude.com/docs/en/build-with-claude/extended-thinking, …/adaptive-thinking, …/effort.
@@ -12,22 +12,16 @@ Sources: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 
 from typing import Any
 
+from tollway.chat.effort import EFFORT_BUDGETS, effort_of, nearest_effort
 from tollway.chat.request import ChatRequest, Reasoning
 from tollway.providers.anthropic.models import Abilities
 from tollway.providers.anthropic.names import SOURCE
 
-BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 63_999}
-"""Effort → tokens."""
 LEAST_BUDGET = 1_024
 _ANSWER_PART = 2
 _DEFAULT_EFFORT = "medium"
 _QUIET = "none"
 _FORCING = frozenset({"required", "tool"})
-
-
-def effort_of(budget_tokens: int) -> str:
-    """The level whose budget is the nearest from above; the highest one beyond them."""
-    return next((effort for effort, tokens in BUDGETS.items() if tokens >= budget_tokens), "max")
 
 
 def thinking_fields(chat: ChatRequest, able: Abilities, max_tokens: int) -> tuple[dict[str, Any] | None, str]:
@@ -39,7 +33,7 @@ def thinking_fields(chat: ChatRequest, able: Abilities, max_tokens: int) -> tupl
         return _quiet(able), ""
     budgeted = asked.budget_tokens is not None and able.budgets
     told = asked.effort or ("" if budgeted or not asked.budget_tokens else effort_of(asked.budget_tokens))
-    effort = _nearest(told, able)
+    effort = told if chat.source == SOURCE else _nearest(told, able)
     if not able.thinks or (asked.enabled is None and chat.source == SOURCE):
         return None, effort
     thinking = _thinking(chat, asked, able, max_tokens)
@@ -51,7 +45,7 @@ def _thinking(chat: ChatRequest, asked: Reasoning, able: Abilities, max_tokens: 
         return {"type": "enabled", "budget_tokens": asked.budget_tokens}
     if able.adapts:
         return {"type": "adaptive"}
-    budget = min(BUDGETS.get(asked.effort, BUDGETS[_DEFAULT_EFFORT]), max_tokens // _ANSWER_PART)
+    budget = min(EFFORT_BUDGETS.get(asked.effort, EFFORT_BUDGETS[_DEFAULT_EFFORT]), max_tokens // _ANSWER_PART)
     forced = chat.tool_choice is not None and chat.tool_choice.mode in _FORCING
     return None if budget < LEAST_BUDGET or forced else {"type": "enabled", "budget_tokens": budget}
 
@@ -71,8 +65,4 @@ def _shown(thinking: dict[str, Any], asked: Reasoning) -> dict[str, Any]:
 
 
 def _nearest(effort: str, able: Abilities) -> str:
-    if not effort or not able.efforts or effort in able.efforts:
-        return effort if able.efforts else ""
-    order = list(BUDGETS)
-    level = order.index(effort) if effort in order else order.index(_DEFAULT_EFFORT)
-    return next((each for each in reversed(able.efforts) if order.index(each) <= level), able.efforts[0])
+    return nearest_effort(effort, able.efforts) if effort and able.efforts else ""
