@@ -71,6 +71,48 @@ def test_a_difference_is_shown_made_and_gone(tollway: Command, file: Path) -> No
     assert signs(tollway) == []
 
 
+def test_routes_and_further_credentials_are_made_so_and_the_second_time_changes_nothing(
+    tollway: Command, organization: str
+) -> None:
+    text = f"""
+organization: {organization}
+providers:
+  - {{name: groq, api_key_env: FIRST, credentials: [{{name: second, api_key_env: SECOND}}]}}
+  - {{name: mistral, api_key_env: FIRST}}
+projects:
+  - name: web
+    aliases:
+      plain: groq/llama
+      fast:
+        strategy: weighted
+        targets: [groq/llama, {{target: mistral/small, weight: 3}}]
+        rules: [{{when: {{needs: [tools]}}, targets: [mistral/small]}}]
+        canary: {{target: mistral/new, percent: 5}}
+"""
+    keys = {"FIRST": VENDOR_KEY, "SECOND": f"{VENDOR_KEY}-second"}
+    made = tollway.ok("apply", "-f", "-", "--json", stdin=text, **keys).json["changes"]
+    assert [(change["noun"], change["name"]) for change in made] == [
+        ("provider", "groq"),
+        ("credential", "groq/second"),
+        ("provider", "mistral"),
+        ("project", "web"),
+        ("alias", "web/plain"),
+        ("alias", "web/fast"),
+    ]
+    assert tollway.ok("apply", "-f", "-", stdin=text, **keys).err.startswith("No changes")
+    other = text.replace("weight: 3", "weight: 4").replace("plain: groq/llama", "plain: [groq/llama]")
+    assert "projects[0].aliases.plain" in tollway("apply", "-f", "-", stdin=other, **keys).err
+    other = text.replace("weight: 3", "weight: 4") + "      slow: {targets: [mistral/small]}\n"
+    changed = tollway.ok("apply", "-f", "-", stdin=other, **keys | {"SECOND": "sk-another-credential-1234"}).out
+    assert [line for line in changed.splitlines() if line[:2] in {"+ ", "~ "}] == [
+        "~ credential groq/second",
+        "~ alias web/fast",
+        "+ alias web/slow",
+    ]
+    assert "groq/llama, mistral/small (weight 3)" in changed
+    assert signs(tollway, "-f", "-", "--prune") == []  # stdin is empty: nothing declared
+
+
 def test_one_number_written_in_two_ways_is_no_difference(tollway: Command, file: Path) -> None:
     tollway.ok("apply")
     change(file, "input: 0.20", "input: '0.200'")

@@ -11,6 +11,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tollway.cli.failure import CommandError, usage_error
+from tollway.cli.route_form import WrittenRoute
 from tollway.identity.principal import Scope
 from tollway.ledger.quota import EACH
 from tollway.ledger.usage import KINDS
@@ -88,8 +89,9 @@ class DeclaredProject(Declared):
     store_content: Literal["none", "metadata", "full"] | None = None
     retention_days: int | None = Field(None, ge=1)
     cache_ttl_s: int | None = Field(None, ge=0)
+    cache_max_bytes: int | None = Field(None, ge=0)
     cache_single_flight: bool | None = None
-    aliases: dict[str, Target] | None = None
+    aliases: dict[str, WrittenRoute] | None = None
     keys: list[DeclaredKey] | None = None
 
 

@@ -19,6 +19,7 @@ from tollway.cli.desk import path
 from tollway.cli.plan_providers import providers
 from tollway.cli.plan_quotas import budgets, limits
 from tollway.cli.plan_webhooks import webhooks
+from tollway.cli.route_form import present_route, route_facts
 from tollway.cli.secret_file import make_into_file
 
 Row = Mapping[str, Any]
@@ -30,6 +31,7 @@ _PROJECT_SETTINGS = (
     "store_content",
     "retention_days",
     "cache_ttl_s",
+    "cache_max_bytes",
     "cache_single_flight",
 )
 _IN_THE_PATH = {"organization": None}
@@ -164,10 +166,13 @@ def _aliases(api: ApiClient, project: DeclaredProject, *, is_new: bool) -> Itera
         return
     rows = () if is_new else api.pages(path("aliases"), {"project": project.name})
     present = {row["name"]: row for row in rows}
-    for name, target in project.aliases.items():
+    for name, declared in project.aliases.items():
         row = present.pop(name, None)
-        if shown := differences(row, {"target": target}):
-            make = partial(ApiClient.put, path=path("aliases", project.name, name), body={"target": target})
+        before, after = row and present_route(row), declared.wanted
+        if before != after:
+            had, has = route_facts(before) if before else {}, route_facts(after)
+            shown = {field: (had.get(field), has.get(field)) for field in had | has if had.get(field) != has.get(field)}
+            make = partial(ApiClient.put, path=path("aliases", project.name, name), body=declared.body)
             yield Change(Action.CHANGE if row else Action.CREATE, "alias", f"{project.name}/{name}", make, shown)
     for name in present:
         make_gone = partial(ApiClient.delete, path=path("aliases", project.name, name))

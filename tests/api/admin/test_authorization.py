@@ -47,7 +47,7 @@ OPERATIONS = (
     Operation("GET", "/providers/upstream/credentials", Scope.READ),
     Operation("POST", "/providers/upstream/credentials", Scope.ADMIN, {"name": "second", "credential": "sk"}, 201),
     Operation("PUT", "/providers/upstream/credentials/third", Scope.ADMIN, {"credential": "sk"}, 201),
-    Operation("DELETE", "/providers/upstream/credentials/third", Scope.ADMIN, None, 404),
+    Operation("DELETE", "/providers/upstream/credentials/third", Scope.ADMIN, None, 204),
     Operation("GET", "/models", Scope.READ),
     Operation("PUT", "/models/upstream/two", Scope.ADMIN, None, 201),
     Operation("DELETE", "/models/upstream/one", Scope.ADMIN, None, 204),
