@@ -18,6 +18,7 @@ COLUMNS = (
     ("STORES", "store_content"),
     ("DAYS>", "retention_days"),
     ("CACHE S>", "cache_ttl_s"),
+    ("CACHE BYTES>", "cache_max_bytes"),
     ("SINGLE FLIGHT", "cache_single_flight"),
     ("CREATED", "created_at"),
     ("ARCHIVED", "archived_at"),
@@ -74,6 +75,10 @@ CacheTtl = Annotated[
         help="How long an answer may be given again for the same request; 0: never.",
     ),
 ]
+CacheBytes = Annotated[
+    int | None,
+    typer.Option("--cache-max-bytes", min=0, metavar="BYTES", help="Bytes of answers that each worker keeps."),
+]
 SingleFlight = Annotated[
     bool | None,
     typer.Option("--single-flight/--no-single-flight", help="Ask once for the same requests at the same time."),
@@ -107,6 +112,7 @@ def create(
     store_content: Store = None,
     retention_days: Retention = None,
     cache_ttl: CacheTtl = None,
+    cache_max_bytes: CacheBytes = None,
     single_flight: SingleFlight = None,
 ) -> None:
     """Create a project."""
@@ -119,6 +125,7 @@ def create(
         store_content=store_content,
         retention_days=retention_days,
         cache_ttl_s=cache_ttl,
+        cache_max_bytes=cache_max_bytes,
         cache_single_flight=single_flight,
     )
     desk.show(desk.api.post(path("projects"), body), COLUMNS)
@@ -143,6 +150,7 @@ def update(
     store_content: Store = None,
     retention_days: Retention = None,
     cache_ttl: CacheTtl = None,
+    cache_max_bytes: CacheBytes = None,
     single_flight: SingleFlight = None,
 ) -> None:
     """Change a project; what is not given stays."""
@@ -155,6 +163,7 @@ def update(
         store_content=store_content,
         retention_days=retention_days,
         cache_ttl_s=cache_ttl,
+        cache_max_bytes=cache_max_bytes,
         cache_single_flight=single_flight,
     )
     desk.show(desk.api.patch(path("projects", name), body), COLUMNS)

@@ -23,7 +23,14 @@ _CONFLICTS = {
     )
 }
 
-_SETTINGS = ("drop_unsupported", "store_content", "retention_days", "cache_ttl_s", "cache_single_flight")
+_SETTINGS = (
+    "drop_unsupported",
+    "store_content",
+    "retention_days",
+    "cache_ttl_s",
+    "cache_max_bytes",
+    "cache_single_flight",
+)
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):

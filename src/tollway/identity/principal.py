@@ -42,6 +42,7 @@ class Principal(msgspec.Struct, frozen=True):
             times, usage) or ``full``.
         retention_days: for how long.
         cache_ttl_s: how long an answer may be given again for the same request; 0: never.
+        cache_max_bytes: how much of such answers may be kept.
         cache_single_flight: whether the same requests at the same time are asked once.
         origin_id: UUID under which budgets and limits know the key: that of the first key of its rotations.
     """
@@ -63,4 +64,5 @@ class Principal(msgspec.Struct, frozen=True):
     store_content: str = "full"
     retention_days: int = 30
     cache_ttl_s: int = 0
+    cache_max_bytes: int = 16_777_216
     cache_single_flight: bool = False

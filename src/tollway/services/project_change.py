@@ -23,6 +23,7 @@ class ProjectChanges(msgspec.Struct, frozen=True, kw_only=True):
     store_content: str | None = None
     retention_days: int | None = None
     cache_ttl_s: int | None = None
+    cache_max_bytes: int | None = None
     cache_single_flight: bool | None = None
 
 

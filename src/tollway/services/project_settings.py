@@ -21,6 +21,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
         store_content: what is kept of responses and conversations: ``none``, ``metadata`` or ``full``.
         retention_days: for how long.
         cache_ttl_s: how long an answer may be given again for the same request; 0: never.
+        cache_max_bytes: how much of such answers may be kept.
         cache_single_flight: whether the same requests at the same time are asked once.
     """
 
@@ -31,6 +32,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     store_content: str = "full"
     retention_days: int = 30
     cache_ttl_s: int = 0
+    cache_max_bytes: int = 16_777_216
     cache_single_flight: bool = False
 
 

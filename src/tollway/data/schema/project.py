@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, UniqueConstraint, false, text, true
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
@@ -20,6 +30,7 @@ class Project(Base):
         CheckConstraint("store_content IN ('none', 'metadata', 'full')", name="store_content_known"),
         CheckConstraint("retention_days BETWEEN 1 AND 3650", name="retention_days_range"),
         CheckConstraint("cache_ttl_s BETWEEN 0 AND 2592000", name="cache_ttl_s_range"),
+        CheckConstraint("cache_max_bytes >= 0", name="cache_max_bytes_positive"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"]),
         UniqueConstraint("organization_id", "id"),
         Index(
@@ -39,6 +50,7 @@ class Project(Base):
     retention_days: Mapped[int] = mapped_column(server_default="30")
     cache_ttl_s: Mapped[int] = mapped_column(server_default="0")
     """How long an answer may be given again for the same request; 0: never."""
+    cache_max_bytes: Mapped[int] = mapped_column(BigInteger, server_default="16777216")
     cache_single_flight: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[CreatedAt]
     archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

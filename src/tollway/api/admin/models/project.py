@@ -29,10 +29,12 @@ _STORE = (
 )
 _RETENTION = "Days for which they are kept."
 _CACHE_TTL = "Seconds for which an answer may be given again for the same request; 0: never."
+_CACHE_BYTES = "Bytes of answers that each worker keeps for the project; the ones not asked for longest go first."
 _SINGLE_FLIGHT = "Ask a provider once for the same requests at the same time."
 OutputTokens = Annotated[int, Field(ge=1, le=100_000_000)]
 StoreContent = Literal["none", "metadata", "full"]
 RetentionDays = Annotated[int, Field(ge=1, le=3_650)]
+CacheBytes = Annotated[int, Field(ge=0, le=2**40)]
 CacheTtl = Annotated[int, Field(ge=0, le=2_592_000)]
 
 
@@ -46,6 +48,7 @@ class ProjectSettings(Given):
     store_content: StoreContent = Field("full", description=_STORE)
     retention_days: RetentionDays = Field(30, description=_RETENTION)
     cache_ttl_s: CacheTtl = Field(0, description=_CACHE_TTL)
+    cache_max_bytes: CacheBytes = Field(16_777_216, description=_CACHE_BYTES)
     cache_single_flight: bool = Field(False, description=_SINGLE_FLIGHT)
 
     @property
@@ -71,6 +74,7 @@ class ProjectChange(Given):
     store_content: StoreContent | None = Field(None, description=_STORE)
     retention_days: RetentionDays | None = Field(None, description=_RETENTION)
     cache_ttl_s: CacheTtl | None = Field(None, description=_CACHE_TTL)
+    cache_max_bytes: CacheBytes | None = Field(None, description=_CACHE_BYTES)
     cache_single_flight: bool | None = Field(None, description=_SINGLE_FLIGHT)
 
     @property
@@ -92,6 +96,7 @@ class Project(Shown):
     store_content: str
     retention_days: int
     cache_ttl_s: int
+    cache_max_bytes: int
     cache_single_flight: bool
     created_at: datetime
     archived_at: datetime | None = Field(description="Since when it is archived; its keys are revoked.")

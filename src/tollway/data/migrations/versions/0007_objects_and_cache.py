@@ -18,7 +18,9 @@ _STATEMENTS: tuple[str, ...] = (
     """
     ALTER TABLE project
         ADD COLUMN cache_ttl_s integer DEFAULT 0 NOT NULL,
+        ADD COLUMN cache_max_bytes bigint DEFAULT 16777216 NOT NULL,
         ADD COLUMN cache_single_flight boolean DEFAULT false NOT NULL,
+        ADD CONSTRAINT ck_project_cache_max_bytes_positive CHECK (cache_max_bytes >= 0),
         ADD CONSTRAINT ck_project_cache_ttl_s_range CHECK (cache_ttl_s BETWEEN 0 AND 2592000)
     """,
 )
@@ -38,4 +40,5 @@ def downgrade() -> None:
     """Drop them."""
     for table in ("ledger_entry", *_ROLLUPS):
         op.execute(f"ALTER TABLE {table} {', '.join(f'DROP COLUMN {name}' for name in (*_COUNTS, 'saved_pico'))}")
-    op.execute("ALTER TABLE project DROP COLUMN cache_ttl_s, DROP COLUMN cache_single_flight")
+    for name in ("cache_ttl_s", "cache_max_bytes", "cache_single_flight"):
+        op.execute(f"ALTER TABLE project DROP COLUMN {name}")
