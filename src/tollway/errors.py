@@ -287,20 +287,6 @@ class ProviderSealedError(NotReadyError):
     retryable = False
 
 
-class SignInMissingError(NotReadyError):
-    """Tollway was installed without what signs in to this cloud."""
-
-    code = "provider_sign_in_not_installed"
-    retryable = False
-
-
-class ContentSealedError(NotReadyError):
-    """Stored content cannot be opened: the master key is another one than it was stored under."""
-
-    code = "stored_content_unreadable"
-    retryable = False
-
-
 class SchemaError(NotReadyError):
     """The schema of the database and this version of Tollway do not fit."""
 
@@ -344,6 +330,14 @@ class SignInError(UpstreamError):
     """The cloud refused to sign the provider in, or gave no answer."""
 
     code = "provider_sign_in_failed"
+
+
+class SignInMissingError(UpstreamError):
+    """Tollway was installed without what signs in to the provider's cloud."""
+
+    code = "provider_sign_in_not_installed"
+    status = 503
+    retryable = False
 
 
 class UpstreamMalformedError(UpstreamError):

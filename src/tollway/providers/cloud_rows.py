@@ -26,6 +26,7 @@ VERTEX = ProviderSpec(
     dialects=(("claude", "vertex_anthropic"),),
     price_provider="google",
     auth=Auth.OAUTH,
+    sign_in="google",
     surfaces=frozenset(),
     options=(
         OptionSpec("project", "id of the Google Cloud project", required=True, variable="GOOGLE_CLOUD_PROJECT"),
@@ -49,6 +50,7 @@ BEDROCK = ProviderSpec(
     price_provider="aws",
     needs_key=True,
     auth=Auth.SIGNED,
+    sign_in="aws",
     surfaces=frozenset(),
     options=(
         OptionSpec("region", "where the models run, for instance `us-east-1`", required=True, variable="AWS_REGION"),

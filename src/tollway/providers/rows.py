@@ -104,6 +104,7 @@ _AZURE = ProviderSpec(
             variable="OPENAI_API_VERSION",
         ),
         sign_in_option("ambient", "federated"),
+        OptionSpec("client_id", "id of the managed identity to sign in as, where the machine has several"),
     ),
 )
 

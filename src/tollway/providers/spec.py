@@ -59,7 +59,7 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         options: what it needs or takes besides; others are refused.
         form: what of a chat completion it takes, for requests that are translated to the OpenAI format.
         addresses: how its addresses are put together (`tollway.providers.address`); empty for below `base_url`.
-        sign_in: the cloud whose tokens it takes (`tollway.providers.sign_in`); empty for none.
+        sign_in: the cloud that signs in to it (`tollway.providers.sign_in`): ``aws``, ``azure``, ``google``; or empty.
     """
 
     name: str

@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from tollway.chat.field_names import message_path
+from tollway.providers.field_names import message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     AudioPart,

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.chat.field_names import field_name
+from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
 from tollway.providers.anthropic.models import Abilities, abilities

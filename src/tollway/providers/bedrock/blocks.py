@@ -34,7 +34,8 @@ from tollway.chat.message import (
     ToolResultPart,
 )
 from tollway.providers.bedrock.citations import cited_block
-from tollway.providers.bedrock.family import NAME, Family
+from tollway.providers.bedrock.family import Family
+from tollway.providers.wire_names import ANTHROPIC, BEDROCK
 
 Block = dict[str, Any] | Raw
 """As it is encoded; raw where it goes back as it came."""
@@ -110,7 +111,7 @@ class BlockWriter:
 
     def _thinking(self, part: ThinkingPart, path: str) -> dict[str, Any] | None:
         """Thoughts. Claude signs the same here as at Anthropic, and takes none without its own signature."""
-        own = part.source == NAME or (self._family.signs_as_anthropic and part.source == "anthropic")
+        own = part.source == BEDROCK or (self._family.signs_as_anthropic and part.source == ANTHROPIC)
         if part.redacted:
             if own:
                 return {"reasoningContent": {"redactedContent": b64encode(part.redacted.encode()).decode()}}
@@ -145,7 +146,7 @@ class BlockWriter:
             elif isinstance(inner, ImagePart | FilePart):
                 block = self._media(inner, inner_path)
                 content += [block] if block is not None else []
-            elif isinstance(inner, OpaquePart) and inner.source == NAME:
+            elif isinstance(inner, OpaquePart) and inner.source == BEDROCK:
                 content.append(inner.raw)
             else:
                 self._losses.lose(inner_path)
@@ -155,7 +156,7 @@ class BlockWriter:
         return {"toolResult": result}
 
     def _opaque(self, part: OpaquePart, path: str) -> Block | None:
-        if part.source == NAME:
+        if part.source == BEDROCK:
             return part.raw
         self._losses.lose(path)
         return None

@@ -23,9 +23,6 @@ import msgspec
 from tollway.chat.losses import Losses
 from tollway.chat.request import Reasoning
 
-NAME = "bedrock"
-"""Of the wire format."""
-
 EFFORT_BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 65_536}
 _BUDGET_MIN = 1_024
 _UP_TO_HIGH = {

@@ -13,8 +13,8 @@ from msgspec import Raw
 from tollway.chat.message import ImagePart, Media, OpaquePart, Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import ChatReply, Choice, Stop
 from tollway.providers.bedrock.citations import WireCitation, WireText, citation_of
-from tollway.providers.bedrock.family import NAME
 from tollway.providers.usage.bedrock import ConverseUsage, converse_usage
+from tollway.providers.wire_names import BEDROCK
 from tollway.routing.json_object import tolerant
 
 STOPS = {
@@ -197,11 +197,11 @@ def opaque(raw: Raw) -> OpaquePart:
         kind = next(iter(msgspec.json.decode(raw, type=dict[str, Raw])), "")
     except msgspec.DecodeError:  # half a surrogate pair: it is passed on as it came
         kind = ""
-    return OpaquePart(source=NAME, kind=kind, raw=Raw(bytes(raw)))
+    return OpaquePart(source=BEDROCK, kind=kind, raw=Raw(bytes(raw)))
 
 
 def _thinking(wire: _Reasoning) -> ThinkingPart:
     if wire.redactedContent:
-        return ThinkingPart(redacted=redacted_text(wire.redactedContent), source=NAME)
+        return ThinkingPart(redacted=redacted_text(wire.redactedContent), source=BEDROCK)
     told = wire.reasoningText or _ReasoningText()
-    return ThinkingPart(text=told.text, signature=told.signature, source=NAME)
+    return ThinkingPart(text=told.text, signature=told.signature, source=BEDROCK)

@@ -22,13 +22,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.chat.field_names import field_name, message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import Message, TextPart, ToolCallPart, ToolResultPart
 from tollway.chat.request import ChatRequest, ResponseFormat
 from tollway.providers.bedrock.blocks import Block, BlockWriter, cache_point
 from tollway.providers.bedrock.family import Family, add_reasoning, family_of, set_field
 from tollway.providers.bedrock.tools import tool_config
+from tollway.providers.field_names import field_name, message_path
 
 GUARDRAIL = "guardrail"
 GUARDRAIL_VERSION = "guardrail_version"

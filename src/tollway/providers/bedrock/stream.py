@@ -28,7 +28,6 @@ from tollway.chat.message import Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import Stop
 from tollway.providers.bedrock.citations import citation_of
 from tollway.providers.bedrock.event_stream import Message, MessageSplitter
-from tollway.providers.bedrock.family import NAME
 from tollway.providers.bedrock.reply import (
     SERVER_TOOL_USE,
     STOPS,
@@ -51,6 +50,7 @@ from tollway.providers.bedrock.stream_events import (
     decode_exception,
 )
 from tollway.providers.usage.bedrock import converse_usage
+from tollway.providers.wire_names import BEDROCK
 
 _BROKEN = "eventStreamError"
 """Our name for a stream whose checksums are wrong."""
@@ -213,7 +213,7 @@ class ConverseStream:
 
 
 _NO_TEXT = TextPart(text="")
-_NO_THOUGHTS = ThinkingPart(source=NAME)
+_NO_THOUGHTS = ThinkingPart(source=BEDROCK)
 _NO_START = Start()
 
 
@@ -247,7 +247,7 @@ def _whole(held: _Held) -> Part:
         if start.toolResult.type:
             result["type"] = start.toolResult.type
         return opaque(Raw(msgspec.json.encode({"toolResult": result})))
-    return ThinkingPart(redacted="".join(redacted_text(piece) for piece in held.pieces), source=NAME)
+    return ThinkingPart(redacted="".join(redacted_text(piece) for piece in held.pieces), source=BEDROCK)
 
 
 def _document(text: str) -> Raw:

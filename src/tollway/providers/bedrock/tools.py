@@ -7,11 +7,12 @@ from typing import Any
 
 from msgspec import Raw
 
-from tollway.chat.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool, ToolChoice
 from tollway.providers.bedrock.blocks import Block, cache_point
-from tollway.providers.bedrock.family import NAME, Family
+from tollway.providers.bedrock.family import Family
+from tollway.providers.field_names import field_name
+from tollway.providers.wire_names import BEDROCK
 
 _NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
 _AUTO = ToolChoice("auto")
@@ -51,7 +52,7 @@ def _tools(chat: ChatRequest, choice: ToolChoice, losses: Losses) -> list[Block]
     allowed = choice.names if choice.mode in {"auto", "required"} else ()
     for index, tool in enumerate(chat.tools):
         if isinstance(tool, ProviderTool):
-            if tool.source == NAME:
+            if tool.source == BEDROCK:
                 tools.append(tool.raw)
             else:
                 losses.lose(f"tools.{index}", "It is a tool that another provider runs.")

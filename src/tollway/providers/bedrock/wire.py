@@ -11,10 +11,10 @@ from tollway.chat.request import ChatRequest
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.auth import auth_headers
 from tollway.providers.bedrock import failure, reply
-from tollway.providers.bedrock.family import NAME
 from tollway.providers.bedrock.request import converse_body
 from tollway.providers.bedrock.stream import ConverseStream
 from tollway.providers.registry import ProviderSpec
+from tollway.providers.wire_names import BEDROCK
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
 
@@ -22,7 +22,7 @@ from tollway.routing.failure import Failure
 class BedrockWire:
     """Satisfies `tollway.providers.wire.Wire`."""
 
-    name = NAME
+    name = BEDROCK
     streams_as = "application/vnd.amazon.eventstream"
 
     def build_request(

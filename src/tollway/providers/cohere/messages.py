@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tollway.chat.data_url import url_of
-from tollway.chat.field_names import message_path
+from tollway.providers.field_names import message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     FilePart,

@@ -13,7 +13,7 @@ Source: https://docs.cohere.com/reference/chat. Rules that lose nothing:
 from typing import Any
 
 from tollway.chat.effort import EFFORT_BUDGETS
-from tollway.chat.field_names import field_name
+from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, Tool
 from tollway.providers.adapter import DEFAULT_TIERS

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tollway.chat.field_names import field_name, message_path
+from tollway.providers.field_names import field_name, message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import ImagePart, ToolResultPart
 from tollway.chat.request import ChatRequest, Reasoning

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tollway.chat.field_names import field_name
+from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest
 from tollway.providers.gemini.config import write_config

@@ -7,7 +7,7 @@ validate in any case.
 
 from typing import Any
 
-from tollway.chat.field_names import field_name
+from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
 from tollway.providers.wire_names import GEMINI

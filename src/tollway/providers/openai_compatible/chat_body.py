@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tollway.chat.effort import effort_of, nearest_effort
-from tollway.chat.field_names import field_name
+from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, Tool, ToolChoice
 from tollway.providers.adapter import DEFAULT_TIERS

@@ -1,11 +1,12 @@
-"""What a field of the internal form is called in the dialect that the caller speaks: for naming what gets lost. Pure."""
+"""What a field of the internal form is called in the dialect of the caller: for naming what gets lost. Pure."""
 
 from tollway.chat.request import ChatRequest
+from tollway.providers.wire_names import ANTHROPIC, OPENAI, RESPONSES
 
 _NAMES: dict[str, dict[str, str]] = {
-    "openai": {"max_output_tokens": "max_completion_tokens", "reasoning": "reasoning_effort"},
-    "responses": {"response_format": "text.format", "verbosity": "text.verbosity"},
-    "anthropic": {
+    OPENAI: {"max_output_tokens": "max_completion_tokens", "reasoning": "reasoning_effort"},
+    RESPONSES: {"response_format": "text.format", "verbosity": "text.verbosity"},
+    ANTHROPIC: {
         "max_output_tokens": "max_tokens",
         "stop": "stop_sequences",
         "response_format": "output_config.format",
@@ -15,8 +16,8 @@ _NAMES: dict[str, dict[str, str]] = {
     },
 }
 """Dialect → field of `ChatRequest` → its name there, where that is another one."""
-_ITEMS = {"responses": "input"}
-_APART = {"responses": "instructions", "anthropic": "system"}
+_ITEMS = {RESPONSES: "input"}
+_APART = {RESPONSES: "instructions", ANTHROPIC: "system"}
 """Where a dialect has its system prompt, if not among the messages."""
 
 
