@@ -66,7 +66,8 @@ LISTED: dict[Callable[[str, str, dict[str, Any]], bool], str] = {
 
 def conventions() -> dict[str, UsageConvention]:
     """Price provider → convention, of the registry's rows and of Azure, which is added as a compatible server."""
-    return {"azure": DEFAULT} | {row.price_provider: row.usage for row in REGISTRY.values() if row.price_provider}
+    rows = (row for row in REGISTRY.values() if row.price_provider and row.dialect == "openai")
+    return {"azure": DEFAULT} | {row.price_provider: row.usage for row in rows}
 
 
 def rows() -> Iterator[tuple[dict[str, Any], dict[str, Any], dict[str, int]]]:

@@ -157,3 +157,14 @@ def told(recording: Recording, field: str) -> str:
 def raw_fields(body: bytes) -> list[tuple[str, bytes]]:
     """The top level of a JSON object: its fields in their order, every value in its own text."""
     return [(name, bytes(raw)) for name, raw in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items()]
+
+
+@cache
+def rows_of(*providers: str) -> tuple[dict[str, Any], ...]:
+    """Every exchange with these providers, whatever format it has."""
+    return tuple(row for row in _rows() if row["provider"] in providers)
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """How the row is found again."""
+    return f"{row['source']}:{row['path']}:{row['idx']}"

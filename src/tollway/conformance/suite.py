@@ -152,7 +152,7 @@ class ProviderConformance:
         request = self.wire.build_request(
             case.chat, deployment=self._deployment(), spec=self.spec, model=self.model, losses=losses
         )
-        return request.body
+        return " ".join(request.headers.values()).encode() + request.body
 
     def _deployment(self) -> Deployment:
         return Deployment(

@@ -58,6 +58,8 @@ _STOPS: dict[str | int, Stop] = {
     ),
 }
 """Why an answer ended; what is not here (a malformed or unexpected call, an unsupported language …) is `Stop.OTHER`."""
+_MODELS = "models/"
+"""Beginning of the full name of a model, which some servers tell."""
 _NOT_ENDED = frozenset({None, "", 0, "FINISH_REASON_UNSPECIFIED"})
 
 
@@ -131,7 +133,7 @@ class ResponseReader:
         if not self._begun:
             self._begun = True
             self._seed = response.response_id or ""
-            self._model = response.model_version or ""
+            self._model = (response.model_version or "").removeprefix(_MODELS)
             yield Begun(self._seed, self._model, _epoch_s(response.create_time))
         for candidate in response.candidates or ():
             yield from self._candidate(candidate.index or 0).take(candidate)
