@@ -14,6 +14,7 @@ from tollway.identity.vault import SecretKeys, Vault
 from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory
 from tollway.journal.sent import SentSegments
 from tollway.providers.plugins import install_plugins
+from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport
 from tollway.services.alias_list import AliasList
 from tollway.services.alias_put import AliasPut
@@ -135,6 +136,7 @@ class Inference:
     pipeline: Pipeline
     places: Places
     recorder: Recorder
+    sign_in: SignIn
     transport: Transport
 
 
@@ -225,6 +227,7 @@ class Factory:
         self.planner = Planner(live)
         recorder = Recorder(journal, live, observer)
         transport = Transport(limits)
+        sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
         pipeline = Pipeline(
             authenticator=authenticator,
@@ -238,7 +241,9 @@ class Factory:
         )
         endings = IdempotencyEndings(context.database)
         idempotent = self._idempotent(endings, worker_id, pipeline=pipeline, authenticator=authenticator, places=places)
-        return Inference(authenticator, endings, idempotent, leases, live, pipeline, places, recorder, transport)
+        return Inference(
+            authenticator, endings, idempotent, leases, live, pipeline, places, recorder, sign_in, transport
+        )
 
     def _idempotent(
         self,

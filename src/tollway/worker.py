@@ -97,6 +97,7 @@ class Worker:
             await inference.leases.aclose()
             await journal.aclose()
             await inference.idempotency_endings.aclose()
+            inference.sign_in.close()
             await inference.transport.aclose()
             await context.aclose()
 
