@@ -6,6 +6,7 @@ from tollway.chat.dialect import ChatDialect, Dialect
 from tollway.chat.losses import Losses
 from tollway.errors import NotSupportedByProviderError
 from tollway.providers.adapter import Adapter
+from tollway.providers.anthropic.adapter import AnthropicAdapter, CountAdapter
 from tollway.providers.openai_compatible.adapter import OpenAIAdapter
 from tollway.providers.openai_compatible.responses_adapter import ResponsesAdapter
 from tollway.providers.registry import ProviderSpec
@@ -18,6 +19,8 @@ PASSING: dict[str, Adapter] = {
     "chat": _OPENAI,
     "completions": _OPENAI,
     "embeddings": _OPENAI,
+    "messages": AnthropicAdapter(),
+    "count_tokens": CountAdapter(),
 }
 """Surface → the adapter that passes its bytes on, to a provider that has the surface itself."""
 PASSING_EACH: dict[str, Callable[[Call], Adapter]] = {"responses": ResponsesAdapter}

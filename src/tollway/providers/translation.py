@@ -1,28 +1,18 @@
 """Between a caller who speaks one dialect and a provider that speaks another: both meet in `tollway.chat`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from tollway.chat.dialect import ChatDialect, StreamRenderer
 from tollway.chat.events import Begun, Broke, Counted, Delta, Event, TranscriptDelta
 from tollway.chat.losses import Losses
-from tollway.chat.message import (
-    FilePart,
-    Message,
-    Part,
-    RefusalPart,
-    TextPart,
-    ThinkingPart,
-    ToolCallPart,
-    ToolResultPart,
-)
 from tollway.chat.reply import ChatReply
-from tollway.chat.request import Tool
 from tollway.errors import UpstreamError
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
 from tollway.providers.chat_bound import chat_bound
+from tollway.providers.chat_texts import chat_texts, part_texts
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
@@ -109,16 +99,13 @@ class Translation:
 
     def estimate(self, call: Call, delivered: list[str]) -> Usage:  # noqa: ARG002 -- it was read already
         """See `Adapter.estimate`."""
-        texts = [text for message in self.chat.messages for text in _texts(message)]
-        schemas = (tool.parameters for tool in self.chat.tools if isinstance(tool, Tool))
-        texts += [bytes(schema).decode() for schema in schemas if schema is not None]
-        return estimate_usage(texts, delivered)
+        return estimate_usage(chat_texts(self.chat), delivered)
 
     def reply_texts(self, body: bytes) -> list[str]:
         """See `Adapter.reply_texts`; for the reply that was parsed last."""
         if self._reply is None or self._reply[0] is not body or self._reply[1] is None:
             return []
-        return [text for choice in self._reply[1].choices for part in choice.parts for text in _part_texts(part)]
+        return [text for choice in self._reply[1].choices for part in choice.parts for text in part_texts(part)]
 
     def classify_failure(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Failure:
         """See `Adapter.classify_failure`."""
@@ -207,22 +194,3 @@ class TranslatedStream:
 
 def _tier(service_tier: str) -> str:
     return "" if service_tier in DEFAULT_TIERS else service_tier
-
-
-def _texts(message: Message) -> Iterator[str]:
-    for part in message.parts:
-        yield from _part_texts(part)
-
-
-def _part_texts(part: Part) -> Iterator[str]:
-    """What of a part is text to a tokenizer."""
-    if isinstance(part, TextPart | RefusalPart | ThinkingPart):
-        yield part.text
-    elif isinstance(part, ToolCallPart):
-        yield part.name
-        yield part.arguments
-    elif isinstance(part, ToolResultPart):
-        for inner in part.parts:
-            yield from _part_texts(inner)
-    elif isinstance(part, FilePart) and part.media.kind == "text":
-        yield part.media.value

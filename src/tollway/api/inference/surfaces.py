@@ -1,5 +1,6 @@
 """The surfaces of the data plane that ask a model: one row each, over the one pipeline."""
 
+from tollway.api.dialects.anthropic_messages import AnthropicDialect
 from tollway.api.dialects.openai import OpenAIDialect
 from tollway.api.dialects.responses import ResponsesDialect
 from tollway.chat.dialect import Dialect
@@ -19,10 +20,31 @@ _ROWS = (
         translates=True,
         remembers=True,
     ),
+    Surface(
+        "messages",
+        "/v1/messages",
+        "/messages",
+        ("messages", "max_tokens"),
+        streams=True,
+        dialect="messages",
+        translates=True,
+    ),
+    Surface(
+        "count_tokens",
+        "/v1/messages/count_tokens",
+        "/messages/count_tokens",
+        ("messages",),
+        streams=False,
+        dialect="messages",
+    ),
 )
 
 SURFACES: dict[str, Surface] = {row.path: row for row in _ROWS}
 """Path → surface."""
 
-DIALECTS: dict[str, Dialect] = {"chat": OpenAIDialect(), "responses": ResponsesDialect()}
+DIALECTS: dict[str, Dialect] = {
+    "chat": OpenAIDialect(),
+    "responses": ResponsesDialect(),
+    "messages": AnthropicDialect(),
+}
 """Name → dialect."""

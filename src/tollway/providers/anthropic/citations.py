@@ -16,6 +16,7 @@ _KINDS = {"char_location": "char", "page_location": "page", "content_block_locat
 _LOCATIONS = {unit: kind for kind, unit in _KINDS.items()}
 _WEB = "web_search_result_location"
 _SEARCH = "search_result_location"
+_NULL = Raw(b"null")
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -28,8 +29,8 @@ class _Wire(msgspec.Struct, gc=False):
     url: str | None = None
     source: str | None = None
     search_result_index: int | None = None
-    encrypted_index: Raw | None = None
-    file_id: Raw | None = None
+    encrypted_index: Raw = _NULL
+    file_id: Raw = _NULL
     start_char_index: int | None = None
     end_char_index: int | None = None
     start_page_number: int | None = None
@@ -50,7 +51,7 @@ def read_citation(raw: bytes | Raw) -> Citation | None:
     extra = {
         name: value
         for name, value in (("encrypted_index", wire.encrypted_index), ("file_id", wire.file_id))
-        if value is not None and bytes(value) != b"null"
+        if bytes(value) != b"null"
     }
     if wire.type == _WEB:
         return Citation("url", wire.cited_text or "", wire.title or "", wire.url or "", extra=extra)

@@ -18,7 +18,6 @@ from typing import Any
 
 from msgspec import Raw
 
-from tollway.providers.field_names import message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     AudioPart,
@@ -37,6 +36,7 @@ from tollway.chat.request import ChatRequest
 from tollway.providers.anthropic.blocks import answer_block, text_block, tool_input
 from tollway.providers.anthropic.models import Abilities
 from tollway.providers.anthropic.names import SOURCE
+from tollway.providers.field_names import message_path
 
 Block = dict[str, Any] | Raw
 

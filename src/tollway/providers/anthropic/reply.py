@@ -4,7 +4,6 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.reply import ChatReply, Choice
-from tollway.ledger.usage import Usage
 from tollway.providers.anthropic.blocks import read_block
 from tollway.providers.anthropic.stops import read_stop
 from tollway.providers.usage.anthropic import read_usage, tier_of, usage_of
@@ -24,7 +23,9 @@ class _Message(msgspec.Struct, gc=False):
     usage: Raw = ABSENT
 
 
-class _Head(msgspec.Struct, gc=False):
+class Head(msgspec.Struct, gc=False):
+    """A message without its content. Attributes: usage: JSON as it came."""
+
     model: str | None = None
     usage: Raw = ABSENT
 
@@ -34,7 +35,7 @@ class _Count(msgspec.Struct, gc=False):
 
 
 _decode = tolerant(msgspec.json.Decoder(_Message).decode)
-_decode_head = tolerant(msgspec.json.Decoder(_Head).decode)
+_decode_head = tolerant(msgspec.json.Decoder(Head).decode)
 _decode_count = msgspec.json.Decoder(_Count).decode
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -63,16 +64,15 @@ def parse_message(body: bytes) -> ChatReply | None:
     )
 
 
-def parse_head(body: bytes) -> tuple[str, Usage | None, str] | None:
-    """Model, usage and service tier of a message whose content is not looked at; ``None`` if it is no JSON object."""
+def parse_head(body: bytes | Raw) -> Head | None:
+    """What of a message is read while it passes; ``None`` if it is no JSON object. Never raises."""
     try:
         head = _decode_head(body)
     except msgspec.ValidationError:
-        return ("", None, "") if body.lstrip().startswith(b"{") else None
+        return Head() if bytes(body).lstrip().startswith(b"{") else None
     except _MALFORMED:
         return None
-    wire = read_usage(head.usage)
-    return head.model or "", usage_of(wire), tier_of(wire)
+    return head
 
 
 def is_count(body: bytes) -> bool:

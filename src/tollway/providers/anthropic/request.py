@@ -18,13 +18,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
 from tollway.providers.anthropic.models import Abilities, abilities
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.prompt import PromptWriter, cache_control
 from tollway.providers.anthropic.thinking import thinking_fields
+from tollway.providers.field_names import field_name
 from tollway.routing.json_object import decode_object
 
 _TIERS = {"": "", "auto": "auto", "default": "standard_only", "standard_only": "standard_only"}

@@ -1,6 +1,6 @@
 """The texts that a request sends to a model, for an estimate when the provider did not count."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -21,27 +21,32 @@ _MAX_DEPTH = 64
 
 def prompt_texts(call: Call) -> list[str]:
     """All text of the fields that become input tokens. Images, audio and files are not texts and count nothing here."""
+    return texts_of(call, _FIELDS, without=_MEDIA)
+
+
+def texts_of(call: Call, fields: Collection[str], *, without: Collection[str]) -> list[str]:
+    """All text of some fields, but for what stands in members with some names."""
     texts: list[str] = []
-    for name in _FIELDS:
+    for name in fields:
         raw = call.fields.get(name)
         if raw is None:
             continue
         try:
-            texts.extend(_texts(_decode(raw), 0))
+            texts.extend(_texts(_decode(raw), without, 0))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             texts.append(bytes(raw).decode(errors="replace"))
     return texts
 
 
-def _texts(value: Any, depth: int) -> Iterator[str]:
+def _texts(value: Any, without: Collection[str], depth: int) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif depth >= _MAX_DEPTH:
         return
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, depth + 1)
+            yield from _texts(item, without, depth + 1)
     elif isinstance(value, dict):
         for name, item in value.items():
-            if name not in _MEDIA:
-                yield from _texts(item, depth + 1)
+            if name not in without:
+                yield from _texts(item, without, depth + 1)

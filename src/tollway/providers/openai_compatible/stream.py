@@ -162,7 +162,10 @@ class StreamParser:
     def torn(self) -> bool:
         """Whether the last event is there in part only. One that lacks nothing but its empty line is whole."""
         data = event_data(self._tail)
-        return not self.done and (self._oversized or (bool(data) and _chunk(data) is None))
+        return not self.done and (self._oversized or (bool(data) and not self._is_whole(data)))
+
+    def _is_whole(self, data: bytes) -> bool:
+        return _chunk(data) is not None
 
     def take_break(self) -> bytes:
         """What separates an event of ours from what came of an event that was cut: a reader drops half an event."""
@@ -194,7 +197,7 @@ class StreamParser:
 
     def _read(self, block: bytes) -> bytes:
         """Look into whole events; return those to pass on."""
-        if self.model and b"[DONE]" not in block and b'"error"' not in block and not _may_hold_usage(block):
+        if self.model and self._is_plain(block):
             self._keep(block)
             return block
         passed: list[bytes] = []
@@ -209,6 +212,10 @@ class StreamParser:
         out = b"".join(passed)
         self._keep(out)
         return out
+
+    def _is_plain(self, block: bytes) -> bool:
+        """Whether none of the events tells more than the answer itself."""
+        return b"[DONE]" not in block and b'"error"' not in block and not _may_hold_usage(block)
 
     def _read_event(self, event: bytes) -> bool:
         """Take in one event; return whether it goes on to the caller now."""
