@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from tollway.providers.field_names import field_name, message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import ImagePart, ToolResultPart
 from tollway.chat.request import ChatRequest, Reasoning
+from tollway.providers.field_names import field_name, message_path
 from tollway.providers.gemini.model import THINKS_BY_LEVEL_FROM, generation
 from tollway.providers.gemini.schema import MALFORMED
 

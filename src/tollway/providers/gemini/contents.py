@@ -22,7 +22,6 @@ from typing import Any
 
 from msgspec import Raw
 
-from tollway.providers.field_names import message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     AudioPart,
@@ -38,6 +37,7 @@ from tollway.chat.message import (
     ToolResultPart,
 )
 from tollway.chat.request import ChatRequest
+from tollway.providers.field_names import message_path
 from tollway.providers.gemini.media import media_parts
 from tollway.providers.gemini.model import THINKS_BY_LEVEL_FROM, generation
 from tollway.providers.gemini.schema import MALFORMED

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest
+from tollway.providers.field_names import field_name
 from tollway.providers.gemini.config import write_config
 from tollway.providers.gemini.contents import ContentWriter
 from tollway.providers.gemini.tools import write_tools

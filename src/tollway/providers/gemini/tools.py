@@ -7,9 +7,9 @@ validate in any case.
 
 from typing import Any
 
-from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
+from tollway.providers.field_names import field_name
 from tollway.providers.wire_names import GEMINI
 
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}

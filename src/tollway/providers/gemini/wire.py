@@ -24,6 +24,7 @@ from tollway.routing.failure import Failure
 _TIERS = frozenset({"flex", "priority"})
 _VERTEX_TIER_HEADER = "x-vertex-ai-llm-shared-request-type"
 """https://cloud.google.com/vertex-ai/generative-ai/docs/priority-paygo"""
+_MODELS, _TUNED = "models/", "tunedModels/"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,8 +75,8 @@ class GeminiWire:
 
 
 def _gemini_url(deployment: Deployment, model: str, method: str) -> str:
-    place = model if model.startswith("tunedModels/") else f"models/{model.removeprefix('models/')}"
-    return f"{deployment.base_url}/{quote(place)}:{method}"
+    kind = _TUNED if model.startswith(_TUNED) else _MODELS
+    return f"{deployment.base_url}/{kind}{quote(model.removeprefix(kind), safe='')}:{method}"
 
 
 def _vertex_url(deployment: Deployment, model: str, method: str) -> str:
