@@ -1,10 +1,17 @@
 import pytest
 
 from tollway.errors import UnprocessableError
-from tollway.providers.registry import OptionSpec, ProviderSpec
+from tollway.providers.registry import REGISTRY, OptionSpec, ProviderSpec
 from tollway.providers.usage.conventions import convention_for
 from tollway.services.provider_options import check_options, usual_base_url, with_defaults
-from tollway.services.provider_settings import CREDENTIAL_MAX_CHARS, clean_credential, credential_suffix
+from tollway.services.provider_settings import (
+    CREDENTIAL_MAX_CHARS,
+    ProviderSettings,
+    clean_credential,
+    credential_suffix,
+    dialect_of,
+    spec_of,
+)
 
 CLOUD = ProviderSpec(
     name="cloud",
@@ -59,3 +66,39 @@ def test_what_is_neither_a_key_nor_a_document_is_refused_and_not_shown(credentia
     with pytest.raises(UnprocessableError) as refused:
         clean_credential(credential)
     assert not credential.strip() or credential.strip() not in refused.value.text
+
+
+def test_a_kind_whose_regions_have_hosts_of_their_own_is_asked_there() -> None:
+    vertex = REGISTRY["vertex"]
+    hosts = [usual_base_url(vertex, {"region": region}) for region in ("europe-west4", "global", "eu")]
+    assert hosts == [
+        "https://europe-west4-aiplatform.googleapis.com/v1",
+        "https://aiplatform.googleapis.com/v1",
+        "https://aiplatform.eu.rep.googleapis.com/v1",
+    ]
+    assert usual_base_url(vertex, {"project": "p"}) == hosts[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "dialect", "kind"),
+    [
+        ("house", None, None, "openai_compatible"),
+        ("house", None, "openai", "openai_compatible"),
+        ("house", None, "anthropic", "anthropic"),
+        ("groq", None, None, "groq"),
+        ("house", "groq", "openai", "groq"),
+    ],
+)
+def test_a_provider_is_of_the_kind_of_its_spec_its_name_or_its_dialect(
+    name: str, spec: str | None, dialect: str | None, kind: str
+) -> None:
+    settings = ProviderSettings(spec=spec, dialect=dialect)
+    assert spec_of(name, settings).name == kind
+    assert dialect_of(spec_of(name, settings), settings) == REGISTRY[kind].dialect
+
+
+@pytest.mark.parametrize(("spec", "dialect"), [(None, "latin"), ("groq", "anthropic"), (None, "vertex_anthropic")])
+def test_a_dialect_that_a_kind_does_not_speak_is_refused(spec: str | None, dialect: str) -> None:
+    settings = ProviderSettings(spec=spec, dialect=dialect)
+    with pytest.raises(UnprocessableError, match="dialect"):
+        dialect_of(spec_of("house", settings), settings)

@@ -3,6 +3,7 @@
 from tollway.providers.auth import Auth
 from tollway.providers.spec import OptionSpec, ProviderSpec, sign_in_option
 from tollway.providers.usage.conventions import convention_for
+from tollway.providers.vertex.address import SPECIAL_HOSTS
 
 GEMINI = ProviderSpec(
     name="gemini",
@@ -35,6 +36,7 @@ VERTEX = ProviderSpec(
             "location, for instance `europe-west4`, or `global`",
             default="global",
             variable="GOOGLE_CLOUD_LOCATION",
+            hosts=SPECIAL_HOSTS,
         ),
         sign_in_option("ambient", "federated"),
     ),

@@ -24,6 +24,7 @@ class OptionSpec(msgspec.Struct, frozen=True):
         default: its value where none is given; `Deployment.options` then holds this one.
         variable: the environment variable from which it is taken at start, beside the credential.
         choices: the only values it may have; empty for any.
+        hosts: values → the host of the kind's own address for them, where that does not follow the others' pattern.
     """
 
     name: str
@@ -32,6 +33,7 @@ class OptionSpec(msgspec.Struct, frozen=True):
     default: str = ""
     variable: str = ""
     choices: tuple[str, ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
 
 
 class ProviderSpec(msgspec.Struct, frozen=True):

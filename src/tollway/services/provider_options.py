@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from tollway.errors import UnprocessableError
 from tollway.providers.registry import OptionSpec, ProviderSpec
@@ -60,7 +61,11 @@ def usual_base_url(spec: ProviderSpec, options: Mapping[str, str]) -> str:
     values = with_defaults(spec, options)
     url = spec.base_url
     for option in spec.options:
-        url = url.replace(f"{{{option.name}}}", values.get(option.name, ""))
+        value, place = values.get(option.name, ""), f"{{{option.name}}}"
+        host = dict(option.hosts).get(value)
+        if host is not None and place in url:
+            url = urlsplit(url)._replace(netloc=host).geturl()
+        url = url.replace(place, value)
     return url
 
 

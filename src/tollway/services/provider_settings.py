@@ -46,13 +46,14 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def spec_of(name: str, settings: ProviderSettings) -> ProviderSpec:
-    """The registry's row for a provider of this name.
+    """The registry's row for a provider: the one it names, that of its own name, or that of its dialect.
 
     Raises:
         UnprocessableError: there is no such row.
     """
     if settings.spec is None:
-        return REGISTRY.get(name, OPENAI_COMPATIBLE)
+        own = REGISTRY.get(name)
+        return own or _speaker_of(settings.dialect or OPENAI_COMPATIBLE.dialect)
     if settings.spec not in REGISTRY:
         raise UnprocessableError(
             f"The registry has no provider {settings.spec!r}.",
@@ -62,21 +63,33 @@ def spec_of(name: str, settings: ProviderSettings) -> ProviderSpec:
     return REGISTRY[settings.spec]
 
 
+def _speaker_of(dialect: str) -> ProviderSpec:
+    """The row that stands for any server of a dialect."""
+    if dialect == OPENAI_COMPATIBLE.dialect:
+        return OPENAI_COMPATIBLE
+    known = {row.dialect for row in REGISTRY.values()}
+    if dialect not in REGISTRY or REGISTRY[dialect].dialect != dialect:
+        raise UnprocessableError(
+            f"Tollway does not know a provider by the dialect {dialect!r} alone.",
+            next_step=f"Name its `spec`. Dialects that are spoken: {', '.join(sorted(known))}.",
+            param="dialect",
+        )
+    return REGISTRY[dialect]
+
+
 def dialect_of(spec: ProviderSpec, settings: ProviderSettings) -> str:
     """The wire format.
 
     Raises:
-        UnprocessableError: it is not one that Tollway speaks.
+        UnprocessableError: it is another one than the provider's.
     """
-    dialect = settings.dialect or spec.dialect
-    known = {row.dialect for row in REGISTRY.values()}
-    if dialect not in known:
+    if settings.dialect not in {None, spec.dialect}:
         raise UnprocessableError(
-            f"Tollway does not speak the dialect {dialect!r}.",
-            next_step=f"Use one of {', '.join(sorted(known))}.",
+            f"A provider of the kind {spec.name!r} speaks the dialect {spec.dialect!r}, not {settings.dialect!r}.",
+            next_step="Leave `dialect` out, or name another `spec`.",
             param="dialect",
         )
-    return dialect
+    return spec.dialect
 
 
 def clean_credential(credential: str) -> str:

@@ -8,13 +8,12 @@ from urllib.parse import quote
 
 from tollway.routing.catalog import Deployment
 
-_HOST = "aiplatform.googleapis.com"
-_SPECIAL_HOSTS = {
-    "global": _HOST,
-    "us": "aiplatform.us.rep.googleapis.com",
-    "eu": "aiplatform.eu.rep.googleapis.com",
-}
-"""Locations that are no single region have hosts of their own."""
+SPECIAL_HOSTS = (
+    ("global", "aiplatform.googleapis.com"),
+    ("us", "aiplatform.us.rep.googleapis.com"),
+    ("eu", "aiplatform.eu.rep.googleapis.com"),
+)
+"""Locations that are no single region have hosts of their own; a provider's address holds them already."""
 _TUNED = "endpoints/"
 """A model that was tuned is asked at its endpoint; its name is then ``endpoints/123``."""
 
@@ -29,10 +28,7 @@ def vertex_url(deployment: Deployment, *, publisher: str, model: str, method: st
         method: for instance ``generateContent``.
     """
     region, project = deployment.options.get("region", ""), deployment.options.get("project", "")
-    base_url = deployment.base_url.replace("{region}", region)
-    if region in _SPECIAL_HOSTS:
-        base_url = base_url.replace(f"//{region}-{_HOST}", f"//{_SPECIAL_HOSTS[region]}")
-    place = f"{base_url}/projects/{quote(project, safe=':')}/locations/{quote(region, safe='')}"
+    place = f"{deployment.base_url}/projects/{quote(project, safe=':')}/locations/{quote(region, safe='')}"
     if model.startswith(_TUNED):
         return f"{place}/{_TUNED}{quote(model.removeprefix(_TUNED), safe='')}:{method}"
     return f"{place}/publishers/{publisher}/models/{quote(model, safe='@')}:{method}"
