@@ -19,6 +19,7 @@ from tollway.services.provider_register import (
     seal_credential,
 )
 from tollway.services.provider_settings import ProviderSettings, clean_credential
+from tollway.services.provider_sign_in import require_sign_in
 
 
 class ProviderChange:
@@ -44,7 +45,9 @@ class ProviderChange:
             row = await providers.lock(session, organization_id, reference)
             if row is None:
                 raise no_provider()
-            await _place(session, row, settings.options or {}, base_url, given=credential is not None)
+            options = _options(row, settings.options or {})
+            await require_sign_in(session, row, options, caller, given=credential is not None)
+            await _place(session, row, options, base_url, given=credential is not None)
             if base_url is not None:
                 row.public_only = public_only
             if credential is not None:
@@ -56,13 +59,17 @@ class ProviderChange:
             return await save_provider(session, row, settings.models)
 
 
+def _options(row: Provider, changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The options as they shall be."""
+    spec = REGISTRY.get(row.spec, OPENAI_COMPATIBLE)
+    return check_options(spec, changed_options(row.options, changes)) if changes else row.options
+
+
 async def _place(
-    session: WriteSession, row: Provider, changes: Mapping[str, str | None], base_url: str | None, *, given: bool
+    session: WriteSession, row: Provider, options: dict[str, str], base_url: str | None, *, given: bool
 ) -> None:
     """Change options and address. A provider at its kind's own address moves with the options that are part of it."""
-    spec = REGISTRY.get(row.spec, OPENAI_COMPATIBLE)
-    options = check_options(spec, changed_options(row.options, changes)) if changes else row.options
-    usual = usual_base_url(spec, options)
+    usual = usual_base_url(REGISTRY.get(row.spec, OPENAI_COMPATIBLE), options)
     if base_url is None and has_usual_base_url(row):
         base_url = usual
     if base_url is not None:

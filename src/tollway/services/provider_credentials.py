@@ -16,6 +16,7 @@ from tollway.ids import uuid7
 from tollway.services.catalog_load import further_vault_identity
 from tollway.services.provider_list import no_provider, require_provider
 from tollway.services.provider_settings import clean_credential, credential_suffix
+from tollway.services.provider_sign_in import require_further_credentials
 
 CREDENTIALS_MAX = 32
 """Of one provider: workers hold all of them in memory, and try them in turn."""
@@ -58,6 +59,7 @@ class ProviderCredentials:
         cleaned = clean_credential(credential)
         async with self._database.write() as session, session.begin():
             owner = await _lock(session, organization_id, provider)
+            require_further_credentials(owner)
             return await self._add(session, owner, name, cleaned, actor_key_id)
 
     async def put(
@@ -67,6 +69,7 @@ class ProviderCredentials:
         cleaned = clean_credential(credential)
         async with self._database.write() as session, session.begin():
             owner = await _lock(session, organization_id, provider)
+            require_further_credentials(owner)
             row = await provider_credentials.find(session, owner.id, name)
             if row is None:
                 return await self._add(session, owner, name, cleaned, actor_key_id), True

@@ -25,6 +25,7 @@ from tollway.services.provider_settings import (
     same_host,
     spec_of,
 )
+from tollway.services.provider_sign_in import require_sign_in
 
 
 class _Resolved(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ async def _base_url(
         raise UnprocessableError(
             f"A provider of the kind {spec.name!r} needs a base URL.", next_step="Give base_url.", param="base_url"
         )
-    if url == usual and spec.needs_key:  # the registry's own public addresses need no look-up
+    if url == usual and url.startswith("https:"):  # the registry's own public addresses need no look-up
         return url, False
     return url, await require_reachable_for(caller, url)
 
@@ -148,6 +149,7 @@ class ProviderRegister:
         resolved = await _resolve(name, settings, caller)
         async with self._database.write() as session, session.begin():
             row = Provider(id=uuid7(), organization_id=organization_id, name=name)
+            await require_sign_in(session, row, resolved.options, caller, given=resolved.credential is not None)
             return await self._save(session, row, resolved)
 
     async def put(
@@ -163,12 +165,13 @@ class ProviderRegister:
         """
         resolved = await _resolve(name, settings, caller)
         async with self._database.write() as session, session.begin():
-            row = await providers.lock(session, organization_id, name)
-            if row is None:
-                row = Provider(id=uuid7(), organization_id=organization_id, name=name)
+            found = await providers.lock(session, organization_id, name)
+            row = found or Provider(id=uuid7(), organization_id=organization_id, name=name)
+            given = resolved.credential is not None
+            await require_sign_in(session, row, resolved.options, caller, given=given)
+            if found is None:
                 return await self._save(session, row, resolved), True
             usual = usual_base_url(REGISTRY[resolved.spec], resolved.options) if resolved.spec == row.spec else ""
-            given = resolved.credential is not None
             await require_credential_for_move(session, row, resolved.base_url, usual, given=given)
             return await self._save(session, row, resolved), False
 

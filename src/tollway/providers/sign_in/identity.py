@@ -60,9 +60,14 @@ class Identity(msgspec.Struct, frozen=True):
             return None
 
 
+def mode_of(options: Mapping[str, str]) -> str:
+    """How a provider with these options signs in."""
+    return options.get(SIGN_IN, "") or CREDENTIAL
+
+
 def identity_of(cloud: str, credential: str, options: Mapping[str, str]) -> Identity:
     """The identity of a provider with this credential and these options."""
-    mode = options.get(SIGN_IN, "") or CREDENTIAL
+    mode = mode_of(options)
     told = tuple((name, options[name]) for name in _OPTIONS if options.get(name))
     return Identity(cloud, mode, "" if mode == AMBIENT else credential, told)
 
@@ -79,7 +84,7 @@ def require_sign_in_allowed(caller: Principal | None, *options: Mapping[str, str
     """
     if caller is None or Scope.PLATFORM in caller.scopes:
         return
-    if any((each.get(SIGN_IN) or CREDENTIAL) != CREDENTIAL for each in options):
+    if any(mode_of(each) != CREDENTIAL for each in options):
         raise PermissionDeniedError(
             "A provider that signs in with an identity of this machine needs a key with scope `platform`.",
             next_step="Store a credential of its own, or ask the operator to do it.",
