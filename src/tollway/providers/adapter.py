@@ -4,7 +4,7 @@ Where the caller and the provider speak the same dialect, an adapter passes byte
 (`tollway.providers.openai_compatible.adapter`); everywhere else `tollway.providers.translation` goes between them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,12 +25,14 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         dropped: fields of the caller's that were left out, as the project allowed.
+        made: makes the reply here, and nobody is asked; it may take its time, so it runs in a thread.
     """
 
     url: str
     headers: dict[str, str]
     body: bytes
     dropped: tuple[str, ...] = ()
+    made: Callable[[], bytes] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from tollway.providers.anthropic.adapter import AnthropicAdapter, CountAdapter
 from tollway.providers.openai_compatible.adapter import OpenAIAdapter
 from tollway.providers.openai_compatible.responses_adapter import ResponsesAdapter
 from tollway.providers.registry import ProviderSpec
+from tollway.providers.token_count import TokenCount
 from tollway.providers.translation import Translation
 from tollway.providers.wires import WIRES
 from tollway.routing.call import Call, Surface
@@ -25,6 +26,8 @@ PASSING: dict[str, Adapter] = {
 """Surface → the adapter that passes its bytes on, to a provider that has the surface itself."""
 PASSING_EACH: dict[str, Callable[[Call], Adapter]] = {"responses": ResponsesAdapter}
 """The same for surfaces whose replies tell of the request: one adapter for each."""
+MADE_HERE: dict[str, Callable[[ChatDialect, Call], Adapter]] = {"count_tokens": TokenCount}
+"""Surfaces that are answered here, where the provider does not have them."""
 
 
 def adapter_for(
@@ -49,6 +52,8 @@ def adapter_for(
     if surface.name in spec.surfaces_of(model):
         passing = PASSING.get(surface.name)
         return passing if passing is not None else PASSING_EACH[surface.name](call)
+    if surface.name in MADE_HERE:
+        return MADE_HERE[surface.name](dialect, call)  # type: ignore[arg-type]  # as below
     wire = WIRES.get(spec.dialect_of(model))
     if wire is None or not surface.translates:
         raise NotSupportedByProviderError(

@@ -15,6 +15,7 @@ from tollway.providers.anthropic.passing_stream import AnthropicStreamReader, an
 from tollway.providers.anthropic.reply import is_count, parse_head, parse_message
 from tollway.providers.anthropic.thinking import LEAST_BUDGET
 from tollway.providers.chat_texts import part_texts
+from tollway.providers.free import NO_USAGE, NOTHING
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.openai_compatible.prompt import texts_of
 from tollway.providers.openai_compatible.request import build_body
@@ -30,8 +31,6 @@ _LIMITS = ("max_tokens",)
 _PROMPT = ("system", "messages", "tools")
 _NO_TEXTS = frozenset({"source", "signature", "data", "cache_control", "encrypted_content"})
 """Members of blocks that are no text to a tokenizer."""
-_FREE = Usage(requests=0)
-"""Of a count of tokens, which costs nothing."""
 _encode = msgspec.json.Encoder().encode
 _decode_count = msgspec.json.Decoder(int).decode
 
@@ -112,21 +111,7 @@ class CountAdapter(AnthropicAdapter):
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:  # noqa: ARG002 -- it counts one way
         """A count is no usage."""
-        return Answer(usage=_FREE) if is_count(body) else None
-
-
-NOTHING = RequestBound(
-    0,
-    answers=0,
-    searches=0,
-    text_bytes=0,
-    text_only=True,
-    output_tokens=0,
-    heeded=True,
-    longest=None,
-    service_tier="",
-)
-"""The bound of what costs nothing."""
+        return Answer(usage=NO_USAGE) if is_count(body) else None
 
 
 def _with_less_thinking(call: Call, output_tokens: int) -> Call:
