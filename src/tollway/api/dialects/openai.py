@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tollway.api.dialects.openai_chat_reply import render_reply
+from tollway.api.dialects.openai_chat_request import to_chat
+from tollway.api.dialects.openai_chat_stream import ChunkRenderer
 from tollway.api.dialects.top_level import flag_of, members_of, model_of, read_fields, tags_of, text_or_none
+from tollway.chat.losses import Losses
+from tollway.chat.reply import ChatReply
+from tollway.chat.request import ChatRequest
 from tollway.constants import TAG_VALUE_MAX_CHARS
 from tollway.errors import TollwayError
 from tollway.routing.call import Call, Surface
@@ -63,6 +69,18 @@ class OpenAIDialect:
         """See `parse` of this module."""
         tags = headers.get(b"x-tollway-tags", b"").decode("utf-8", "replace")
         return parse(body, surface=surface.name, required=surface.required, tags_header=tags)
+
+    def to_chat(self, call: Call, losses: Losses) -> ChatRequest:
+        """See `tollway.api.dialects.openai_chat_request`."""
+        return to_chat(call, losses)
+
+    def render_reply(self, reply: ChatReply, call: Call) -> bytes:
+        """See `tollway.api.dialects.openai_chat_reply`."""
+        return render_reply(reply, call)
+
+    def renderer(self, call: Call) -> ChunkRenderer:
+        """See `tollway.api.dialects.openai_chat_stream`."""
+        return ChunkRenderer(call, error_event)
 
     def error_body(self, error: TollwayError) -> bytes:
         """See `error_body` of this module."""

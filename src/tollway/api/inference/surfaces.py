@@ -7,7 +7,7 @@ from tollway.chat.dialect import Dialect
 from tollway.routing.call import Surface
 
 _ROWS = (
-    Surface("chat", "/v1/chat/completions", "/chat/completions", ("messages",), streams=True),
+    Surface("chat", "/v1/chat/completions", "/chat/completions", ("messages",), streams=True, translates=True),
     Surface("completions", "/v1/completions", "/completions", ("prompt",), streams=True),
     Surface("embeddings", "/v1/embeddings", "/embeddings", ("input",), streams=False),
     Surface(
