@@ -33,6 +33,8 @@ PREFIX = "/v1/"
 _MODELS = "/v1/models"
 _DIALECT = DIALECTS["chat"]
 """Of paths that are no surface."""
+_MESSAGES = DIALECTS["messages"]
+_MESSAGES_PATH = "/v1/messages"
 _HEADER_OVERHEAD_BYTES = 4
 _SERVER_FAULT = 500
 _log = structlog.get_logger(__name__)
@@ -82,7 +84,7 @@ class DataPlane:
         request_id = _request_id(headers.get(b"x-request-id", b""))
         path: str = scope["path"]
         surface = SURFACES.get(path)
-        dialect = DIALECTS[surface.dialect] if surface is not None else _DIALECT
+        dialect = DIALECTS[surface.dialect] if surface is not None else _dialect_at(path)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a coroutine always runs in a task
         caller = HttpCaller(
@@ -167,6 +169,11 @@ def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> 
     return Inbound(surface, request_id, own_id, _key(headers), parse, dialect)
 
 
+def _dialect_at(path: str) -> Dialect:
+    """What is spoken where there is no surface."""
+    return _MESSAGES if path.startswith(_MESSAGES_PATH) else _DIALECT
+
+
 def _key(headers: dict[bytes, bytes]) -> bytes:
     return key_from_headers(headers.get(b"authorization", b""), headers.get(b"x-api-key", b""))
 
@@ -195,6 +202,8 @@ async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dial
     if not error.in_ledger:
         extra.append((b"x-tollway-cost", b"0"))
     extra.append((b"x-should-retry", b"true" if error.retryable else b"false"))
+    if dialect is _MESSAGES:
+        extra.append((b"request-id", request_id.encode()))
     await _answer(caller, error.status, dialect.error_body(error), request_id, extra)
 
 
