@@ -200,8 +200,9 @@ class _CandidateReader:
             yield Delta(self._choice, self._index, part.text)
         elif isinstance(part, ThinkingPart) and not part.text and isinstance(opened, TextPart):
             self._signatures.append(part)
-        elif isinstance(part, ThinkingPart) and part.text and isinstance(opened, ThinkingPart):
-            yield Delta(self._choice, self._index, part.text)
+        elif isinstance(part, ThinkingPart) and isinstance(opened, ThinkingPart):
+            if part.text:
+                yield Delta(self._choice, self._index, part.text)
             if part.signature:
                 yield SignatureDelta(self._choice, self._index, part.signature)
                 yield from self._close()
