@@ -22,6 +22,7 @@ class TollwayError(Exception):
         param: the request field at fault, if one is.
         headers: extra response headers (name, value), lower case.
         in_ledger: whether the request that met it was admitted, and so has its ledger entry.
+        of_target: whether it is of one deployment only: another one might serve the same request.
         request_id: of the request that met it, once known: some envelopes tell it.
     """
 
@@ -43,7 +44,7 @@ class TollwayError(Exception):
         self.next_step = next_step
         self.param = param
         self.headers = tuple(headers)
-        self.in_ledger = False
+        self.in_ledger = self.of_target = False
         self.request_id = ""
 
     @property

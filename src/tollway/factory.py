@@ -23,12 +23,20 @@ from tollway.services.audit_list import AuditList
 from tollway.services.authenticate import Authenticator
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
+from tollway.services.content_seal import ContentSeal
+from tollway.services.conversation_change import ConversationChange
+from tollway.services.conversation_find import ConversationFind
 from tollway.services.database_check import DatabaseCheck
 from tollway.services.database_clock import DatabaseClock
+from tollway.services.dialogue_load import DialogueLoad
 from tollway.services.drain import Drain
 from tollway.services.first_start import FirstStart
 from tollway.services.idempotency_claims import IdempotencyClaims
 from tollway.services.idempotency_endings import IdempotencyEndings
+from tollway.services.inference.ask import Asker
+from tollway.services.inference.attempts import Attempts
+from tollway.services.inference.background import Backgrounds
+from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.hold import Places
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
@@ -47,6 +55,7 @@ from tollway.services.ledger_explain import LedgerExplain
 from tollway.services.ledger_query import LedgerQuery
 from tollway.services.ledger_store import LedgerStore
 from tollway.services.live_catalog import LiveCatalog
+from tollway.services.live_health import LiveHealth
 from tollway.services.machine_providers import MachineProviders
 from tollway.services.model_declare import ModelDeclare
 from tollway.services.model_list import ModelList
@@ -75,6 +84,9 @@ from tollway.services.quota_list import QuotaList
 from tollway.services.quota_load import QuotaLoad
 from tollway.services.quota_put import QuotaPut
 from tollway.services.resend import Resend
+from tollway.services.response_find import ResponseFind
+from tollway.services.response_remove import ResponseRemove
+from tollway.services.response_store import ResponseStore
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
 from tollway.services.webhook_change import WebhookChange
@@ -129,6 +141,9 @@ class Inference:
     """The parts of the data plane of one worker."""
 
     authenticator: Authenticator
+    backgrounds: Backgrounds
+    dialogues: Dialogues
+    health: LiveHealth
     idempotency_endings: IdempotencyEndings
     idempotent: Idempotent
     leases: LeaseKeeper
@@ -136,6 +151,7 @@ class Inference:
     pipeline: Pipeline
     places: Places
     recorder: Recorder
+    responses: ResponseStore
     sign_in: SignIn
     transport: Transport
 
@@ -217,32 +233,67 @@ class Factory:
         url = context.settings.storage.database_url
         authenticator = Authenticator(context.secret_keys.pepper, KeyLookup(context.database).find)
         leases = self.lease_keeper(worker_id)
+        health = LiveHealth(context.database, worker_id, workers=lambda: leases.workers)
         live = LiveCatalog(
             load_catalog=CatalogLoad(context.database, context.vault).load,
             load_price_book=self.price_book_load.load,
             follow_quotas=leases.follow,
             listen=ChangeFeed(url.get_secret_value() if url else "").listen,
             authenticator=authenticator,
+            hear_health=health.hear,
         )
-        self.planner = Planner(live)
+        planner = self.planner = Planner(live, health)
         recorder = Recorder(journal, live, observer)
         transport = Transport(limits)
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
+        attempts = Attempts(
+            asker=Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes),
+            planner=planner,
+            health=health,
+            holder=Holder(leases, live, limits),
+            recorder=recorder,
+            durable=journal.durable if context.settings.storage.durability == "fsync" else None,
+        )
         pipeline = Pipeline(
             authenticator=authenticator,
             live=live,
-            transport=transport,
+            planner=planner,
+            attempts=attempts,
             recorder=recorder,
             places=places,
-            holder=Holder(leases, live, limits),
-            max_reply_bytes=limits.max_reply_bytes,
-            durable=journal.durable if context.settings.storage.durability == "fsync" else None,
         )
         endings = IdempotencyEndings(context.database)
-        idempotent = self._idempotent(endings, worker_id, pipeline=pipeline, authenticator=authenticator, places=places)
+        responses = ResponseStore(context.database, self.content_seal())
+        backgrounds = Backgrounds(pipeline, responses, self.response_remove(responses), context.database, worker_id)
+        live.hear_response = backgrounds.follow
+        dialogues = Dialogues(
+            pipeline=pipeline,
+            authenticator=authenticator,
+            places=places,
+            load=DialogueLoad(context.database, self.content_seal(), responses),
+            store=responses,
+            backgrounds=backgrounds,
+            context_tokens=planner.context_tokens,
+        )
+        idempotent = self._idempotent(
+            endings, worker_id, pipeline=dialogues, authenticator=authenticator, places=places
+        )
         return Inference(
-            authenticator, endings, idempotent, leases, live, pipeline, places, recorder, sign_in, transport
+            authenticator,
+            backgrounds,
+            dialogues,
+            health,
+            endings,
+            idempotent,
+            leases,
+            live,
+            pipeline,
+            places,
+            recorder,
+            responses,
+            sign_in,
+            transport,
         )
 
     def _idempotent(
@@ -250,7 +301,7 @@ class Factory:
         endings: IdempotencyEndings,
         worker_id: str,
         *,
-        pipeline: Pipeline,
+        pipeline: Dialogues,
         authenticator: Authenticator,
         places: Places,
     ) -> Idempotent:
@@ -269,6 +320,26 @@ class Factory:
             claims=claims,
             max_bytes=limits.idempotency_max_bytes,
         )
+
+    def content_seal(self) -> ContentSeal:
+        """Seals what is kept of dialogues."""
+        return ContentSeal(self._context.vault)
+
+    def conversation_change(self) -> ConversationChange:
+        """Creates, changes and deletes conversations."""
+        return ConversationChange(self._context.database, self.content_seal())
+
+    def conversation_find(self) -> ConversationFind:
+        """Finds conversations."""
+        return ConversationFind(self._context.database, self.content_seal())
+
+    def response_find(self, store: ResponseStore) -> ResponseFind:
+        """Finds responses."""
+        return ResponseFind(self._context.database, self.content_seal(), store)
+
+    def response_remove(self, store: ResponseStore) -> ResponseRemove:
+        """Deletes and cancels responses."""
+        return ResponseRemove(self._context.database, store)
 
     # --- the control plane ------------------------------------------------------------------------------
 

@@ -19,13 +19,17 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from tollway.api.inference.data_plane import DataPlane
+from tollway.api.inference.conversations import ConversationEndpoints
 from tollway.api.inference.models import ModelList
+from tollway.api.inference.responses import ResponseEndpoints
+from tollway.api.inference.stored import Stored
 from tollway.app import Tollway, create_control_plane
 from tollway.config import Settings, load_settings
 from tollway.errors import TollwayError
 from tollway.factory import Factory, Inference, ProcessContext
 from tollway.journal.segment import journal_directory
 from tollway.journal.writer import JournalWriter
+from tollway.services.inference.input_count import InputCount
 from tollway.supervisor.gate import wait_for_start
 from tollway.supervisor.readiness import announce_ready
 from tollway.telemetry.access import AccessLog
@@ -86,7 +90,10 @@ class Worker:
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
-            background = [self._keep(part) for part in (inference.live.run(), inference.leases.run(), observer.run())]
+            background = [
+                self._keep(part)
+                for part in (inference.live.run(), inference.leases.run(), inference.health.run(), observer.run())
+            ]
             await self._serve(factory, inference, observer, metrics, journal)
             for task in background:
                 task.cancel()
@@ -97,6 +104,8 @@ class Worker:
             await inference.leases.aclose()
             await journal.aclose()
             await inference.idempotency_endings.aclose()
+            await inference.backgrounds.aclose()
+            await inference.responses.aclose()
             inference.sign_in.close()
             await inference.transport.aclose()
             await context.aclose()
@@ -107,6 +116,8 @@ class Worker:
         limits, address = self._settings.limits, self._settings.server
         data_plane = DataPlane(
             pipeline=inference.pipeline,
+            dialogues=inference.dialogues,
+            stored=_stored(factory, inference),
             idempotent=inference.idempotent,
             models=ModelList(inference.authenticator, inference.live),
             observer=observer,
@@ -171,6 +182,16 @@ class Worker:
             _log.warning("requests_cut", after_s=self._settings.server.graceful_timeout_s)
             data_plane.cut()
             await data_plane.idle(_LAST_WORDS_S)
+
+
+def _stored(factory: Factory, inference: Inference) -> Stored:
+    responses = ResponseEndpoints(
+        factory.response_find(inference.responses),
+        factory.response_remove(inference.responses),
+        InputCount(inference.dialogues),
+    )
+    conversations = ConversationEndpoints(factory.conversation_find(), factory.conversation_change())
+    return Stored(inference.authenticator, (*responses.routes, *conversations.routes))
 
 
 def _settle_garbage_collector() -> None:

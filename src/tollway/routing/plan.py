@@ -154,6 +154,7 @@ def _ordered(
     for candidate in kept:
         name = candidate.target.name
         standing = standings[name]
+        score: _Score
         against, tier = _against(candidate, standing, asked)
         if name == canary:
             score, reason = (-1.0,), "canary"

@@ -49,7 +49,7 @@ def back_off_s(retry: Retry, tries: int, retry_after_s: float | None, draw: floa
     Returns:
         Seconds; ``None`` if the provider wants a longer pause than is made.
     """
-    longest_s = min(retry.back_off_base_s * 2 ** min(tries - 1, 32), retry.back_off_max_s)
+    longest_s: float = min(retry.back_off_base_s * 2 ** min(tries - 1, 32), retry.back_off_max_s)
     if retry_after_s is None:
         return draw * longest_s
     if retry_after_s > retry.back_off_max_s:

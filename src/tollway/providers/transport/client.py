@@ -1,5 +1,6 @@
 """The client that all requests to providers go through."""
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -23,7 +24,14 @@ class Transport:
         self._targets: dict[tuple[str, bool], Target] = {}
 
     def post(
-        self, url: str, *, headers: Mapping[str, str], body: bytes, provider: str, public_only: bool = False
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        provider: str,
+        public_only: bool = False,
+        timeout_s: float = math.inf,
     ) -> Upstream:
         """Prepare a POST; nothing is sent until the exchange is entered.
 
@@ -33,6 +41,7 @@ class Transport:
             body: as it is sent.
             provider: its name, for errors.
             public_only: whether the host must be on the public internet, now and at every connection.
+            timeout_s: for the whole exchange, if that is less than the installation allows.
 
         Raises:
             UpstreamUnreachableError: the URL or a header cannot be used.
@@ -52,7 +61,7 @@ class Transport:
             body,
             provider=provider,
             read_timeout_s=self._read_timeout_s,
-            total_timeout_s=self._total_timeout_s,
+            total_timeout_s=min(self._total_timeout_s, timeout_s),
         )
 
     async def aclose(self) -> None:

@@ -63,7 +63,17 @@ class Upstream:
         self.headers: list[tuple[str, str]] = []
 
     async def __aenter__(self) -> Self:
-        """Send the request and wait for the reply's headers.
+        """As `send`."""
+        await self.send()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def send(self) -> None:
+        """Send the request and wait for the reply's headers; then it must be closed.
 
         Raises:
             UpstreamUnreachableError: there was no connection, so the provider has not heard the request.
@@ -100,11 +110,9 @@ class Upstream:
             raise UpstreamMalformedError(
                 f"Provider {self._provider!r} compressed its reply, though it was asked not to.", next_step=_TRY_AGAIN
             )
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Give the connection back; hang up if the reply was not read to its end."""
         self._pool.give_back(self._target.origin, self._connection)
 
     async def read(self) -> bytes | None:

@@ -118,8 +118,14 @@ class Claims:
         """
         return self._settlements(self._cost, estimate)
 
-    def settle(self, usage: Usage, charge: Charge, source: UsageSource) -> tuple[Settlement, ...]:
-        """End the request: take what it used, and give back the rest.
+    def settle(self, usage: Usage, charge: Charge, source: UsageSource, *, requests: int = 1) -> tuple[Settlement, ...]:
+        """End the request, or one attempt of it: take what it used, and give back the rest.
+
+        Args:
+            usage: what it used.
+            charge: what that costs.
+            source: who counted.
+            requests: how often it counts in limits of requests.
 
         Returns:
             What the budgets are charged, for the ledger.
@@ -131,7 +137,7 @@ class Claims:
             strict = self._cost
             used = [strict if lease.ref in self._strict_windows() else total for lease in self._held[: len(used)]]
         if self.terms.limits:
-            used += [_used(lease.quota.unit, usage) for lease in self._held[len(used) :]]
+            used += [_used(lease.quota.unit, usage, requests) for lease in self._held[len(used) :]]
         for lease, amount, part in zip(self._held, self._amounts, used):  # noqa: B905 -- as above
             lease.spent += part
             lease.free += amount - part
@@ -184,10 +190,10 @@ def _charges(leases: Sequence[Lease], *, leased: bool) -> tuple[Charges, ...]:
     return charges([(lease.quota, lease.ref) for lease in leases], leased=leased)
 
 
-def _used(unit: Unit, usage: Usage) -> int:
+def _used(unit: Unit, usage: Usage, requests: int) -> int:
     """What a request used of a rate limit."""
     if unit is _REQUESTS:
-        return 1
+        return requests
     if unit is _PARALLEL:
         return 0
     if unit is _INPUT_TOKENS:

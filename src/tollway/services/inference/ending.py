@@ -19,6 +19,11 @@ _MAYBE_BILLED = (UpstreamTimeoutError, UpstreamMalformedError)
 _SUCCESS = range(200, 300)
 
 
+def may_be_billed(exchange: Exchange, error: TollwayError | None) -> bool:
+    """Whether the provider may charge for the present attempt, which failed, by this error or by its own words."""
+    return isinstance(error, _MAYBE_BILLED) or exchange.status in _SUCCESS
+
+
 def estimate(exchange: Exchange, delivered: list[str], *, model: str = "") -> Answer:
     """Our own count of what went in and what came out."""
     adapter = exchange.target.adapter
@@ -33,8 +38,8 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
     outcome = next((found for kind, found in _OUTCOMES if isinstance(error, kind)), None)
     if outcome is None:
         outcome = Outcome.INTERNAL_ERROR if error.code == TollwayError.code else Outcome.UPSTREAM_ERROR
+    billed = exchange.attempting and may_be_billed(exchange, error)
     exchange.end_attempt(exchange.status, error.code)
-    billed = isinstance(error, _MAYBE_BILLED) or exchange.status in _SUCCESS
     entry = recorder.settle(
         exchange,
         outcome=outcome,
@@ -43,11 +48,28 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
         answer=estimate(exchange, []) if billed else None,
         source=UsageSource.ESTIMATED if billed else UsageSource.NONE,
     )
-    error.headers = (*error.headers, ("x-tollway-cost", usd_text(entry.charge)))
+    target = exchange.target
+    error.headers = (
+        *error.headers,
+        ("x-tollway-cost", usd_text(entry.charge)),
+        ("x-tollway-provider", target.deployment.name.encode("latin-1", "replace").decode("latin-1")),
+        ("x-tollway-model", target.model.encode("latin-1", "replace").decode("latin-1")),
+        ("x-tollway-attempts", str(exchange.tried)),
+    )
 
 
-def settle_left(recorder: Recorder, exchange: Exchange, caller: Caller, answer: Answer, source: UsageSource) -> None:
-    """Enter a request whose caller left, or that the stopping worker cut, and that is not entered yet."""
+def settle_left(
+    recorder: Recorder, exchange: Exchange, caller: Caller, answer: Answer | None, source: UsageSource
+) -> None:
+    """Enter a request whose caller left, or that the stopping worker cut, and that is not entered yet.
+
+    Args:
+        recorder: enters it.
+        exchange: the request.
+        caller: who may have left.
+        answer: what is known of the answer, ``None`` if none was under way.
+        source: who counted.
+    """
     outcome = Outcome.CLIENT_LEFT if caller.left else Outcome.INTERRUPTED
     exchange.end_attempt(exchange.status, outcome.value)
     recorder.settle(

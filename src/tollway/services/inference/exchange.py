@@ -1,7 +1,8 @@
 """The state of one request on its way through the pipeline, and the two ends it talks to."""
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,13 +10,17 @@ import msgspec
 from tollway.chat.dialect import Dialect
 from tollway.identity.principal import Principal
 from tollway.ids import uuid7
-from tollway.ledger.entry import Attempt
+from tollway.ledger.entry import Attempt, Spent
 from tollway.ledger.price import PriceSheet
 from tollway.providers.adapter import Adapter
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
+from tollway.routing.plan import Step
+from tollway.routing.resolve import Candidate
+from tollway.routing.route import Route
 from tollway.services.inference.claims import Claims
+from tollway.services.live_health import Patient
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -60,6 +65,7 @@ class Inbound(msgspec.Struct, frozen=True):
         key: the key as it was sent.
         parse: the dialect's parser: body → `Call`.
         dialect: what the surface speaks.
+        timeout_s: how long the caller waits; ``None`` if it does not say.
     """
 
     surface: Surface
@@ -68,6 +74,7 @@ class Inbound(msgspec.Struct, frozen=True):
     key: bytes
     parse: Callable[[bytes], Call]
     dialect: Dialect
+    timeout_s: float | None = None
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +86,10 @@ class Target(msgspec.Struct, frozen=True, gc=False):
         model: the name of the model at the provider.
         sheet: its prices; ``None`` if none is known.
         adapter: how it is asked.
+        candidate: what of the route it is; its deployment has the provider's own credential.
+        patient: how it does.
+        credential_id: which of its credentials is shown.
+        context_tokens: the model's window, 0 if it is not known.
     """
 
     deployment: Deployment
@@ -86,6 +97,10 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     model: str
     sheet: PriceSheet | None
     adapter: Adapter
+    candidate: Candidate
+    patient: Patient
+    credential_id: str = ""
+    context_tokens: int = 0
 
 
 class Exchange:
@@ -93,25 +108,41 @@ class Exchange:
 
     Attributes:
         target: where the present attempt goes.
-        dropped: fields that it left out.
+        route: what stands behind the name that was asked for.
+        steps: what may be asked after it, in this order.
+        shadow: who is asked besides, ``None`` if nobody.
+        claims: what the present attempt holds, ``None`` if nothing applies to it.
+        attempting: whether an attempt is under way, and not yet in `attempts`.
+        attempts: those that ended.
+        tried: how many were sent, the present one included.
+        spent: what those that ended have taken, ``None`` for nothing.
+        dropped: fields that the present attempt left out.
+        deadline_s: until when the caller waits, on the monotonic clock.
     """
 
     __slots__ = (
         "admitted_at_us",
         "attempt_started_ns",
+        "attempting",
         "attempts",
         "call",
         "claims",
+        "deadline_s",
         "dropped",
         "entry_id",
         "first_byte_us",
         "inbound",
         "principal",
         "response_bytes",
+        "route",
         "settled",
+        "shadow",
+        "spent",
         "started_ns",
         "status",
+        "steps",
         "target",
+        "tried",
     )
 
     def __init__(
@@ -121,25 +152,41 @@ class Exchange:
         principal: Principal,
         call: Call,
         target: Target,
+        route: Route,
+        steps: Iterable[Step] = (),
+        shadow: Candidate | None = None,
     ) -> None:
         self.inbound = inbound
         self.principal = principal
         self.call = call
         self.target = target
+        self.route = route
+        self.steps = list(steps)
+        self.shadow = shadow
         self.claims: Claims | None = None
         self.entry_id = inbound.own_id or uuid7()
         self.admitted_at_us = time.time_ns() // 1_000
         self.started_ns = self.attempt_started_ns = time.perf_counter_ns()
+        self.attempting = True
         self.attempts: tuple[Attempt, ...] = ()
+        self.tried = 0
+        self.spent: Spent | None = None
         self.dropped: tuple[str, ...] = ()
         self.status = 0
         self.first_byte_us: int | None = None
         self.response_bytes = 0
         self.settled = False
+        self.deadline_s = math.inf
+        if inbound.timeout_s is not None or route.timeout_s is not None:
+            self.deadline_s = time.monotonic() + min(inbound.timeout_s or math.inf, route.timeout_s or math.inf)
 
     def elapsed_us(self) -> int:
         """Microseconds since admission."""
         return (time.perf_counter_ns() - self.started_ns) // 1_000
+
+    def left_s(self) -> float:
+        """Seconds the caller still waits."""
+        return math.inf if self.deadline_s == math.inf else self.deadline_s - time.monotonic()
 
     def passed(self, size: int) -> None:
         """Count bytes of the reply body on their way to the caller."""
@@ -147,8 +194,22 @@ class Exchange:
             self.first_byte_us = self.elapsed_us()
         self.response_bytes += size
 
+    def begin_attempt(self, target: Target) -> None:
+        """Go to a target next. What the last attempt held is settled, or kept for it."""
+        self.target = target
+        self.attempting = True
+        self.dropped = ()
+        self.status = 0
+        self.attempt_started_ns = time.perf_counter_ns()
+
+    def attempt_us(self) -> int:
+        """Microseconds since the present attempt began."""
+        return (time.perf_counter_ns() - self.attempt_started_ns) // 1_000
+
     def end_attempt(self, status: int, error: str) -> None:
-        """Note how the present attempt ended."""
-        duration_us = (time.perf_counter_ns() - self.attempt_started_ns) // 1_000
-        attempt = Attempt(self.target.deployment.name, self.target.model, status, error, duration_us)
+        """Note how the present attempt ended; nothing, if it is noted."""
+        if not self.attempting:
+            return
+        self.attempting = False
+        attempt = Attempt(self.target.deployment.name, self.target.model, status, error, self.attempt_us())
         self.attempts = (*self.attempts, attempt)

@@ -1,33 +1,30 @@
-"""Plan and price a request before it is admitted. No I/O: everything is in memory."""
+"""What one attempt needs to know of its target: how it is asked, and at what price. No I/O: everything is in memory."""
 
 import time
 
-from tollway.errors import InvalidRequestError, ModelNotAllowedError, ModelNotPricedError
+from tollway.errors import ModelNotAllowedError, ModelNotPricedError
 from tollway.identity.principal import Principal
+from tollway.ledger.price_book import PriceBook
 from tollway.providers.adapters import adapter_for
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
 from tollway.routing.call import Call
 from tollway.routing.catalog import Deployment
-from tollway.routing.resolve import resolve
-from tollway.services.inference.exchange import Exchange, Inbound, Target
-from tollway.services.live_catalog import LiveCatalog
+from tollway.routing.resolve import Candidate
+from tollway.services.inference.exchange import Inbound, Target
+from tollway.services.live_health import LiveHealth
 
 
-def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) -> Exchange:
-    """Decide which provider answers, and at what price.
+def target_of(
+    candidate: Candidate, *, inbound: Inbound, principal: Principal, call: Call, prices: PriceBook, health: LiveHealth
+) -> Target:
+    """Get ready to ask one deployment.
 
     Raises:
-        InvalidRequestError: the surface cannot do what is asked.
-        ModelNotFoundError, ModelNotAllowedError: see `tollway.routing.resolve`.
-        NotReadyError: this worker has not read its configuration yet.
         NotSupportedByProviderError, UnsupportedFieldError: see `tollway.providers.adapters`.
+        ModelNotAllowedError: another model could answer than the key may use.
         ModelNotPricedError: no price is known and the project does not allow that.
     """
-    if call.stream and not inbound.surface.streams:
-        raise InvalidRequestError(f"`{inbound.surface.path}` cannot stream.", param="stream")
-    prices = live.price_book  # first, so that a worker that has read nothing yet does not say "not found"
-    _, candidates = resolve(call.model, principal, live.catalog)
-    deployment, model = candidates[0].deployment, candidates[0].target.model
+    deployment, model = candidate.deployment, candidate.target.model
     spec = REGISTRY.get(deployment.spec, OPENAI_COMPATIBLE)
     adapter = adapter_for(
         inbound.surface,
@@ -53,20 +50,20 @@ def plan(inbound: Inbound, principal: Principal, call: Call, live: LiveCatalog) 
     )
     if sheet is None and not principal.allow_unpriced:
         raise not_priced(deployment, model, "or let the project use unpriced models")
-    return Exchange(
-        inbound=inbound,
-        principal=principal,
-        call=call,
-        target=Target(deployment, spec, model, sheet, adapter),
-    )
+    patient = health.patient(deployment, model)
+    deployment, credential_id = health.with_credential(deployment, model)
+    window = candidate.target.context_tokens or (sheet.context_tokens if sheet is not None else 0)
+    return Target(deployment, spec, model, sheet, adapter, candidate, patient, credential_id, window)
 
 
 def not_priced(deployment: Deployment, model: str, alternative: str) -> ModelNotPricedError:
     """What is said of a model without a price; `alternative`: what else an administrator can do about it."""
     name = f"{deployment.name}/{model[:200]}"
-    return ModelNotPricedError(
+    error = ModelNotPricedError(
         f"No price is known for {name}, so it was refused: nothing is served for free by mistake.",
         next_step=f"An administrator can add one: `tollway prices set {name} --input USD --output USD` (per million "
         f"tokens), {alternative}.",
         param="model",
     )
+    error.of_target = True
+    return error

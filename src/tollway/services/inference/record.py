@@ -5,14 +5,19 @@ import time
 from collections import deque
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from tollway.errors import JournalUnavailableError
-from tollway.ledger.entry import EntryOpen, LedgerEntry, Outcome, UsageSource
+from tollway.ledger.entry import EntryOpen, LedgerEntry, Outcome, Spent, UsageSource
 from tollway.ledger.interrupted import estimated_charge
 from tollway.ledger.money import ENTRY_MAX_PICO
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.rating import Charge, rate
+from tollway.ledger.settlement import Settlement
+from tollway.ledger.spent import merged, together
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import Answer
+from tollway.services.inference.claims import Claims
 from tollway.services.inference.exchange import Exchange
 from tollway.services.live_catalog import LiveCatalog
 
@@ -56,8 +61,12 @@ class Recorder:
         self._unwritten: deque[LedgerEntry] = deque()
         self._retry: asyncio.TimerHandle | None = None
 
-    def open(self, exchange: Exchange) -> None:
-        """Journal that the request goes upstream now.
+    def open(self, exchange: Exchange, *, beside: Claims | None = None) -> None:
+        """Journal that the request goes upstream now, or goes on.
+
+        Args:
+            exchange: the request.
+            beside: what a second attempt holds that runs at the same time.
 
         Raises:
             JournalUnavailableError: it cannot be recorded, so it must not be served.
@@ -65,6 +74,10 @@ class Recorder:
         call, principal, sheet, claims = exchange.call, exchange.principal, exchange.target.sheet, exchange.claims
         input_rate = sheet.rates.get("input") if sheet is not None else None
         price = input_rate.price if input_rate is not None else None
+        opening = claims.opening(estimated_charge(len(call.body), price)) if claims is not None else ()
+        if beside is not None:
+            opening = merged((*opening, *beside.opening(estimated_charge(len(call.body), price))))
+            beside.opened = True
         self._journal.open(
             EntryOpen(
                 exchange.entry_id,
@@ -83,11 +96,28 @@ class Recorder:
                 len(call.body),
                 price,
                 input_rate.ref if input_rate is not None else "",
-                claims.opening(estimated_charge(len(call.body), price)) if claims is not None else (),
+                opening,
+                exchange.attempts,
+                exchange.spent,
             )
         )
         if claims is not None:
             claims.opened = True
+
+    def bill(self, exchange: Exchange, error: str, answer: Answer | None) -> None:
+        """End an attempt that another one follows: what it held is settled, what it cost is added to `spent`.
+
+        Args:
+            exchange: the request.
+            error: our error code.
+            answer: our estimate of what the provider may bill; ``None`` if it bills nothing.
+        """
+        exchange.end_attempt(exchange.status, error)
+        source = UsageSource.NONE if answer is None else UsageSource.ESTIMATED
+        spent = self._spent(exchange, answer, source, counts=False)
+        if answer is not None:
+            exchange.spent = together(exchange.spent, spent)
+            _note(exchange, spent)
 
     def settle(
         self,
@@ -113,15 +143,11 @@ class Recorder:
             JournalUnavailableError: it could not be written now; it is kept in memory and tried again.
         """
         call, principal = exchange.call, exchange.principal
-        model_answered = answer.model.replace("\x00", "")[:512] if answer is not None else ""
-        usage = answer.usage if answer is not None else None
-        sheet = self._sheet(exchange, model_answered, answer.service_tier if answer is not None else "")
-        if usage is None or source is UsageSource.NONE:
-            source, usage, charge = UsageSource.NONE, _NO_USAGE, _NO_CHARGE
-        else:
-            charge = rate(usage, sheet) if sheet is not None else _UNPRICED
-            if charge.total > ENTRY_MAX_PICO:  # absurd counts at an absurd price: flagged, never a wrong sum
-                charge = _UNPRICED
+        spent = self._spent(exchange, answer, source, counts=True)
+        if len(exchange.attempts) > 1 and spent.usage_source is not UsageSource.NONE:
+            _note(exchange, spent)
+        if exchange.spent is not None:
+            spent = together(exchange.spent, spent)
         entry = LedgerEntry(
             exchange.entry_id,
             exchange.inbound.request_id,
@@ -133,7 +159,7 @@ class Recorder:
             call.model,
             exchange.target.deployment.name,
             exchange.target.model,
-            model_answered,
+            _model_answered(answer),
             call.user_tag,
             call.tags,
             call.stream,
@@ -141,22 +167,46 @@ class Recorder:
             status,
             error,
             exchange.attempts,
-            usage,
-            source,
-            charge.priced,
-            charge.total,
-            charge.lines,
+            spent.usage,
+            spent.usage_source,
+            spent.priced,
+            spent.charge,
+            spent.lines,
             answer.provider_cost if answer is not None else None,
             exchange.elapsed_us(),
             exchange.first_byte_us,
             len(call.body),
             exchange.response_bytes,
-            exchange.claims.settle(usage, charge, source) if exchange.claims is not None else (),
+            spent.settlements,
         )
         exchange.settled = True
         self._observer.ended(entry)
         self._write(entry)
         return entry
+
+    def _spent(self, exchange: Exchange, answer: Answer | None, source: UsageSource, *, counts: bool) -> Spent:
+        """Rate the present attempt, and settle what it holds.
+
+        Args:
+            exchange: the request.
+            answer: what the provider said, or our estimate of it.
+            source: who counted.
+            counts: whether the request counts in its limits of requests; it does once.
+        """
+        usage, charge = _NO_USAGE, _NO_CHARGE
+        if answer is None or answer.usage is None or source is UsageSource.NONE:
+            source = UsageSource.NONE
+        else:
+            usage = answer.usage
+            sheet = self._sheet(exchange, _model_answered(answer), answer.service_tier)
+            charge = rate(usage, sheet) if sheet is not None else _UNPRICED
+            if charge.total > ENTRY_MAX_PICO:  # absurd counts at an absurd price: flagged, never a wrong sum
+                charge = _UNPRICED
+        claims = exchange.claims
+        settlements: tuple[Settlement, ...] = ()
+        if claims is not None and not claims.settled:
+            settlements = claims.settle(usage, charge, source, requests=int(counts))
+        return Spent(usage, source, charge.priced, charge.total, charge.lines, settlements)
 
     def _sheet(self, exchange: Exchange, model_answered: str, service_tier: str) -> PriceSheet | None:
         """The prices of the model and tier that answered; of the model that was asked if those have none."""
@@ -196,3 +246,19 @@ class Recorder:
                 self._schedule()
                 return
             self._unwritten.popleft()
+
+
+def _model_answered(answer: Answer | None) -> str:
+    return answer.model.replace("\x00", "")[:512] if answer is not None else ""
+
+
+def _note(exchange: Exchange, spent: Spent) -> None:
+    """Note with the last attempt what it took."""
+    last = replace(
+        exchange.attempts[-1],
+        input_tokens=spent.usage.input_total,
+        output_tokens=spent.usage.output_total,
+        charge=spent.charge,
+        usage_source=spent.usage_source,
+    )
+    exchange.attempts = (*exchange.attempts[:-1], last)

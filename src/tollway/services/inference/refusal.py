@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from tollway.errors import BudgetExceededError, BudgetUnavailableError, RateLimitedError
 from tollway.ledger.lease import Lease
@@ -20,6 +21,7 @@ _UNITS = {
     Unit.PARALLEL: "requests at the same time",
 }
 _AWAY_RETRY_S = 2
+_Refused = TypeVar("_Refused", BudgetExceededError, BudgetUnavailableError, RateLimitedError)
 
 
 def budget_exceeded(leases: Iterable[Lease], cost: int, now_us: int) -> BudgetExceededError:
@@ -34,23 +36,25 @@ def budget_exceeded(leases: Iterable[Lease], cost: int, now_us: int) -> BudgetEx
     quota = lease.quota
     amount = quota.amount_at(now_us / _S_US)
     left = max(potential(lease), 0)
-    return BudgetExceededError(
+    error = BudgetExceededError(
         f"{_name(quota)} has {usd_text(min(left, amount))} USD left of {usd_text(amount)} USD{_window(quota)}, and "
         f"this request may cost up to {usd_text(cost)} USD. {_resets(lease)} [budget {quota.id}]",
         next_step=f"Ask for a shorter answer (`max_tokens`), or have an administrator raise it: `tollway budgets raise "
         f"{quota.id}`.",
     )
+    return _marked(error, quota)
 
 
 def budget_unavailable(lease: Lease) -> BudgetUnavailableError:
     """A hard budget cannot be asked for more."""
     quota = lease.quota
-    return BudgetUnavailableError(
+    error = BudgetUnavailableError(
         f"The database is away, and what this worker had leased is used up: {_name(quota)} cannot be asked for more. "
         f"[budget {quota.id}]",
         next_step="Try again shortly; an organization can choose to be served without (`serve_without_database`).",
         headers=(("retry-after", str(_AWAY_RETRY_S)),),
     )
+    return _marked(error, quota)
 
 
 def rate_limited(leases: Iterable[Lease], now_us: int) -> RateLimitedError:
@@ -58,11 +62,17 @@ def rate_limited(leases: Iterable[Lease], now_us: int) -> RateLimitedError:
     lease = max(leases, key=lambda each: each.end_us)
     quota = lease.quota
     amount = quota.amount_at(now_us / _S_US)
-    return RateLimitedError(
+    error = RateLimitedError(
         f"{_name(quota)} of {amount} {_UNITS[quota.unit]}{_window(quota)} is reached. [limit {quota.id}]",
         next_step=f"Try again in {wait_s(lease, now_us)} s.",
         headers=(("retry-after", str(wait_s(lease, now_us))),),
     )
+    return _marked(error, quota)
+
+
+def _marked(error: _Refused, quota: Quota) -> _Refused:
+    error.of_target = quota.provider is not None or quota.model is not None
+    return error
 
 
 def wait_s(lease: Lease, now_us: int) -> int:

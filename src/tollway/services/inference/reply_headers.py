@@ -7,9 +7,13 @@ from tollway.services.inference.quota_headers import quota_headers
 
 PASSED_HEADERS = frozenset(
     {"retry-after", "retry-after-ms", "x-should-retry", "openai-processing-ms", "openai-version", "openai-model"}
+    | {"x-tollway-estimated"}
 )
-PASSED_PREFIX = "x-ratelimit-"
+PASSED_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 """Unless a limit of ours applies: then the caller is told of that."""
+_REQUEST_IDS = frozenset({"x-request-id", "request-id"})
+_WITH_REQUEST_ID = "messages"
+"""The dialect whose SDKs look for a ``request-id``."""
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
 _REDIRECTS = range(300, 400)
@@ -37,7 +41,10 @@ def reply_headers(
         (b"x-request-id", exchange.inbound.request_id.encode()),
         (b"x-tollway-provider", exchange.target.deployment.name.encode("latin-1", "replace")),
         (b"x-tollway-model", exchange.target.model.encode("latin-1", "replace")),
+        (b"x-tollway-attempts", b"%d" % exchange.tried),
     ]
+    if exchange.inbound.surface.dialect == _WITH_REQUEST_ID:
+        headers.append((b"request-id", exchange.inbound.request_id.encode()))
     if cost:
         headers.append((b"x-tollway-cost", cost.encode()))
     if length is not None:
@@ -63,9 +70,9 @@ def _passed(upstream: Upstream, *, content_type: bool, limits: bool) -> list[tup
         if name == "content-type":
             if content_type:
                 headers.append((b"content-type", value.encode("latin-1", "replace")))
-        elif name == "x-request-id":
+        elif name in _REQUEST_IDS:
             headers.append((b"x-tollway-upstream-request-id", value.encode("latin-1", "replace")))
-        elif name in PASSED_HEADERS or (limits and name.startswith(PASSED_PREFIX)):
+        elif name in PASSED_HEADERS or (limits and name.startswith(PASSED_PREFIXES)):
             headers.append((name.encode("latin-1"), value.encode("latin-1", "replace")))
     return headers
 

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from tollway.errors import StreamCutError, TollwayError, UpstreamCutError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer, StreamReader
-from tollway.providers.transport import Upstream
+from tollway.services.inference.ask import Reply
 from tollway.services.inference.ending import estimate, settle_left, settle_stream
 from tollway.services.inference.exchange import Caller, Exchange
 from tollway.services.inference.record import Recorder
@@ -17,24 +19,31 @@ _LINGER_S = 1.0
 """How long a finished stream's connection may take to end by itself, so that it can be used again."""
 
 
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """How a stream ended. Attributes: cut: whether the provider broke off; answer: what it said."""
+
+    cut: bool
+    answer: Answer
+
+
 async def relay_stream(
     exchange: Exchange,
-    upstream: Upstream,
+    reply: Reply,
+    parser: StreamReader,
     caller: Caller,
     *,
     recorder: Recorder,
     durable: Callable[[], Awaitable[None]] | None,
-) -> None:
+) -> Ended:
     """Relay one stream whose headers the caller has already.
 
     Raises:
         asyncio.CancelledError: the caller left or the worker stops; the entry is written.
     """
-    parser = exchange.target.adapter.stream_reader(exchange.call, spec=exchange.target.spec)
     cut: TollwayError | None = None
     data = b""
     try:
-        data = await _pass_events(exchange, parser, upstream, caller)
+        data = await _pass_events(exchange, reply, parser, caller)
     except asyncio.CancelledError:
         settle_left(recorder, exchange, caller, *_counted(exchange, parser, ended=False))
         raise
@@ -51,26 +60,34 @@ async def relay_stream(
     if cut is not None:
         told = exchange.inbound.dialect.error_event(_cut_error(exchange, cut))
         await caller.finish(parser.take_break() + cost + told, whole=False)
-        return
+        return Ended(cut=True, answer=answer)
     end = parser.take_end()
     await caller.finish(data + cost + end if parser.done or not end else end, whole=whole)
     with contextlib.suppress(UpstreamError, TimeoutError):  # the caller has all of it; only the connection is at stake
         async with asyncio.timeout(_LINGER_S):
-            await upstream.read()
+            await reply.upstream.read()
+    return Ended(cut=parser.failed, answer=answer)
 
 
-async def _pass_events(exchange: Exchange, parser: StreamReader, upstream: Upstream, caller: Caller) -> bytes:
+async def _pass_events(exchange: Exchange, reply: Reply, parser: StreamReader, caller: Caller) -> bytes:
     """Pass events until the end mark or the end of the stream; return those that came with the end mark."""
-    while (chunk := await upstream.read()) is not None:
-        data = parser.feed(chunk)
-        if data:
-            exchange.passed(len(data))
-        if parser.done:
-            return data
+    data = reply.first
+    begins = not data
+    if data:
+        exchange.passed(len(data))
+    while not parser.done:
         if data:
             await caller.write(data)
-    parser.finish()
-    return b""
+        chunk = await reply.upstream.read()
+        if chunk is None:
+            parser.finish()
+            return b""
+        data = parser.feed(chunk)
+        if data:
+            if begins:
+                reply.waited_us, begins = exchange.attempt_us(), False
+            exchange.passed(len(data))
+    return data
 
 
 def _counted(exchange: Exchange, parser: StreamReader, *, ended: bool) -> tuple[Answer, UsageSource]:

@@ -1,0 +1,172 @@
+"""One attempt, up to the point where the caller can be told something: the caller knows nothing of it yet."""
+
+import asyncio
+import math
+
+from tollway.errors import (
+    InvalidRequestError,
+    SignInError,
+    SignInMissingError,
+    TollwayError,
+    UnsupportedFieldError,
+    UpstreamMalformedError,
+    UpstreamTimeoutError,
+    UpstreamTooLargeError,
+    UpstreamUnreachableError,
+)
+from tollway.providers.adapter import Answer, StreamReader
+from tollway.providers.auth import STATIC
+from tollway.providers.sign_in.sign_in import SignIn
+from tollway.providers.transport import Transport, Upstream
+from tollway.routing.failure import Failure, FailureKind
+from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.own_answer import OwnAnswer
+from tollway.services.inference.reply_headers import is_stream
+
+_OK = range(200, 300)
+_KINDS: tuple[tuple[type[TollwayError], FailureKind], ...] = (
+    (SignInError, FailureKind.CREDENTIAL),
+    (SignInMissingError, FailureKind.CREDENTIAL),
+    (UpstreamUnreachableError, FailureKind.CONNECTION),
+    (UpstreamTimeoutError, FailureKind.TIMEOUT),
+    (UpstreamMalformedError, FailureKind.CUT),
+    (UpstreamTooLargeError, FailureKind.INVALID),
+    (UnsupportedFieldError, FailureKind.NOT_FOUND),
+    (InvalidRequestError, FailureKind.INVALID),
+)
+
+
+class Reply:
+    """What a provider answered.
+
+    Attributes:
+        upstream: its reply.
+        body: the whole of it; empty for a stream.
+        answer: what it says, ``None`` for a stream or a refusal.
+        reader: reads the stream that goes on, ``None`` for what is whole.
+        first: the first events of the stream, if they were waited for.
+        failure: why it is no answer, ``None`` if it is one.
+        waited_us: microseconds until it began, or was whole.
+    """
+
+    __slots__ = ("answer", "body", "failure", "first", "reader", "upstream", "waited_us")
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self.body = self.first = b""
+        self.answer: Answer | None = None
+        self.reader: StreamReader | None = None
+        self.failure: Failure | None = None
+        self.waited_us = 0
+
+
+class Asker:
+    """Asks providers."""
+
+    def __init__(self, transport: Transport, sign_in: SignIn, *, max_reply_bytes: int) -> None:
+        self._transport = transport
+        self._sign_in = sign_in
+        self._max_reply_bytes = max_reply_bytes
+
+    async def ask(self, exchange: Exchange, *, wait: bool, timeout_s: float = math.inf) -> Reply:
+        """Ask the present target. A reply with a `reader` must be closed.
+
+        Args:
+            exchange: the request.
+            wait: whether to wait for the first events of a stream, so that its failing before is noticed.
+            timeout_s: how long the provider may take to begin, or to give a whole reply.
+
+        Raises:
+            UpstreamError: it could not be asked, or the reply is unusable.
+            UnsupportedFieldError, InvalidRequestError: it cannot be asked for this.
+        """
+        if timeout_s == math.inf:
+            return await self._ask(exchange, wait=wait)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._ask(exchange, wait=wait)
+        except TimeoutError as error:
+            raise UpstreamTimeoutError(
+                f"Provider {exchange.target.deployment.name!r} did not begin to answer within {timeout_s:g} s.",
+                next_step="Try again, or allow more: `x-tollway-timeout`, and the route's `attempt_timeout_s`.",
+            ) from error
+
+    async def _ask(self, exchange: Exchange, *, wait: bool) -> Reply:
+        upstream = await self._prepare(exchange)
+        await upstream.send()
+        try:
+            exchange.status = upstream.status
+            reply = Reply(upstream)
+            adapter = exchange.target.adapter
+            if upstream.status in _OK and exchange.call.stream and is_stream(upstream, adapter.streams_as):
+                reply.reader = adapter.stream_reader(exchange.call, spec=exchange.target.spec)
+                if wait:
+                    await _begin(reply)
+                reply.waited_us = exchange.attempt_us()
+                return reply
+            reply.body = await upstream.read_all(self._max_reply_bytes)
+        except BaseException:  # cancelled or failed: given back, then raised again
+            upstream.close()
+            raise
+        upstream.close()
+        reply.waited_us = exchange.attempt_us()
+        self._read(exchange, reply)
+        return reply
+
+    async def _prepare(self, exchange: Exchange) -> Upstream:
+        target, claims = exchange.target, exchange.claims
+        request = target.adapter.build_request(
+            exchange.call,
+            surface=exchange.inbound.surface,
+            deployment=target.deployment,
+            spec=target.spec,
+            model=target.model,
+            bounded=claims is not None and claims.terms.bounded,
+            output_tokens=claims.demand.sent_output_tokens if claims is not None else 0,
+        )
+        exchange.dropped = request.dropped
+        if request.made is not None:
+            return OwnAnswer(request.made)
+        if target.spec.sign_in and target.spec.auth_for(target.deployment) not in STATIC:
+            request = await self._sign_in.authorize(request, target.deployment, target.spec)
+        return self._transport.post(
+            request.url,
+            headers=request.headers,
+            body=request.body,
+            provider=target.deployment.name,
+            public_only=target.deployment.public_only,
+            timeout_s=exchange.left_s(),
+        )
+
+    def _read(self, exchange: Exchange, reply: Reply) -> None:
+        """Find out what a whole reply is."""
+        target, upstream = exchange.target, reply.upstream
+        if upstream.status in _OK:
+            reply.answer = target.adapter.parse_reply(reply.body, spec=target.spec)
+            if reply.answer is None:
+                raise UpstreamMalformedError(
+                    f"Provider {target.deployment.name!r} answered with something that is not a JSON object.",
+                    next_step="Try again; if it lasts, the operator checks the provider's address.",
+                )
+        else:
+            reply.failure = target.adapter.classify_failure(upstream.status, upstream.headers, reply.body)
+
+
+async def _begin(reply: Reply) -> None:
+    """Read until there is something to pass on."""
+    reader = reply.reader
+    assert reader is not None  # noqa: S101 -- only called for streams
+    while not reply.first and not reader.done:
+        chunk = await reply.upstream.read()
+        if chunk is None:
+            reader.finish()
+            break
+        reply.first = reader.feed(chunk)
+    if reader.failed:
+        reply.failure = Failure(FailureKind.SERVER, reply.upstream.status, "The stream began with an error.")
+
+
+def failure_of(error: TollwayError) -> Failure:
+    """What a fault means for what comes next."""
+    kind = next((kind for type_, kind in _KINDS if isinstance(error, type_)), FailureKind.SERVER)
+    return Failure(kind, 0, error.message)

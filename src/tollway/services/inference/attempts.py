@@ -1,0 +1,280 @@
+"""Ask one deployment after the other until one answers; the caller notices nothing but the time it takes."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from tollway.errors import TollwayError, UnsupportedFieldError, UpstreamError
+from tollway.providers.adapter import StreamReader
+from tollway.routing.breaker import rest_s
+from tollway.routing.failure import Failure, FailureKind
+from tollway.routing.resolve import Candidate
+from tollway.routing.retry import Move, RetryBudget, back_off_s, moves
+from tollway.services.inference.ask import Asker, Reply, failure_of
+from tollway.services.inference.ending import estimate, may_be_billed
+from tollway.services.inference.exchange import Caller, Exchange, Target
+from tollway.services.inference.holder import Holder
+from tollway.services.inference.planner import Planner
+from tollway.services.inference.record import Recorder
+from tollway.services.inference.relay import Relay
+from tollway.services.inference.reply_headers import reply_headers
+from tollway.services.inference.stream_relay import relay_stream
+from tollway.services.live_health import LiveHealth
+
+_BUDGETS_MAX = 10_000
+"""Routes whose retries are counted; callers choose the models of some providers."""
+_S_US = 1_000_000
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """An attempt that came to nothing, and of which the caller knows nothing.
+
+    Attributes:
+        failure: why.
+        error: what to raise, if nothing else is done.
+        reply: or what to tell the caller.
+    """
+
+    failure: Failure
+    error: TollwayError | None = None
+    reply: Reply | None = None
+
+
+def _any(_: Target) -> bool:
+    return True
+
+
+def _larger_than(present: Target) -> Callable[[Target], bool]:
+    """Whether a target has a larger window than the present one, or may have."""
+    window = present.context_tokens
+    return lambda target: not window or not target.context_tokens or target.context_tokens > window
+
+
+class Attempts:
+    """Makes the attempts of requests. One a worker."""
+
+    def __init__(
+        self,
+        *,
+        asker: Asker,
+        planner: Planner,
+        health: LiveHealth,
+        holder: Holder,
+        recorder: Recorder,
+        durable: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        self._asker = asker
+        self._planner = planner
+        self._health = health
+        self._holder = holder
+        self._recorder = recorder
+        self._durable = durable
+        self._relay = Relay(recorder, durable)
+        self._budgets: dict[tuple[str, str], RetryBudget] = {}
+
+    async def admit(self, exchange: Exchange) -> None:
+        """Hold what the request takes, of the first target whose own budgets and limits let it through.
+
+        Raises:
+            TollwayError: as `Holder.hold`; `JournalUnavailableError` as well.
+        """
+        try:
+            await self._holder.hold(exchange)
+        except TollwayError as error:
+            if not error.of_target or not await self._take_next(exchange, _any):
+                raise
+        self._recorder.open(exchange)
+
+    async def run(self, exchange: Exchange, caller: Caller) -> None:
+        """Ask until the caller is answered.
+
+        Raises:
+            TollwayError: the last failure, if the caller was told nothing.
+        """
+        self._budget(exchange).asked(exchange.route.retry.max_extra_percent)
+        while (failed := await self._attempt(exchange, caller)) is not None:
+            target = exchange.target
+            if not await self._go_on(exchange, failed):
+                exchange.target = target
+                await self._tell(exchange, failed, caller)
+                return
+
+    async def _attempt(self, exchange: Exchange, caller: Caller) -> Failed | None:
+        """Ask the present target; what failed, if the caller is not answered by it."""
+        target = exchange.target
+        patient = target.patient
+        exchange.tried += 1
+        patient.began(time.monotonic())
+        try:
+            reply = await self._asker.ask(exchange, wait=bool(exchange.steps), timeout_s=_patience_s(exchange))
+            if reply.failure is not None:
+                self._health.failed(patient, reply.failure, target.credential_id)
+                return Failed(reply.failure, reply=reply)
+            if reply.reader is not None:
+                await self._stream(exchange, reply, reply.reader, caller)
+            elif reply.answer is not None:
+                self._answered(exchange, reply)
+                await self._relay.whole(exchange, reply, reply.answer, caller)
+        except UpstreamError as error:
+            failure = failure_of(error)
+            self._health.failed(patient, failure, target.credential_id)
+            return Failed(failure, error)
+        except UnsupportedFieldError as error:
+            return Failed(failure_of(error), error)
+        finally:
+            patient.health.in_flight -= 1
+        return None
+
+    def _answered(self, exchange: Exchange, reply: Reply) -> None:
+        """A whole reply came: note how long it took."""
+        usage = reply.answer.usage if reply.answer is not None else None
+        output_tokens = usage.output_total if usage is not None else 0
+        waited_s = reply.waited_us / _S_US
+        patient = exchange.target.patient
+        patient.health.answered(waited_s, waited_s, output_tokens, stream=False)
+        self._health.succeeded(patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
+
+    async def _stream(self, exchange: Exchange, reply: Reply, reader: StreamReader, caller: Caller) -> None:
+        """A stream has begun: pass it on."""
+        try:
+            await caller.start(reply.upstream.status, reply_headers(exchange, reply.upstream))
+            ended = await relay_stream(exchange, reply, reader, caller, recorder=self._recorder, durable=self._durable)
+        finally:
+            reply.upstream.close()
+        patient = exchange.target.patient
+        if ended.cut:
+            self._health.failed(patient, Failure(FailureKind.CUT), exchange.target.credential_id)
+            return
+        usage = ended.answer.usage
+        output_tokens = usage.output_total if usage is not None else 0
+        duration_s = exchange.attempt_us() / _S_US
+        patient.health.answered(reply.waited_us / _S_US, duration_s, output_tokens, stream=True)
+        self._health.succeeded(patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
+
+    async def _tell(self, exchange: Exchange, failed: Failed, caller: Caller) -> None:
+        """Nothing more is tried: tell the caller of the last failure."""
+        if failed.reply is None:
+            assert failed.error is not None  # noqa: S101 -- it is one or the other
+            raise failed.error
+        if failed.reply.reader is not None:  # a stream that began with an error: passed on as it came
+            await self._stream(exchange, failed.reply, failed.reply.reader, caller)
+        else:
+            await self._relay.refusal(exchange, failed.reply, caller)
+
+    # --- what comes next --------------------------------------------------------------------------------
+
+    async def _go_on(self, exchange: Exchange, failed: Failed) -> bool:
+        """Get ready for another attempt; whether there is one."""
+        retry = exchange.route.retry
+        if exchange.tried >= retry.attempts or exchange.left_s() <= 0:
+            return False
+        for move in moves(failed.failure, retry):
+            if move is Move.SAME:
+                return await self._retry(exchange, failed)
+            if move is Move.STOP:
+                return False
+            if self._has_other_credential(exchange.target, failed.failure):
+                return await self._repeat(exchange, failed)
+            fits = _larger_than(exchange.target) if move is Move.LARGER else _any
+            if exchange.steps:
+                self._end(exchange, failed)
+                if await self._take_next(exchange, fits):
+                    return True
+        return False
+
+    async def _retry(self, exchange: Exchange, failed: Failed) -> bool:
+        """Ask the same target again, after a pause."""
+        retry, now_s = exchange.route.retry, time.monotonic()
+        tries = sum(each.provider == exchange.target.deployment.name for each in exchange.attempts)
+        draw = random.random()  # noqa: S311 -- spreads load, hides nothing
+        pause_s = back_off_s(retry, tries + exchange.attempting, failed.failure.retry_after_s, draw)
+        if pause_s is None or pause_s >= exchange.left_s() or not exchange.target.patient.breaker.allows(now_s):
+            return False
+        if not self._budget(exchange).take(retry.max_extra_percent):
+            return False
+        if exchange.attempting and not may_be_billed(exchange, failed.error):
+            exchange.end_attempt(exchange.status, _code(failed))  # what is held is kept for the next
+        else:
+            self._end(exchange, failed)
+        if failed.reply is not None and failed.reply.reader is not None:
+            failed.reply.upstream.close()
+        await asyncio.sleep(pause_s)
+        return await self._hold_again(exchange)
+
+    async def _repeat(self, exchange: Exchange, failed: Failed) -> bool:
+        """Ask the same deployment with another credential."""
+        self._end(exchange, failed)
+        return await self._begin(exchange, exchange.target.candidate)
+
+    async def _hold_again(self, exchange: Exchange) -> bool:
+        """Get ready to ask the same target again; whether it can be."""
+        if exchange.claims is None or not exchange.claims.settled:
+            exchange.begin_attempt(exchange.target)
+            return True
+        return await self._begin(exchange, exchange.target.candidate)
+
+    def _end(self, exchange: Exchange, failed: Failed) -> None:
+        """The present attempt is over, and another one follows: settle what it held."""
+        if not exchange.attempting:
+            return
+        if failed.reply is not None and failed.reply.reader is not None:
+            failed.reply.upstream.close()
+        answer = estimate(exchange, []) if may_be_billed(exchange, failed.error) else None
+        self._recorder.bill(exchange, _code(failed), answer)
+
+    async def _take_next(self, exchange: Exchange, fits: Callable[[Target], bool]) -> bool:
+        """Go to the next target that can be asked and whose budgets and limits let the request through."""
+        while exchange.steps:
+            step = exchange.steps.pop(0)
+            if await self._begin(exchange, step.candidate, fits):
+                return True
+        return False
+
+    async def _begin(self, exchange: Exchange, candidate: Candidate, fits: Callable[[Target], bool] = _any) -> bool:
+        """Get ready to ask a target; whether it can be asked. If not, the present target stays."""
+        present = exchange.target
+        try:
+            target = self._planner.target(exchange, candidate)
+        except TollwayError:
+            return False
+        if not fits(target) or not target.patient.breaker.allows(time.monotonic()):
+            return False
+        claims, exchange.target, exchange.claims = exchange.claims, target, None
+        try:
+            await self._holder.hold(exchange)
+        except TollwayError:
+            exchange.target, exchange.claims = present, claims
+            return False
+        exchange.begin_attempt(target)
+        if exchange.tried:
+            self._recorder.open(exchange)
+        return True
+
+    def _has_other_credential(self, target: Target, failure: Failure) -> bool:
+        """Whether the credential is at fault, and another one of the provider does not rest."""
+        deployment = target.candidate.deployment
+        return bool(deployment.credentials and rest_s(failure) and self._health.awake(deployment, target.model))
+
+    def _budget(self, exchange: Exchange) -> RetryBudget:
+        key = (exchange.principal.project_id, exchange.call.model)
+        budget = self._budgets.get(key)
+        if budget is None:
+            if len(self._budgets) >= _BUDGETS_MAX:
+                self._budgets.clear()
+            budget = self._budgets[key] = RetryBudget()
+        return budget
+
+
+def _patience_s(exchange: Exchange) -> float:
+    """How long the present attempt may take to begin its answer."""
+    timeout_s = exchange.route.retry.attempt_timeout_s
+    if timeout_s is None or not exchange.steps:
+        return exchange.left_s()
+    return min(timeout_s, exchange.left_s())
+
+
+def _code(failed: Failed) -> str:
+    return failed.error.code if failed.error is not None else "upstream_error"

@@ -1,0 +1,48 @@
+"""Give the caller what a provider answered: rated and journaled before the last byte goes out."""
+
+from collections.abc import Awaitable, Callable
+
+from tollway.ledger.entry import Outcome, UsageSource
+from tollway.ledger.money import usd_text
+from tollway.providers.adapter import Answer
+from tollway.services.inference.ask import Reply
+from tollway.services.inference.ending import estimate
+from tollway.services.inference.exchange import Caller, Exchange
+from tollway.services.inference.record import Recorder
+from tollway.services.inference.reply_headers import error_reply, reply_headers
+
+
+class Relay:
+    """Passes replies on."""
+
+    def __init__(self, recorder: Recorder, durable: Callable[[], Awaitable[None]] | None) -> None:
+        """Args: durable: waits until the journal is on disk; ``None`` where a written entry is enough."""
+        self._recorder = recorder
+        self._durable = durable
+
+    async def whole(self, exchange: Exchange, reply: Reply, answer: Answer, caller: Caller) -> None:
+        """A whole reply: rate it, journal it, pass its bytes."""
+        source, told = UsageSource.PROVIDER, reply.body if answer.body is None else answer.body
+        if answer.usage is None:
+            source = UsageSource.ESTIMATED
+            answer = estimate(exchange, exchange.target.adapter.reply_texts(reply.body), model=answer.model)
+        status = reply.upstream.status
+        exchange.end_attempt(status, "")
+        exchange.passed(len(told))
+        entry = self._recorder.settle(exchange, outcome=Outcome.OK, status=status, answer=answer, source=source)
+        if self._durable is not None:
+            await self._durable()
+        headers = reply_headers(exchange, reply.upstream, cost=usd_text(entry.charge), length=len(told))
+        await caller.start(status, headers)
+        await caller.finish(told)
+
+    async def refusal(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
+        """The provider refused: its status and its words go to the caller."""
+        exchange.end_attempt(reply.upstream.status, "upstream_error")
+        status, body = error_reply(exchange, reply.upstream, reply.body)
+        exchange.passed(len(body))
+        entry = self._recorder.settle(exchange, outcome=Outcome.UPSTREAM_ERROR, status=status, error="upstream_error")
+        cost = usd_text(entry.charge)
+        headers = reply_headers(exchange, reply.upstream, cost=cost, length=len(body), failed=True)
+        await caller.start(status, headers)
+        await caller.finish(body)
