@@ -34,7 +34,7 @@ class World:
     def ask(
         self, caller: Caller, format_name: str, scenario: str, *, streamed: bool = False, feature: str = ""
     ) -> httpx.Response:
-        body = caller.ask(f"{format_name}/{scenario}", streamed, feature or scenario)
+        body = caller.ask(f"{format_name}/{SPEAKERS[format_name].prefix}{scenario}", streamed, feature or scenario)
         return self.gateway.post(caller.path, body)
 
     def sent(self, format_name: str) -> Received:
@@ -153,7 +153,7 @@ def test_half_a_stream_has_no_end_mark(world: World, caller: Caller, format_name
 @each_speaker
 def test_the_model_that_is_asked_is_the_one_that_was_named(world: World, format_name: str) -> None:
     world.ask(CALLERS["chat"], format_name, "text")
-    assert model_of(world.sent(format_name)) == "text"
+    assert model_of(world.sent(format_name)) == SPEAKERS[format_name].prefix + "text"
 
 
 def _holds(value: object, wanted: dict[str, object]) -> bool:

@@ -28,6 +28,7 @@ class Speaker:
         stream_type: media type of streams.
         error: (status, words) → the body of a refusal.
         credential, options: what a provider of this row is registered with.
+        prefix: of the models it is asked for, by which a model's family is known.
         tells_thinking: whether thoughts are told; `tells_reasoning_tokens`: whether they are counted apart.
         cached: whether it tells of cached tokens.
     """
@@ -40,13 +41,14 @@ class Speaker:
     stream_type: str = "text/event-stream"
     credential: str = "sk-conformance-credential"
     options: Mapping[str, str] | None = None
+    prefix: str = ""
     tells_thinking: bool = True
     tells_reasoning_tokens: bool = True
     cached: bool = True
 
 
 SPEAKERS: dict[str, Speaker] = {
-    "openai": Speaker("deepseek", openai.plain, openai.stream, openai.error, lambda r: r.json.get("stream") is True),
+    "openai": Speaker("openai_compatible", openai.plain, openai.stream, openai.error, lambda r: r.json.get("stream") is True),
     "anthropic": Speaker(
         "anthropic",
         anthropic.plain,
@@ -64,6 +66,7 @@ SPEAKERS: dict[str, Speaker] = {
         lambda r: "converse-stream" in r.path,
         stream_type="application/vnd.amazon.eventstream",
         options={"region": "eu-central-1"},
+        prefix="anthropic.claude-sonnet-5.",
         tells_reasoning_tokens=False,
     ),
     "cohere": Speaker(
@@ -89,7 +92,7 @@ def script(speaker: Speaker) -> Callable[[Received], Reply]:
     """Answers as the provider would, by the scenario that the model names."""
 
     def answer(received: Received) -> Reply:
-        scenario = model_of(received)
+        scenario = model_of(received).removeprefix(speaker.prefix)
         if scenario.startswith("error-"):
             status = int(scenario.removeprefix("error-"))
             return Reply([speaker.error(status, "words-of-the-provider")], status=status)
