@@ -288,6 +288,13 @@ class ProviderSealedError(NotReadyError):
     retryable = False
 
 
+class ContentSealedError(NotReadyError):
+    """Stored content cannot be opened: the master key is another one than it was stored under."""
+
+    code = "stored_content_unreadable"
+    retryable = False
+
+
 class SchemaError(NotReadyError):
     """The schema of the database and this version of Tollway do not fit."""
 

@@ -53,6 +53,20 @@ class Dialect(Protocol):
         ...
 
 
+class KeepingDialect(Dialect, Protocol):
+    """A dialect whose replies are kept, and may be made in the background."""
+
+    def state_body(self, call: Call, status: str, error: tuple[str, str] | None = None) -> bytes:
+        """The reply before there is an answer, or where there is none.
+
+        Args:
+            call: the request; what it was recalled with names the reply.
+            status: ``queued``, ``in_progress`` or ``failed``.
+            error: code and message.
+        """
+        ...
+
+
 class ChatDialect(Dialect, Protocol):
     """A dialect whose requests and replies can be translated."""
 

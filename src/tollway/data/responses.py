@@ -79,12 +79,11 @@ _PURGE = text("""
 """)
 
 
-async def save(session: WriteSession, row: ResponseRow) -> None:
-    """Insert a response; the same again changes nothing."""
+async def save(session: WriteSession, row: ResponseRow) -> bool:
+    """Insert a response; ``False`` if there is one of this id already."""
     values = {name: getattr(row, name) for name in _FIELDS} | {"item_ids": list(row.item_ids)}
-    statement = insert(StoredResponse).values(**values)
-    changed = {name: values[name] for name in _FIELDS if name not in {"project_id", "id", "created_at"}}
-    await session.execute(statement.on_conflict_do_update(index_elements=["project_id", "id"], set_=changed))
+    statement = insert(StoredResponse).values(**values).on_conflict_do_nothing().returning(StoredResponse.id)
+    return (await session.execute(statement)).one_or_none() is not None
 
 
 async def end(session: WriteSession, row: ResponseRow) -> bool:

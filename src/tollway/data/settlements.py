@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from tollway.data import quota_windows as store
 from tollway.data.quota_events import raise_thresholds
 from tollway.data.quotas import lock_rolling, quotas_of
+from tollway.data.responses import fail_of_worker
 from tollway.data.schema.idempotency_claim import IdempotencyClaim
 from tollway.data.schema.worker import WorkerRow
 from tollway.data.session import WriteSession
@@ -94,6 +95,7 @@ async def release(session: WriteSession, worker_id: str) -> int:
     await store.save(session, returned)
     of_worker = IdempotencyClaim.worker_id == worker_id
     await session.execute(delete(IdempotencyClaim).where(of_worker, IdempotencyClaim.status.is_(None)))
+    await fail_of_worker(session, worker_id, "The worker that ran it is gone.")
     return len(leases)
 
 

@@ -39,15 +39,27 @@ class Vault:
         self._master = AESGCM(master)
 
     def seal(self, secret: str, *, identity: str) -> bytes:
+        """Encrypt a text, as `seal_bytes` does."""
+        return self.seal_bytes(secret.encode(), identity=identity)
+
+    def seal_bytes(self, secret: bytes, *, identity: str) -> bytes:
         """Encrypt for the row `identity`: nonce, wrapped data key, nonce, ciphertext."""
         bound = identity.encode()
         data_key = os.urandom(_KEY_BYTES)
         key_nonce, nonce = os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
         wrapped = self._master.encrypt(key_nonce, data_key, bound)
-        return key_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, secret.encode(), bound)
+        return key_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, secret, bound)
 
     def open(self, sealed: bytes, *, identity: str) -> str:
         """Decrypt what `seal` made for the same row.
+
+        Raises:
+            SealedSecretError: the bytes do not open under this master key and identity.
+        """
+        return self.open_bytes(sealed, identity=identity).decode()
+
+    def open_bytes(self, sealed: bytes, *, identity: str) -> bytes:
+        """Decrypt what `seal_bytes` made for the same row.
 
         Raises:
             SealedSecretError: the bytes do not open under this master key and identity.
@@ -57,7 +69,7 @@ class Vault:
         try:
             data_key = self._master.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:wrapped_end], bound)
             nonce_end = wrapped_end + _NONCE_BYTES
-            return AESGCM(data_key).decrypt(sealed[wrapped_end:nonce_end], sealed[nonce_end:], bound).decode()
+            return AESGCM(data_key).decrypt(sealed[wrapped_end:nonce_end], sealed[nonce_end:], bound)
         except (InvalidTag, ValueError) as error:
             message = "A stored credential does not open under the present master key."
             raise SealedSecretError(message) from error

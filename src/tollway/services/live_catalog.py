@@ -25,6 +25,7 @@ class LiveCatalog:
 
     Attributes:
         catalog: what every organization can reach.
+        hear_response: told of changes of responses; see `tollway.services.inference.background`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class LiveCatalog:
     ) -> None:
         """Args: hear_health: see `tollway.services.live_health`."""
         self._hear_health = hear_health
+        self.hear_response: Callable[[Change], Awaitable[None]] | None = None
         self._load_catalog = load_catalog
         self._load_price_book = load_price_book
         self._follow_quotas = follow_quotas
@@ -124,6 +126,8 @@ class LiveCatalog:
         if change.noun == "health":
             self._hear_health(change)
             return
+        if change.noun in {ALL, "response"} and self.hear_response is not None:
+            await self.hear_response(change)
         if change.noun in {ALL, "quota", "recall"}:
             await self._follow_quotas(change)
         if change.noun in {ALL, "catalog"}:

@@ -1,4 +1,4 @@
-"""Remove what counts no more: windows long over, expired idempotency keys, workers that were forgotten."""
+"""Remove what counts no more: old windows, expired idempotency keys and dialogues, workers that were forgotten."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from tollway.data import conversations, responses
 from tollway.data import purge as store
 from tollway.data.session import Database, WriteSession
 from tollway.errors import DatabaseUnavailableError
@@ -40,6 +41,8 @@ class Purge:
             "short_windows": await self._all(partial(store.purge_short_windows, kept_s=_SHORT_WINDOW_KEPT_S)),
             "windows": await self._all(partial(store.purge_windows, kept_s=_WINDOW_KEPT_S)),
             "idempotency_claims": await self._all(store.purge_claims),
+            "responses": await self._all(responses.purge),
+            "conversations": await self._all(conversations.purge),
             "workers": await self._all(partial(store.purge_workers, kept_s=_WORKER_KEPT_S)),
         }
 

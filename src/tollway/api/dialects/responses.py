@@ -3,11 +3,13 @@
 Source: https://platform.openai.com/docs/api-reference/responses, and the types of OpenAI's own SDK.
 """
 
+import time
 from collections.abc import Mapping
 
 import msgspec
 
 from tollway.api.dialects import openai
+from tollway.api.dialects.responses_object import Header, response_id_of
 from tollway.api.dialects.responses_reply import render_reply
 from tollway.api.dialects.responses_request import to_chat
 from tollway.api.dialects.responses_signature import SOURCE
@@ -64,6 +66,12 @@ class ResponsesDialect:
     def renderer(self, call: Call) -> ResponsesRenderer:
         """See `tollway.chat.dialect.ChatDialect.renderer`."""
         return ResponsesRenderer(call)
+
+    def state_body(self, call: Call, status: str, error: tuple[str, str] | None = None) -> bytes:
+        """See `tollway.chat.dialect.KeepingDialect.state_body`."""
+        header = Header(call, response_id_of(call), int(time.time()), call.model)
+        told = None if error is None else {"code": error[0], "message": error[1]}
+        return _encode(header.response(status, error=told))
 
     def error_body(self, error: TollwayError) -> bytes:
         """See `tollway.api.dialects.openai.error_body`."""

@@ -31,11 +31,16 @@ def texts_of(call: Call, fields: Collection[str], *, without: Collection[str]) -
         raw = call.fields.get(name)
         if raw is None:
             continue
-        try:
-            texts.extend(_texts(_decode(raw), without, 0))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            texts.append(bytes(raw).decode(errors="replace"))
+        texts += value_texts(raw, without=without)
     return texts
+
+
+def value_texts(raw: bytes | msgspec.Raw, *, without: Collection[str] = _MEDIA) -> list[str]:
+    """All text of one JSON value, but for what stands in members with some names."""
+    try:
+        return list(_texts(_decode(raw), without, 0))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [bytes(raw).decode(errors="replace")]
 
 
 def _texts(value: Any, without: Collection[str], depth: int) -> Iterator[str]:

@@ -1,0 +1,73 @@
+"""Content of dialogues at rest: sealed for its row, so that the database alone tells nobody what was said."""
+
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from tollway.chat.items import id_of
+from tollway.chat.turn import Turn, packed, unpacked
+from tollway.data.conversations import ItemRow
+from tollway.errors import ContentSealedError
+from tollway.identity.vault import SealedSecretError, Vault
+
+
+class ContentSeal:
+    """Seals and opens."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def seal_turn(self, project_id: str, response_id: str, turn: Turn) -> bytes:
+        """A turn, for its response."""
+        return self._vault.seal_bytes(packed(turn), identity=_of_response(project_id, response_id))
+
+    def open_turn(self, project_id: str, response_id: str, sealed: bytes) -> Turn:
+        """The turn of a response.
+
+        Raises:
+            ContentSealedError: it was stored under another master key.
+        """
+        return unpacked(self._open(sealed, _of_response(project_id, response_id)))
+
+    def seal_item(self, project_id: str, conversation_id: str, item: Raw) -> bytes:
+        """An item, for its conversation."""
+        return self._vault.seal_bytes(bytes(item), identity=_of_conversation(project_id, conversation_id))
+
+    def open_item(self, project_id: str, conversation_id: str, sealed: bytes) -> Raw:
+        """An item of a conversation.
+
+        Raises:
+            ContentSealedError: as of `open_turn`.
+        """
+        return Raw(self._open(sealed, _of_conversation(project_id, conversation_id)))
+
+    def _open(self, sealed: bytes, identity: str) -> bytes:
+        try:
+            return self._vault.open_bytes(sealed, identity=identity)
+        except SealedSecretError:
+            raise ContentSealedError(
+                "What was kept cannot be opened with this installation's master key.",
+                next_step="The operator restores the TOLLWAY_MASTER_KEY that it was stored under.",
+            ) from None
+
+
+def item_rows(
+    seal: ContentSeal, project_id: str, conversation_id: str, first: int, items: Sequence[Raw]
+) -> list[ItemRow]:
+    """Items as rows of a conversation, from position `first` on."""
+    return [
+        ItemRow(
+            position,
+            id_of(item, f"{conversation_id}:{position}"),
+            seal.seal_item(project_id, conversation_id, item),
+        )
+        for position, item in enumerate(items, first)
+    ]
+
+
+def _of_response(project_id: str, response_id: str) -> str:
+    return f"response:{project_id}:{response_id}"
+
+
+def _of_conversation(project_id: str, conversation_id: str) -> str:
+    return f"conversation:{project_id}:{conversation_id}"

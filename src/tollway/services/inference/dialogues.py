@@ -1,0 +1,150 @@
+"""The way into the pipeline for requests that may go on with earlier ones.
+
+What went before becomes a part of the request, so that every provider can go on with it, whatever state it has itself.
+A request that goes on with nothing needs no database; its response is kept off its path.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from tollway.chat.dialect import KeepingDialect
+from tollway.chat.items import items_of, joined, referred
+from tollway.chat.turn import Turn
+from tollway.identity.principal import Principal, Scope
+from tollway.ids import uuid7
+from tollway.routing.call import Call, Recalled
+from tollway.services.authenticate import Authenticator, require_scope
+from tollway.services.dialogue_load import DialogueLoad
+from tollway.services.inference.background import Backgrounds
+from tollway.services.inference.dialogue_wish import Wish, read_wish
+from tollway.services.inference.exchange import Caller, Inbound
+from tollway.services.inference.hold import Places
+from tollway.services.inference.keeping import Keeping
+from tollway.services.inference.pipeline import Pipeline
+from tollway.services.inference.truncation import fit
+from tollway.services.response_store import Kept, ResponseStore
+
+_encode = msgspec.json.Encoder().encode
+_decode_count = msgspec.json.Decoder(int | None, strict=False).decode
+_STATE = ("previous_response_id", "conversation", "background")
+
+
+class Dialogues:
+    """Runs requests with what went before them."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        authenticator: Authenticator,
+        places: Places,
+        load: DialogueLoad,
+        store: ResponseStore,
+        backgrounds: Backgrounds,
+        context_tokens: Callable[[str, Principal], int],
+    ) -> None:
+        """Args: context_tokens: what a model can take in at the most, by its name; 0 if that is not known."""
+        self._pipeline = pipeline
+        self._authenticator = authenticator
+        self._places = places
+        self._load = load
+        self._store = store
+        self._backgrounds = backgrounds
+        self._context_tokens = context_tokens
+
+    async def run(self, inbound: Inbound, caller: Caller) -> None:
+        """Serve one request.
+
+        Raises:
+            NotFoundError, ContentNotKeptError, DatabaseUnavailableError: see `DialogueLoad`.
+            TollwayError, asyncio.CancelledError: as `Pipeline.run`.
+        """
+        if not inbound.surface.remembers:
+            await self._pipeline.run(inbound, caller)
+            return
+        principal = self._authenticator.cached(inbound.key) or await self._authenticator.authenticate(inbound.key)
+        require_scope(principal, Scope.INFERENCE)
+        with self._places:
+            body = await caller.read_body()
+            call = inbound.parse(body)
+            wish = read_wish(call, principal)
+            added = items_of(call.fields.get("input"))
+            call, added = await self.recalled(call, wish, principal, added)
+        kept = None
+        if wish.keeps:
+            kept = Kept(principal, "", Turn(added, Raw(b"null")), wish.previous_id, wish.conversation_id)
+        inbound = replace(inbound, parse=lambda _: call)
+        if wish.background and kept is not None:
+            await self._run_in_background(inbound, call, body, kept, caller)
+        else:
+            await self._pipeline.run(inbound, Keeping(caller, body, kept, self._store.keep))
+
+    async def recalled(self, call: Call, wish: Wish, principal: Principal, added: list[Raw]) -> tuple[Call, list[Raw]]:
+        """The request with what went before it, and the items that it adds to that.
+
+        Raises:
+            NotFoundError, ContentNotKeptError, InvalidRequestError, DatabaseUnavailableError: see `DialogueLoad`.
+        """
+        history: list[Raw] = []
+        if wish.previous_id is not None:
+            history = await self._load.after_response(principal, wish.previous_id)
+        elif wish.conversation_id is not None:
+            history = await self._load.of_conversation(principal, wish.conversation_id)
+        wanted = referred(added)
+        if wanted:
+            found = await self._load.referred(principal, wanted, history)
+            added = [found.get(position, item) for position, item in enumerate(added)]
+        told = wish.told | ({"id": Raw(_encode(_new_id()))} if wish.background else {})
+        recalled = Recalled(told, len(history)) if told or history else None
+        if history or wanted or any(name in call.fields for name in _STATE):
+            call = _with_input(call, [*history, *added])
+        call = replace(call, recalled=recalled)
+        if wish.truncates:
+            call = await self._truncated(call, principal, [*history, *added])
+        return call, added
+
+    async def _truncated(self, call: Call, principal: Principal, items: list[Raw]) -> Call:
+        context_tokens = self._context_tokens(call.model, principal)
+        if not context_tokens:
+            return call
+        bound = call.fields.get("max_output_tokens", Raw(b"null"))
+        try:
+            output_tokens = _decode_count(bound)
+        except msgspec.DecodeError:
+            output_tokens = None
+        kept = await fit(items, body_bytes=len(call.body), context_tokens=context_tokens, output_tokens=output_tokens)
+        if kept is None:
+            return call
+        recalled = call.recalled or Recalled({})
+        left = max(recalled.items - (len(items) - len(kept)), 0)
+        return replace(_with_input(call, kept), recalled=replace(recalled, items=left))
+
+    async def _run_in_background(self, inbound: Inbound, call: Call, body: bytes, kept: Kept, caller: Caller) -> None:
+        dialect: KeepingDialect = inbound.dialect  # type: ignore[assignment]  # a surface that remembers has such a one
+        assert call.recalled is not None  # noqa: S101 -- it tells the id
+        kept = replace(kept, id=msgspec.json.decode(call.recalled.told["id"], type=str), background=True)
+        if not inbound.own_id:
+            inbound = replace(inbound, own_id=uuid7())
+        caller.unwatch()
+        queued = await self._backgrounds.start(inbound, dialect, call, body, kept)
+        headers = (
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(queued)).encode()),
+            (b"x-request-id", inbound.request_id.encode()),
+        )
+        await caller.start(200, headers)
+        await caller.finish(queued)
+
+
+def _with_input(call: Call, items: list[Raw]) -> Call:
+    """The request with these items, and without what it says of state: that is done."""
+    fields = {name: value for name, value in call.fields.items() if name not in _STATE}
+    fields["input"] = joined(items)
+    return replace(call, fields=fields, body=_encode(fields))
+
+
+def _new_id() -> str:
+    return "resp_" + uuid7().replace("-", "")

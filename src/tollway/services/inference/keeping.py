@@ -1,0 +1,109 @@
+"""The caller of a request whose response is kept, as the pipeline sees it: what it gets is what is kept."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+import structlog
+from msgspec import Raw
+from msgspec.structs import replace
+
+from tollway.chat.items import ITEM_ID_MAX_CHARS
+from tollway.chat.turn import STATUSES, Turn, head_of
+from tollway.providers.sse import EventSplitter
+from tollway.routing.json_object import tolerant
+from tollway.services.inference.exchange import Caller, Headers
+from tollway.services.response_store import Kept
+
+_OK = 200
+_EVENTS = b"text/event-stream"
+_WRITTEN_TIMEOUT_S = 1.0
+"""A caller whose conversation goes on waits no longer for it to be written."""
+_log = structlog.get_logger(__name__)
+
+
+class _Event(msgspec.Struct):
+    type: str = ""
+    response: Raw = Raw(b"null")
+
+
+_decode_event = tolerant(msgspec.json.Decoder(_Event).decode)
+
+
+class Keeping:
+    """Passes everything on, and keeps the response before the caller has its last byte."""
+
+    def __init__(self, caller: Caller, body: bytes, kept: Kept | None, keep: Callable[[Kept], asyncio.Event]) -> None:
+        """Begin.
+
+        Args:
+            caller: the real one.
+            body: that was read already.
+            kept: what is known of the response; ``None`` if nothing is kept.
+            keep: stores it.
+        """
+        self._caller = caller
+        self._body = body
+        self._kept = kept
+        self._keep = keep
+        self._status = 0
+        self._streams = False
+        self._chunks: list[bytes] = []
+
+    @property
+    def left(self) -> bool:
+        """Whether the caller closed the connection."""
+        return self._caller.left
+
+    async def read_body(self) -> bytes:
+        """The body that was read already."""
+        return self._body
+
+    def unwatch(self) -> None:
+        """Stop looking for the caller leaving."""
+        self._caller.unwatch()
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Pass on the status and headers."""
+        self._status = status
+        self._streams = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in headers)
+        await self._caller.start(status, headers)
+
+    async def write(self, data: bytes) -> None:
+        """Pass on a part of the body."""
+        if not self._streams:
+            self._chunks.append(data)
+        await self._caller.write(data)
+
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:
+        """Pass on the last part of the body. Of a stream it holds the event that tells the whole response."""
+        if self._kept is not None and self._status == _OK and whole:
+            response = last_response(data) if self._streams else Raw(b"".join([*self._chunks, data]))
+            await self._store(response, self._kept)
+        await self._caller.finish(data, whole=whole)
+
+    async def _store(self, response: Raw | None, kept: Kept) -> None:
+        id_, status = head_of(response) if response is not None else ("", "")
+        if response is None or not 0 < len(id_) <= ITEM_ID_MAX_CHARS or status not in STATUSES:
+            _log.warning("response_not_kept", reason="the provider's reply has no id, or no state")
+            return
+        written = self._keep(replace(kept, id=id_, turn=Turn(kept.turn.input, response)))
+        if kept.conversation_id is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WRITTEN_TIMEOUT_S):
+                    await written.wait()
+
+
+def last_response(data: bytes) -> Raw | None:
+    """The whole response out of the last events of a stream."""
+    splitter = EventSplitter()
+    found = None
+    for _, event in (*splitter.feed(data), *splitter.finish()):
+        try:
+            read = _decode_event(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        if read.type.startswith("response.") and bytes(read.response) != b"null":
+            found = read.response
+    return found

@@ -1,0 +1,60 @@
+"""Leave out the oldest items of a dialogue that is longer than a model's context, as ``truncation: auto`` asks for.
+
+A call stays with its result, instructions stay, and the last item always does. Tokens are counted with the public
+tokenizer, which is an estimate for most models, so that a part of the context is left free.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from tollway.chat.items import is_instruction, oldest_unit
+from tollway.providers.openai_compatible.prompt import value_texts
+from tollway.providers.usage.estimate import estimate_all
+
+_FREE_PART = 16
+"""One sixteenth of the context stays free: an estimate may be wrong by some percent."""
+_DEFAULT_OUTPUT_TOKENS = 4_096
+"""Room for an answer whose length the request does not bound."""
+_ITEM_TOKENS = 8
+"""What a chat template adds to each item."""
+
+
+async def fit(
+    items: Sequence[Raw], *, body_bytes: int, context_tokens: int, output_tokens: int | None
+) -> list[Raw] | None:
+    """The items that fit; ``None`` if all of them do.
+
+    Args:
+        items: the whole input.
+        body_bytes: of the request with them.
+        context_tokens: of the model.
+        output_tokens: the bound of the answer, ``None`` if it has none.
+    """
+    reserved = min(output_tokens or _DEFAULT_OUTPUT_TOKENS, context_tokens // 2)
+    room = context_tokens - reserved - context_tokens // _FREE_PART
+    if body_bytes <= room:  # a token is at least one byte
+        return None
+    beside = (body_bytes - sum(len(item) for item in items)) // 3  # instructions and tools, roughly
+    return await asyncio.to_thread(_fit, items, room - beside)
+
+
+def _fit(items: Sequence[Raw], room: int) -> list[Raw] | None:
+    counts = [estimate_all(value_texts(item)) + _ITEM_TOKENS for item in items]
+    total = sum(counts)
+    if total <= room:
+        return None
+    kept_instructions: list[Raw] = []
+    position = 0
+    while total > room and position < len(items) - 1:
+        unit = oldest_unit(items[position:])
+        if position + unit >= len(items):
+            break
+        for number in range(position, position + unit):
+            if is_instruction(items[number]):
+                kept_instructions.append(items[number])
+            else:
+                total -= counts[number]
+        position += unit
+    return [*kept_instructions, *items[position:]]
