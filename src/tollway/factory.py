@@ -36,6 +36,7 @@ from tollway.services.idempotency_endings import IdempotencyEndings
 from tollway.services.inference.ask import Asker
 from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.background import Backgrounds
+from tollway.services.inference.context_tokens import ContextTokens
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.hold import Places
 from tollway.services.inference.holder import Holder
@@ -274,7 +275,7 @@ class Factory:
             load=DialogueLoad(context.database, self.content_seal(), responses),
             store=responses,
             backgrounds=backgrounds,
-            context_tokens=planner.context_tokens,
+            context_tokens=ContextTokens(live).of,
         )
         idempotent = self._idempotent(
             endings, worker_id, pipeline=dialogues, authenticator=authenticator, places=places

@@ -29,6 +29,7 @@ from tollway.errors import TollwayError
 from tollway.factory import Factory, Inference, ProcessContext
 from tollway.journal.segment import journal_directory
 from tollway.journal.writer import JournalWriter
+from tollway.services.inference.background import Backgrounds
 from tollway.services.inference.input_count import InputCount
 from tollway.supervisor.gate import wait_for_start
 from tollway.supervisor.readiness import announce_ready
@@ -104,7 +105,6 @@ class Worker:
             await inference.leases.aclose()
             await journal.aclose()
             await inference.idempotency_endings.aclose()
-            await inference.backgrounds.aclose()
             await inference.responses.aclose()
             inference.sign_in.close()
             await inference.transport.aclose()
@@ -159,7 +159,7 @@ class Worker:
         announce_ready()
         await asyncio.wait({serving, asyncio.create_task(self._stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         inference.places.closed = True
-        await self._finish(data_plane)
+        await self._finish(data_plane, inference.backgrounds)
         watching.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # the library has no types here
         await serving
@@ -176,12 +176,15 @@ class Worker:
             self.failed = True
             self.stop()
 
-    async def _finish(self, data_plane: DataPlane) -> None:
+    async def _finish(self, data_plane: DataPlane, backgrounds: Backgrounds) -> None:
         """Wait for running requests; cut those that take too long."""
-        if not await data_plane.idle(self._settings.server.graceful_timeout_s):
-            _log.warning("requests_cut", after_s=self._settings.server.graceful_timeout_s)
+        timeout_s = self._settings.server.graceful_timeout_s
+        idle, _ = await asyncio.gather(data_plane.idle(timeout_s), backgrounds.idle(timeout_s))
+        if not idle:
+            _log.warning("requests_cut", after_s=timeout_s)
             data_plane.cut()
             await data_plane.idle(_LAST_WORDS_S)
+        await backgrounds.aclose()
 
 
 def _stored(factory: Factory, inference: Inference) -> Stored:

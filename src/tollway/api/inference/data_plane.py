@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from tollway.api.inference.caller import CallerLeftError, HttpCaller
 from tollway.api.inference.models import ModelList
+from tollway.api.inference.stored import Stored
 from tollway.api.inference.surfaces import DIALECTS, SURFACES
 from tollway.chat.dialect import Dialect
 from tollway.config.limits import LimitSettings
@@ -24,6 +25,7 @@ from tollway.errors import (
 from tollway.ids import is_uuid7, uuid7
 from tollway.routing.call import Call, Surface
 from tollway.services.authenticate import key_from_headers
+from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.exchange import Inbound
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
@@ -31,6 +33,7 @@ from tollway.telemetry.observer import Observer
 
 PREFIX = "/v1/"
 _MODELS = "/v1/models"
+_STORED = ("/v1/responses/", "/v1/conversations")
 _DIALECT = DIALECTS["chat"]
 """Of paths that are no surface."""
 _MESSAGES = DIALECTS["messages"]
@@ -47,12 +50,16 @@ class DataPlane:
         self,
         *,
         pipeline: Pipeline,
+        dialogues: Dialogues,
+        stored: Stored,
         idempotent: Idempotent,
         models: ModelList,
         observer: Observer,
         limits: LimitSettings,
     ) -> None:
         self._pipeline = pipeline
+        self._dialogues = dialogues
+        self._stored = stored
         self._idempotent = idempotent
         self._models = models
         self._observer = observer
@@ -98,7 +105,9 @@ class DataPlane:
         self._running[caller] = task
         try:
             _check_headers(scope["headers"], self._limits.max_header_bytes)
-            if surface is None or scope["method"] != "POST":
+            if path.startswith(_STORED):
+                await self._answer_stored(scope, headers, request_id, caller)
+            elif surface is None or scope["method"] != "POST":
                 await self._answer_other(path, scope["method"], headers, request_id, caller)
             else:
                 await self._ask_model(_inbound(surface, request_id, headers), headers.get(b"idempotency-key"), caller)
@@ -130,11 +139,25 @@ class DataPlane:
 
     async def _ask_model(self, inbound: Inbound, idempotency_key: bytes | None, caller: HttpCaller) -> None:
         if idempotency_key is None:
-            await self._pipeline.run(inbound, caller)
+            await (self._dialogues if inbound.surface.remembers else self._pipeline).run(inbound, caller)
             return
         replayed = await self._idempotent.run(inbound, idempotency_key, caller)
         if replayed is not None:
             self._observer.replayed(inbound.surface.name, inbound.request_id, replayed)
+
+    async def _answer_stored(
+        self, scope: Scope, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
+    ) -> None:
+        """What is kept of dialogues."""
+        body = await self._stored.answer(
+            scope["method"],
+            scope["path"],
+            query=scope.get("query_string", b""),
+            key=_key(headers),
+            headers=headers,
+            caller=caller,
+        )
+        await _answer(caller, 200, body, request_id)
 
     async def _answer_other(
         self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
@@ -166,7 +189,8 @@ def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> 
     def parse(body: bytes) -> Call:
         return dialect.parse(body, surface=surface, headers=headers)
 
-    return Inbound(surface, request_id, own_id, _key(headers), parse, dialect)
+    control = headers.get(b"cache-control", b"")
+    return Inbound(surface, request_id, own_id, _key(headers), parse, dialect, cache_control=control)
 
 
 def _dialect_at(path: str) -> Dialect:

@@ -18,7 +18,7 @@ from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.idempotency_claims import IdempotencyClaims
 from tollway.services.inference.exchange import Caller, Headers, Inbound
 from tollway.services.inference.hold import Places
-from tollway.services.inference.pipeline import Pipeline
+from tollway.services.inference.dialogues import Dialogues
 
 _KEY = re.compile(rb"[\x20-\x7e]{1,255}")
 _OK = range(200, 300)
@@ -33,7 +33,7 @@ class Idempotent:
     def __init__(
         self,
         *,
-        pipeline: Pipeline,
+        pipeline: Dialogues,
         authenticator: Authenticator,
         places: Places,
         claims: IdempotencyClaims,
