@@ -30,7 +30,7 @@ _OK = 200
 _log = structlog.get_logger(__name__)
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, frozen=True):
     message: str = ""
     code: str | None = None
 
