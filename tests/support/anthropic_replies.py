@@ -48,7 +48,7 @@ def refusal(status: int, kind: str, message: str) -> Reply:
     return Reply([json.dumps(body).encode()], status=status, headers=_HEADERS)
 
 
-def broken(received: Received) -> Reply:
+def broken() -> Reply:
     """A stream with an error in it."""
     events = _events({"id": "msg_01", "type": "message", "role": "assistant", "model": MODEL}, _TEXT, "end_turn")
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}

@@ -1,53 +1,20 @@
 """The conformance suite over Anthropic's own recorded replies, every message and every stream of them."""
 
-import gzip
-import json
-from functools import cache
-from typing import Any
-
-import pytest
-
-from support.recordings import PATH, available
+from support.anthropic_recordings import LEFT_OUT, messages, name_of, needs_recordings, rows
 from tollway.conformance.suite import ProviderConformance, Recording
 from tollway.providers.anthropic.wire import AnthropicWire
 from tollway.providers.registry import REGISTRY
-
-LEFT_OUT = {
-    "/v1/complete": "the API before messages, which is no longer offered",
-    "/v1/messages/count_tokens": "counts are passed on or made here, never translated",
-}
-"""Endpoints of Anthropic's among the recordings that are no messages, and why."""
-
-
-@cache
-def rows() -> tuple[dict[str, Any], ...]:
-    """Every exchange with Anthropic."""
-    with gzip.open(PATH, "rt", encoding="utf-8") as lines:
-        return tuple(row for row in map(json.loads, lines) if row["provider"] == "anthropic")
-
-
-def messages() -> list[dict[str, Any]]:
-    return [row for row in rows() if row["endpoint"] not in LEFT_OUT]
-
-
-def recorded() -> tuple[Recording, ...]:
-    if not available():
-        return ()
-    return tuple(
-        Recording(
-            name=f"{row['source']}:{row['path']}:{row['idx']}",
-            body=row["response_body"].encode(),
-            status=row["status"],
-            streamed=row["streaming"],
-        )
-        for row in messages()
-    )
 
 
 class TestAnthropic(ProviderConformance):
     spec = REGISTRY["anthropic"]
     wire = AnthropicWire()
-    recordings = recorded()
+    recordings = tuple(
+        Recording(
+            name=name_of(row), body=row["response_body"].encode(), status=row["status"], streamed=row["streaming"]
+        )
+        for row in messages()
+    )
     model = "claude-sonnet-4-5"
 
 
@@ -57,7 +24,7 @@ class TestNewerModels(ProviderConformance):
     model = "claude-opus-5"
 
 
-@pytest.mark.skipif(not available(), reason="the recordings are not on this machine")
+@needs_recordings
 def test_all_recordings_are_looked_at() -> None:
     assert len(rows()) == 276
     assert len(messages()) == 269
