@@ -7,6 +7,8 @@ wherever it runs.
 from dataclasses import dataclass
 from functools import cached_property
 
+from tollway.cache.memory import MemoryStore
+from tollway.cache.shared import SharedStore
 from tollway.config import Settings
 from tollway.constants import IDEMPOTENCY_SPARE_S, LEASE_TIMEOUT_S
 from tollway.data.session import Database, create_engine
@@ -36,8 +38,10 @@ from tollway.services.idempotency_endings import IdempotencyEndings
 from tollway.services.inference.ask import Asker
 from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.background import Backgrounds
+from tollway.services.inference.cached import ResponseCache
 from tollway.services.inference.context_tokens import ContextTokens
 from tollway.services.inference.dialogues import Dialogues
+from tollway.services.inference.explainer import Explainer
 from tollway.services.inference.hold import Places
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
@@ -88,6 +92,8 @@ from tollway.services.resend import Resend
 from tollway.services.response_find import ResponseFind
 from tollway.services.response_remove import ResponseRemove
 from tollway.services.response_store import ResponseStore
+from tollway.services.route_explain import RouteExplain
+from tollway.services.route_report import RouteReports
 from tollway.services.secret_keys import load_secret_keys
 from tollway.services.usage_query import UsageQuery
 from tollway.services.webhook_change import WebhookChange
@@ -161,12 +167,12 @@ class Factory:
     """Builds services. One method a service, named as the service's file.
 
     Attributes:
-        planner: of the requests of this process; ``None`` if it is no worker.
+        explainer: of the routes of this process; ``None`` if it is no worker.
     """
 
     def __init__(self, context: ProcessContext) -> None:
         self._context = context
-        self.planner: Planner | None = None
+        self.explainer: Explainer | None = None
 
     def database_check(self) -> DatabaseCheck:
         """Asks whether the database answers."""
@@ -243,16 +249,19 @@ class Factory:
             authenticator=authenticator,
             hear_health=health.hear,
         )
-        planner = self.planner = Planner(live, health)
+        planner = Planner(live, health)
+        self.explainer = Explainer(live, health, planner)
         recorder = Recorder(journal, live, observer)
         transport = Transport(limits)
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
+        holder = Holder(leases, live, limits)
+        cache = self._response_cache(recorder, holder)
         attempts = Attempts(
             asker=Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes),
             planner=planner,
             health=health,
-            holder=Holder(leases, live, limits),
+            holder=holder,
             recorder=recorder,
             durable=journal.durable if context.settings.storage.durability == "fsync" else None,
         )
@@ -261,6 +270,7 @@ class Factory:
             live=live,
             planner=planner,
             attempts=attempts,
+            cache=cache,
             recorder=recorder,
             places=places,
         )
@@ -296,6 +306,12 @@ class Factory:
             sign_in,
             transport,
         )
+
+    def _response_cache(self, recorder: Recorder, holder: Holder) -> ResponseCache:
+        settings = self._context.settings.cache
+        url = settings.redis_url
+        store = MemoryStore(settings.cache_max_bytes) if url is None else SharedStore(url.get_secret_value())
+        return ResponseCache(store, recorder=recorder, holder=holder, entry_max_bytes=settings.cache_entry_max_bytes)
 
     def _idempotent(
         self,
@@ -467,6 +483,14 @@ class Factory:
     def provider_register(self) -> ProviderRegister:
         """Adds providers."""
         return ProviderRegister(self._context.database, self._context.vault)
+
+    def route_explain(self) -> RouteExplain:
+        """Says which attempts a request would lead to."""
+        return RouteExplain(self._context.database, self.explainer)
+
+    def route_reports(self) -> RouteReports:
+        """Compares the targets of aliases."""
+        return RouteReports(self._context.database)
 
     def provider_remove(self) -> ProviderRemove:
         """Removes providers."""

@@ -16,6 +16,7 @@ from tollway.constants import DISCONNECT_WATCH_DELAY_S
 from tollway.errors import (
     HeadersTooLargeError,
     InternalError,
+    InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
     NotReadyError,
@@ -24,6 +25,7 @@ from tollway.errors import (
 )
 from tollway.ids import is_uuid7, uuid7
 from tollway.routing.call import Call, Surface
+from tollway.routing.retry import parse_timeout_s
 from tollway.services.authenticate import key_from_headers
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.exchange import Inbound
@@ -190,7 +192,18 @@ def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> 
         return dialect.parse(body, surface=surface, headers=headers)
 
     control = headers.get(b"cache-control", b"")
-    return Inbound(surface, request_id, own_id, _key(headers), parse, dialect, cache_control=control)
+    timeout_s = _timeout_s(headers.get(b"x-tollway-timeout"))
+    return Inbound(surface, request_id, own_id, _key(headers), parse, dialect, timeout_s, cache_control=control)
+
+
+def _timeout_s(given: bytes | None) -> float | None:
+    """How long the caller waits, if it says so."""
+    if given is None:
+        return None
+    try:
+        return parse_timeout_s(given.decode("latin-1"))
+    except ValueError as error:
+        raise InvalidRequestError(str(error)) from error
 
 
 def _dialect_at(path: str) -> Dialect:
