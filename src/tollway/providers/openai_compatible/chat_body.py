@@ -1,7 +1,7 @@
 """A chat completion's request, for a server of the OpenAI format.
 
 Rules, beside those of `chat_messages`: the caller's labels (``metadata``) are Tollway's tags, and go on only where the
-provider stores the answer; a tier that means the usual price is left out; thinking that is switched off is told only to
+provider stores the answer; a tier that means the usual price is left out where there are none; thinking that is switched off is told only to
 servers that have a word for it; how thoughts are to be summed up is not told, since these servers tell what they tell.
 """
 
@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from tollway.chat.effort import effort_of, nearest_effort
-from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, Tool, ToolChoice
 from tollway.providers.adapter import DEFAULT_TIERS
 from tollway.providers.chat_form import ChatForm
+from tollway.providers.field_names import field_name
 from tollway.providers.openai_compatible.chat_messages import mark_of, messages_of, raw_or_empty
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.wire_names import OPENAI
@@ -22,6 +22,8 @@ from tollway.providers.wire_names import OPENAI
 _encode = msgspec.json.Encoder().encode
 _PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "logit_bias")
 """Fields that are passed as they are, under their own name."""
+_TIERS = {"standard": "default", "standard_only": "default"}
+"""Others' words for OpenAI's."""
 _USUAL_TIERS = DEFAULT_TIERS | {"standard_only"}
 _Object = dict[str, Any]
 
@@ -185,9 +187,9 @@ class _Writer:
         written: _Object = {}
         if asked.budget_tokens is not None:
             written["max_tokens"] = asked.budget_tokens
-        elif effort:
+        elif effort and asked.enabled is not False:
             written["effort"] = nearest_effort(effort, self._form.efforts)
-        elif asked.enabled is not None:
+        if asked.enabled is not None:
             written["enabled"] = asked.enabled
         if asked.summary == "none":
             written["exclude"] = True
@@ -203,8 +205,8 @@ class _Writer:
                 self._body[name] = {member: chat.user} if member else chat.user
             else:
                 self.lose("user")
-        if chat.service_tier not in _USUAL_TIERS:
-            self.put("service_tier", chat.service_tier)
+        if chat.service_tier and ("service_tier" in self._form.fields or chat.service_tier not in _USUAL_TIERS):
+            self.put("service_tier", _TIERS.get(chat.service_tier, chat.service_tier))
         self.put("verbosity", chat.verbosity or None)
         if chat.modalities not in {(), ("text",)}:
             self.put("modalities", chat.modalities)

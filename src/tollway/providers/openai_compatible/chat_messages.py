@@ -17,7 +17,6 @@ from typing import Any
 from msgspec import Raw
 
 from tollway.chat.data_url import url_of
-from tollway.providers.field_names import message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     AudioPart,
@@ -34,10 +33,13 @@ from tollway.chat.message import (
 )
 from tollway.chat.request import ChatRequest
 from tollway.providers.chat_form import ChatForm
+from tollway.providers.field_names import message_path
 from tollway.providers.openai_compatible.thoughts import detail_of
 from tollway.providers.wire_names import GEMINI, OPENAI
 
 _Object = dict[str, Any]
+UNNAMED = "file.pdf"
+"""Name of a file that has none: one is required."""
 _OF_RESULTS = "These came with the results of the tools:"
 
 
@@ -126,7 +128,9 @@ class _Writer:
                     self.shown += self._part(inner, f"{path}.content.{number}")
             if part.failed:
                 texts.insert(0, TextPart(text="Error: "))
-            yield {"role": "tool", "tool_call_id": part.call_id, "content": _joined(texts)}
+            marked = self._form.cache_marks and any(text.cache for text in texts)
+            content = self._content(texts, index) if marked else _joined(texts)
+            yield {"role": "tool", "tool_call_id": part.call_id, "content": content}
 
     def take_shown(self) -> _Object:
         """The message that shows what tools returned."""
@@ -181,7 +185,7 @@ class _Writer:
         if self._form.plain_parts and media.kind in {"url", "base64"} and "file_url" in takes:
             return {"type": "document_url", "document_url": url_of(media, "application/pdf")}
         if (media.kind == "base64" and "file" in takes) or (media.kind == "url" and "file_url" in takes):
-            name = part.name or part.title or "file.pdf"
+            name = part.name or part.title or UNNAMED
             return {"type": "file", "file": {"filename": name, "file_data": url_of(media, "application/pdf")}}
         return None
 

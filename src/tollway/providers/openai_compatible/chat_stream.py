@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from tollway.chat.data_url import media_of
 from tollway.chat.events import (
@@ -69,13 +70,14 @@ _REFUSAL_BEGINS = RefusalPart(text="")
 class ChatStream:
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_begun", "_choices", "_spec", "_splitter", "_unread", "done")
+    __slots__ = ("_begun", "_choices", "_part_count", "_spec", "_splitter", "_unread", "done")
 
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         self._splitter = EventSplitter()
         self._choices: dict[int, _Answer] = {}
         self._begun = False
+        self._part_count: Counted | None = None
         self._unread = False
         self.done = False
 
@@ -131,14 +133,17 @@ class ChatStream:
         parsed = parse_usage(usage, convention=self._spec.usage)
         if parsed is not None:
             whole = bool(self._choices) and all(answer.ended for answer in self._choices.values())
-            whole = whole or not body.choices
-            events.append(Counted(parsed.usage, whole, parsed.provider_cost, body.service_tier or ""))
+            counted = Counted(parsed.usage, whole or not body.choices, parsed.provider_cost, body.service_tier or "")
+            self._part_count = None if counted.whole else counted
+            events.append(counted)
 
     def _close(self, events: list[Event]) -> None:
         """The end mark came: what some server left open is whole."""
         for answer in self._choices.values():
             if not answer.ended:
                 answer.end(Choice(), events)
+        if self._part_count is not None:  # of the whole answer after all
+            events.append(replace(self._part_count, whole=True))
 
 
 def begun_of(body: Body) -> Begun:
