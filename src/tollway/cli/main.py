@@ -20,6 +20,7 @@ COMMANDS: dict[str, Entry] = {
     "providers": ("tollway.cli.providers", "Add, list, change and remove providers."),
     "models": ("tollway.cli.models", "List and declare models."),
     "aliases": ("tollway.cli.aliases", "Give a project its own names for models."),
+    "route": ("tollway.cli.route", "Explain where requests go, and compare the targets of an alias."),
     "prices": ("tollway.cli.prices", "Show and set prices."),
     "budgets": ("tollway.cli.budgets", "Set budgets, and see what is left of them."),
     "limits": ("tollway.cli.limits", "Set rate limits."),

@@ -57,5 +57,17 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
         return self.output + self.reasoning + self.audio_output + self.image_output + self.citation
 
 
+INPUT_KINDS = (
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "audio_input",
+    "audio_cache_read",
+    "image_input",
+)
+"""What `Usage.input_total` sums."""
+OUTPUT_KINDS = ("output", "reasoning", "audio_output", "image_output", "citation")
+"""What `Usage.output_total` sums."""
 KINDS: tuple[str, ...] = Usage.__struct_fields__
 """The names of the kinds, in the order of the struct: also the names of price dimensions."""

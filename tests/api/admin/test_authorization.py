@@ -1,6 +1,7 @@
 """Who may do what: every operation, as nobody, with too small a scope, as another tenant, and as who may."""
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ class Operation(NamedTuple):
     scope: Scope
     body: dict[str, Any] | None = None
     succeeds: int = 200
+    query: Mapping[str, str] = {}
 
 
 OPERATIONS = (
@@ -55,6 +57,8 @@ OPERATIONS = (
     Operation("GET", "/aliases/web/fast", Scope.READ),
     Operation("PUT", "/aliases/web/fast", Scope.ADMIN, {"target": "upstream/two"}),
     Operation("DELETE", "/aliases/web/fast", Scope.ADMIN, None, 204),
+    Operation("POST", "/route/explain", Scope.READ, {"model": "fast", "project": "web"}, 503),
+    Operation("GET", "/route/report", Scope.READ, query={"alias": "fast", "project": "web"}),
     Operation("GET", "/prices", Scope.READ),
     Operation("GET", "/prices/upstream/one", Scope.READ, None, 404),
     Operation("PUT", "/prices/upstream/one", Scope.ADMIN, {"rates": {"input": "1"}}),
@@ -92,7 +96,8 @@ OTHERS_OWN = {"/me", "/ledger", "/usage"}
 
 
 def _send(plane: ControlPlane, operation: Operation, *, as_: str | None, **params: str) -> Any:
-    return plane(operation.method, operation.path, as_=as_, json=operation.body, params=params)
+    query = dict(operation.query) | params
+    return plane(operation.method, operation.path, as_=as_, json=operation.body, params=query)
 
 
 def _documented() -> list[tuple[str, str]]:
