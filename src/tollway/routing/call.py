@@ -13,6 +13,7 @@ class Surface(msgspec.Struct, frozen=True):
         required: fields that the body must have besides ``model``.
         streams: whether it can be asked for a stream.
         dialect: name of the dialect it speaks: how its errors look, and how it is translated.
+        cacheable: whether the same request may get the same answer again.
         translates: whether a provider of another dialect can stand in for one that has the surface itself.
         remembers: whether a request may go on with what was kept of earlier ones.
     """
@@ -24,6 +25,7 @@ class Surface(msgspec.Struct, frozen=True):
     streams: bool
     dialect: str = "chat"
     translates: bool = False
+    cacheable: bool = False
     remembers: bool = False
 
 

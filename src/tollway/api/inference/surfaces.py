@@ -7,9 +7,17 @@ from tollway.chat.dialect import Dialect
 from tollway.routing.call import Surface
 
 _ROWS = (
-    Surface("chat", "/v1/chat/completions", "/chat/completions", ("messages",), streams=True, translates=True),
-    Surface("completions", "/v1/completions", "/completions", ("prompt",), streams=True),
-    Surface("embeddings", "/v1/embeddings", "/embeddings", ("input",), streams=False),
+    Surface(
+        "chat",
+        "/v1/chat/completions",
+        "/chat/completions",
+        ("messages",),
+        streams=True,
+        translates=True,
+        cacheable=True,
+    ),
+    Surface("completions", "/v1/completions", "/completions", ("prompt",), streams=True, cacheable=True),
+    Surface("embeddings", "/v1/embeddings", "/embeddings", ("input",), streams=False, cacheable=True),
     Surface(
         "responses",
         "/v1/responses",
@@ -28,6 +36,7 @@ _ROWS = (
         streams=True,
         dialect="messages",
         translates=True,
+        cacheable=True,
     ),
     Surface(
         "count_tokens",

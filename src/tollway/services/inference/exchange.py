@@ -66,6 +66,7 @@ class Inbound(msgspec.Struct, frozen=True):
         parse: the dialect's parser: body → `Call`.
         dialect: what the surface speaks.
         timeout_s: how long the caller waits; ``None`` if it does not say.
+        cache_control: the header of this name, as it came.
     """
 
     surface: Surface
@@ -75,6 +76,7 @@ class Inbound(msgspec.Struct, frozen=True):
     parse: Callable[[bytes], Call]
     dialect: Dialect
     timeout_s: float | None = None
+    cache_control: bytes = b""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +119,8 @@ class Exchange:
         tried: how many were sent, the present one included.
         spent: what those that ended have taken, ``None`` for nothing.
         dropped: fields that the present attempt left out.
+        charge: what it came to in the end, in pico-dollars.
+        saved: what it would have come to without the response cache.
         deadline_s: until when the caller waits, on the monotonic clock.
     """
 
@@ -126,6 +130,7 @@ class Exchange:
         "attempting",
         "attempts",
         "call",
+        "charge",
         "claims",
         "deadline_s",
         "dropped",
@@ -135,6 +140,7 @@ class Exchange:
         "principal",
         "response_bytes",
         "route",
+        "saved",
         "settled",
         "shadow",
         "spent",
@@ -176,6 +182,7 @@ class Exchange:
         self.first_byte_us: int | None = None
         self.response_bytes = 0
         self.settled = False
+        self.charge = self.saved = 0
         self.deadline_s = math.inf
         if inbound.timeout_s is not None or route.timeout_s is not None:
             self.deadline_s = time.monotonic() + min(inbound.timeout_s or math.inf, route.timeout_s or math.inf)

@@ -39,8 +39,12 @@ class Holder:
         self._terms = TermsFinder()
         self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def hold(self, exchange: Exchange) -> None:
+    async def hold(self, exchange: Exchange, *, free: bool = False) -> None:
         """Take everything that applies. Nothing is awaited if nothing lacks.
+
+        Args:
+            exchange: the request.
+            free: whether it costs nothing, so that only limits apply.
 
         Raises:
             BudgetExceededError, RateLimitedError: refused.
@@ -55,15 +59,20 @@ class Holder:
         terms = self._terms.find(book, _facts(exchange), self._keeper.now_us)
         if terms is None:
             return
-        claims = exchange.claims = Claims(self._keeper, terms, self._measure(exchange, terms))
+        demand = self._measure(exchange, terms, free=free)
+        claims = exchange.claims = Claims(self._keeper, terms, demand)
         lacking = claims.take()
         if lacking:
             await self._overcome(exchange, claims, lacking)
             exchange.attempt_started_ns = time.perf_counter_ns()
 
-    def _measure(self, exchange: Exchange, terms: Terms) -> Demand:
+    def _measure(self, exchange: Exchange, terms: Terms, *, free: bool = False) -> Demand:
         default = exchange.principal.default_output_tokens or self._default_output_tokens
-        return measure(exchange, self._live.price_book, binding=terms.bounded, default_output_tokens=default)
+        binding = terms.bounded and not free
+        demand = measure(exchange, self._live.price_book, binding=binding, default_output_tokens=default)
+        if free:
+            demand.cost = 0
+        return demand
 
     def _take(self, exchange: Exchange, claims: Claims) -> Lacking:
         """Try again, by the quotas as they are now."""

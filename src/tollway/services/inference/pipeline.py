@@ -13,6 +13,7 @@ from tollway.ledger.entry import UsageSource
 from tollway.routing.call import Call
 from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.attempts import Attempts
+from tollway.services.inference.cached import ResponseCache
 from tollway.services.inference.ending import estimate, settle_failed, settle_left
 from tollway.services.inference.exchange import Caller, Exchange, Inbound
 from tollway.services.inference.hold import Places
@@ -32,6 +33,7 @@ class Pipeline:
         live: LiveCatalog,
         planner: Planner,
         attempts: Attempts,
+        cache: ResponseCache,
         recorder: Recorder,
         places: Places,
     ) -> None:
@@ -39,6 +41,7 @@ class Pipeline:
         self._live = live
         self._planner = planner
         self._attempts = attempts
+        self._cache = cache
         self._recorder = recorder
         self._places = places
 
@@ -55,8 +58,10 @@ class Pipeline:
             call = inbound.parse(await caller.read_body())
             exchange = await self._plan(inbound, principal, call)
             try:
-                await self._attempts.admit(exchange)
-                await self._serve(exchange, caller)
+                if principal.cache_ttl_s and inbound.surface.cacheable:
+                    await self._cache.run(exchange, caller, self._ask)
+                else:
+                    await self._ask(exchange, caller)
             except TollwayError as error:
                 error.headers += tuple(
                     (name.decode(), value.decode()) for name, value in quota_headers(exchange.claims)
@@ -65,6 +70,11 @@ class Pipeline:
             finally:
                 if exchange.claims is not None:
                     exchange.claims.abandon()  # nothing, if the recorder has settled it
+
+    async def _ask(self, exchange: Exchange, caller: Caller) -> None:
+        """Admit a request and serve it."""
+        await self._attempts.admit(exchange)
+        await self._serve(exchange, caller)
 
     async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
         try:

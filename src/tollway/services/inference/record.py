@@ -178,8 +178,10 @@ class Recorder:
             len(call.body),
             exchange.response_bytes,
             spent.settlements,
+            exchange.saved,
         )
         exchange.settled = True
+        exchange.charge = spent.charge
         self._observer.ended(entry)
         self._write(entry)
         return entry

@@ -1,0 +1,194 @@
+"""Answers from the response cache: looked up when a request is planned, kept when its answer is whole.
+
+A hit is a request like any other: authenticated, allowed, limited, and in the ledger, at a cost of zero with the saving
+noted. Where the project chose it, the same requests at the same time are asked once and all answered with that.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from tollway.cache.control import CacheControl, cache_control
+from tollway.cache.kept import CacheStore, Kept
+from tollway.cache.key import cache_key
+from tollway.errors import NotInCacheError
+from tollway.ledger.entry import Outcome
+from tollway.services.inference.exchange import Caller, Exchange, Headers
+from tollway.services.inference.holder import Holder
+from tollway.services.inference.quota_headers import quota_headers
+from tollway.services.inference.record import Recorder
+
+Ask = Callable[[Exchange, Caller], Awaitable[None]]
+_OK = 200
+_encode = msgspec.json.Encoder().encode
+_KEPT_HEADERS = frozenset({b"content-type", b"x-tollway-provider", b"x-tollway-model", b"x-tollway-dropped"})
+"""What of an answer's headers is true of its copy."""
+_COST_EVENT = re.compile(rb": x-tollway-cost [0-9.]+\n\n")
+
+
+class ResponseCache:
+    """Stands before the attempts of requests whose project has a cache. One a worker."""
+
+    def __init__(self, store: CacheStore, *, recorder: Recorder, holder: Holder, entry_max_bytes: int) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._holder = holder
+        self._entry_max_bytes = entry_max_bytes
+        self._flights: dict[bytes, asyncio.Future[None]] = {}
+
+    async def run(self, exchange: Exchange, caller: Caller, ask: Ask) -> None:
+        """Answer from the cache, or ask and keep the answer.
+
+        Raises:
+            NotInCacheError: the caller wanted nothing else.
+            TollwayError, asyncio.CancelledError: as `ask`, and as holding rate limits.
+        """
+        control = cache_control(exchange.inbound.cache_control)
+        key = self._key(exchange) if control.stores else None
+        if key is None:
+            await ask(exchange, caller)
+            return
+        kept = await self._find(exchange, key, control)
+        if kept is None and control.only_cached:
+            raise NotInCacheError(
+                "The answer is not in the response cache, and `cache-control: only-if-cached` allows nothing else.",
+                next_step="Leave the directive out.",
+            )
+        if kept is None and exchange.principal.cache_single_flight and control.reads:
+            kept = await self._follow(exchange, key, control)
+        if kept is not None:
+            await self._replay(exchange, caller, kept)
+            return
+        await self._lead(exchange, caller, ask, key)
+
+    async def aclose(self) -> None:
+        """Let go of the store."""
+        await self._store.aclose()
+
+    def _key(self, exchange: Exchange) -> bytes | None:
+        return cache_key(
+            exchange.call,
+            project_id=exchange.principal.project_id,
+            path=exchange.inbound.surface.path,
+            route=_encode(exchange.route).decode(),
+        )
+
+    async def _find(self, exchange: Exchange, key: bytes, control: CacheControl) -> Kept | None:
+        if not control.reads:
+            return None
+        kept = await self._store.get(exchange.principal.project_id, key)
+        if kept is None:
+            return None
+        oldest_s = exchange.principal.cache_ttl_s
+        if control.max_age_s is not None:
+            oldest_s = min(oldest_s, control.max_age_s)
+        return kept if time.time() - kept.stored_at_s <= oldest_s else None
+
+    async def _follow(self, exchange: Exchange, key: bytes, control: CacheControl) -> Kept | None:
+        """Wait for the same request that runs already, if there is one; what it left in the cache."""
+        while (flight := self._flights.get(key)) is not None:
+            await asyncio.shield(flight)
+            kept = await self._find(exchange, key, control)
+            if kept is not None:
+                return kept
+        return None
+
+    async def _lead(self, exchange: Exchange, caller: Caller, ask: Ask, key: bytes) -> None:
+        flight: asyncio.Future[None] | None = None
+        if exchange.principal.cache_single_flight and key not in self._flights:
+            flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        keeping = _Keeping(caller, self._entry_max_bytes)
+        try:
+            await ask(exchange, keeping)
+            await self._keep(exchange, key, keeping)
+        finally:
+            if flight is not None:
+                del self._flights[key]
+                flight.set_result(None)
+
+    async def _keep(self, exchange: Exchange, key: bytes, keeping: "_Keeping") -> None:
+        body = keeping.body()
+        claims = exchange.claims
+        if body is None or (claims is not None and claims.demand.clamped):
+            return
+        target, principal = exchange.target, exchange.principal
+        kept = Kept(time.time(), keeping.headers, body, exchange.charge, target.deployment.name, target.model)
+        await self._store.put(
+            principal.project_id, key, kept, ttl_s=principal.cache_ttl_s, max_bytes=principal.cache_max_bytes
+        )
+
+    async def _replay(self, exchange: Exchange, caller: Caller, kept: Kept) -> None:
+        await self._holder.hold(exchange, free=True)
+        exchange.saved = kept.charge
+        exchange.passed(len(kept.body))
+        self._recorder.settle(exchange, outcome=Outcome.OK, status=_OK)
+        headers = [
+            *kept.headers,
+            (b"x-request-id", exchange.inbound.request_id.encode()),
+            (b"x-tollway-cost", b"0"),
+            (b"x-tollway-cache", b"hit"),
+            (b"age", b"%d" % max(time.time() - kept.stored_at_s, 0)),
+            (b"content-length", b"%d" % len(kept.body)),
+            *quota_headers(exchange.claims),
+        ]
+        await caller.start(_OK, headers)
+        await caller.finish(kept.body)
+
+
+class _Keeping:
+    """The caller as the attempts see it: passes everything on, and remembers it."""
+
+    def __init__(self, caller: Caller, max_bytes: int) -> None:
+        self._caller = caller
+        self._max_bytes = max_bytes
+        self._status = 0
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._whole = False
+        self.headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def left(self) -> bool:
+        """Whether the caller closed the connection."""
+        return self._caller.left
+
+    async def read_body(self) -> bytes:
+        """Was read before."""
+        return await self._caller.read_body()
+
+    def unwatch(self) -> None:
+        """See `Caller.unwatch`."""
+        self._caller.unwatch()
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Pass on the status and headers."""
+        self._status = status
+        self.headers = tuple((name, value) for name, value in headers if name in _KEPT_HEADERS)
+        await self._caller.start(status, [*headers, (b"x-tollway-cache", b"miss")])
+
+    async def write(self, data: bytes) -> None:
+        """Pass on a part of the body."""
+        self._remember(data)
+        await self._caller.write(data)
+
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:
+        """Pass on the last part of the body."""
+        self._remember(data)
+        self._whole = whole
+        await self._caller.finish(data, whole=whole)
+
+    def body(self) -> bytes | None:
+        """The answer without what told its cost; ``None`` if it is not one to keep."""
+        if not self._whole or self._status != _OK or self._size > self._max_bytes:
+            return None
+        return _COST_EVENT.sub(b"", b"".join(self._chunks))
+
+    def _remember(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= self._max_bytes:
+            self._chunks.append(data)
+        else:
+            self._chunks.clear()
