@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from tollway.chat.data_url import url_of
-from tollway.providers.field_names import message_path
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     FilePart,
@@ -29,6 +28,7 @@ from tollway.chat.message import (
 )
 from tollway.chat.request import ChatRequest
 from tollway.providers.cohere.reply import DOCUMENT_ID
+from tollway.providers.field_names import message_path
 
 _SYSTEM = ("system", "developer")
 _IMAGE_KINDS = ("url", "base64")

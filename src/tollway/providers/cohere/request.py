@@ -13,11 +13,11 @@ Source: https://docs.cohere.com/reference/chat. Rules that lose nothing:
 from typing import Any
 
 from tollway.chat.effort import EFFORT_BUDGETS
-from tollway.providers.field_names import field_name
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, Tool
 from tollway.providers.adapter import DEFAULT_TIERS
 from tollway.providers.cohere.messages import MessageWriter
+from tollway.providers.field_names import field_name
 from tollway.providers.wire_names import COHERE
 
 OWN_FIELDS = frozenset({"documents", "citation_options", "safety_mode", "priority"})

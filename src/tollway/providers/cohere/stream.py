@@ -98,12 +98,8 @@ class _Answer:
     def content_begun(self, event: StreamEvent) -> Iterator[Event]:
         """A text or a thought begins."""
         block = _message(event).content
-        if not isinstance(block, Block):
-            return
-        if block.type == "thinking" or block.thinking is not None:
-            yield from self._begin(ThinkingPart(text=block.thinking or "", source=COHERE))
-        else:
-            yield from self._begin(TextPart(text=block.text or ""))
+        if isinstance(block, Block):
+            yield from self._begin(_part(block))
 
     def content_grew(self, event: StreamEvent) -> Iterator[Event]:
         """More of it, and the probabilities of its tokens."""
@@ -111,8 +107,11 @@ class _Answer:
         if not isinstance(block, Block):
             return
         text = block.text if block.thinking is None else block.thinking
-        if text and isinstance(self._open, TextPart | ThinkingPart):
-            yield Delta(0, self._index, text)
+        if isinstance(self._open, TextPart | ThinkingPart) and not self._is_plan:
+            if text:
+                yield Delta(0, self._index, text)
+        elif text:  # its beginning was left out
+            yield from self._begin(_part(block))
         logprobs = read_logprobs([event.logprobs]) if event.logprobs is not None else None
         if logprobs is not None:
             yield Logprobs(0, logprobs)
@@ -184,6 +183,12 @@ class _Answer:
             self._open = None
             self._is_plan = False
             self._index += 1
+
+
+def _part(block: Block) -> Part:
+    if block.type == "thinking" or block.thinking is not None:
+        return ThinkingPart(text=block.thinking or "", source=COHERE)
+    return TextPart(text=block.text or "")
 
 
 def _message(event: StreamEvent) -> DeltaMessage:
