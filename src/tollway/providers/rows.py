@@ -20,6 +20,10 @@ _BOTH = ("max_completion_tokens", "max_tokens")
 _CHAT = frozenset({"chat"})
 _TEXTS = frozenset({"chat", "completions"})
 _VECTORS = frozenset({"chat", "embeddings"})
+_RESPONSES = frozenset({"responses"})
+"""https://platform.openai.com/docs/api-reference/responses, https://console.groq.com/docs/responses-api,
+https://docs.x.ai/docs/guides/responses-api, https://openrouter.ai/docs/api/reference/responses/overview,
+https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses."""
 
 
 def _hosted(  # a row of the table below
@@ -93,6 +97,7 @@ _AZURE = ProviderSpec(
     output_limit_fields=_BOTH,
     auth=Auth.API_KEY,
     form=OPENAI_FORM,
+    surfaces=OPENAI_SURFACES | _RESPONSES,
     addresses="azure",
     sign_in="azure",
     options=(
@@ -235,7 +240,15 @@ _ZAI = ChatForm(
 )
 
 ROWS: tuple[ProviderSpec, ...] = (
-    _hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", OPENAI_FORM, output_limit_fields=_BOTH),
+    _hosted(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        OPENAI_FORM,
+        output_limit_fields=_BOTH,
+        surfaces=OPENAI_SURFACES | _RESPONSES,
+    ),
     _AZURE,
     _hosted(
         "groq",
@@ -244,7 +257,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "GROQ_API_KEY",
         _GROQ,
         output_limit_fields=_BOTH,
-        surfaces=_CHAT,
+        surfaces=_CHAT | _RESPONSES,
     ),
     # Mistral sends usage in the last chunk of every stream
     _hosted(
@@ -264,6 +277,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "OPENROUTER_API_KEY",
         _OPENROUTER,
         output_limit_fields=_BOTH,
+        surfaces=OPENAI_SURFACES | _RESPONSES,
     ),
     _hosted(
         "xai",
@@ -273,7 +287,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         _XAI,
         price_provider="x-ai",
         output_limit_fields=_BOTH,
-        surfaces=_TEXTS,
+        surfaces=_TEXTS | _RESPONSES,
     ),
     _hosted("together", "Together AI", "https://api.together.xyz/v1", "TOGETHER_API_KEY", _TOGETHER),
     _hosted(

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
+from tollway.providers.address import url_of
 from tollway.providers.auth import auth_headers
 from tollway.providers.openai_compatible import error, prompt
 from tollway.providers.openai_compatible.bound import RequestBound, other_models, request_bound
@@ -70,9 +71,9 @@ class ResponsesAdapter:
     ) -> UpstreamRequest:
         """See `Adapter.build_request`."""
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth, deployment)
+        headers |= auth_headers(spec.auth_for(deployment), deployment)
         return UpstreamRequest(
-            url=deployment.base_url + surface.upstream_path,
+            url=url_of(deployment, spec, surface.upstream_path, model),
             headers=headers,
             body=build_body(call, model=model, limit=output_tokens),
         )
