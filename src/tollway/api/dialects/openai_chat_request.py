@@ -142,7 +142,7 @@ def _name(tool: shapes.ChosenTool) -> str:
 
 
 def _format(asked: shapes.ResponseFormat | None) -> ResponseFormat | None:
-    if asked is None:
+    if asked is None or asked.type == "text":
         return None
     schema = asked.json_schema
     if asked.type != "json_schema" or schema is None:

@@ -1,8 +1,12 @@
 """A chat completion's request, for a server of the OpenAI format.
 
-Rules, beside those of `chat_messages`: the caller's labels (``metadata``) are Tollway's tags, and go on only where the
-provider stores the answer; a tier that means the usual price is left out where there are none; thinking that is switched off is told only to
-servers that have a word for it; how thoughts are to be summed up is not told, since these servers tell what they tell.
+Rules, beside those of `chat_messages`:
+
+- the caller's labels (``metadata``) are Tollway's tags, and go on only where the provider stores the answer;
+- a tier that means the usual price is left out where there are none;
+- thinking that is switched off is told only to servers that have a word for it, and how thoughts are to be summed up is
+  not told: these servers tell what they tell;
+- where only some tools may be called, and the server has no word for that, it is not shown the others.
 """
 
 from typing import Any
