@@ -70,6 +70,7 @@ _PICKED = """
     ORDER BY admitted_at DESC LIMIT :entries_max
 """
 # Made of constants:
+_FIELDS = TargetSums.__struct_fields__
 _QUERY = text(f"""
     WITH picked AS MATERIALIZED ({_PICKED.format(inputs=_sum_of(INPUT_KINDS), outputs=_sum_of(OUTPUT_KINDS))}),
     served AS (
@@ -88,9 +89,9 @@ _QUERY = text(f"""
         FROM picked, jsonb_array_elements(attempts) AS attempt GROUP BY 1, 2, 3
     )
     SELECT provider, model, shadow, coalesce(requests, 0), coalesce(errors, 0), coalesce(estimated, 0),
-        coalesce(input_tokens, 0), coalesce(output_tokens, 0), coalesce(charge, 0),
+        coalesce(input_tokens, 0), coalesce(output_tokens, 0), coalesce(charge, 0) AS charge,
         first_byte[1], first_byte[2], duration[1], duration[2], coalesce(attempts, 0), coalesce(failed, 0),
-        (SELECT count(*) FROM picked), (SELECT min(admitted_at) FROM picked)
+        (SELECT count(*) FROM picked) AS entries, (SELECT min(admitted_at) FROM picked) AS oldest
     FROM served FULL JOIN tried USING (provider, model, shadow)
     ORDER BY shadow, coalesce(requests, 0) DESC, provider, model
     LIMIT :targets_max
@@ -121,5 +122,5 @@ async def compare(
         "fine": [outcome.value for outcome in _FINE],
     }
     rows = (await session.execute(_QUERY, values)).all()
-    targets = [TargetSums(*row[:8], int(row[8]), *row[9:15]) for row in rows]
-    return Compared(rows[0][15], rows[0][16], targets) if rows else Compared(0, None, ())
+    targets = [TargetSums(**dict(zip(_FIELDS, row, strict=False)) | {"charge": int(row.charge)}) for row in rows]
+    return Compared(rows[0].entries, rows[0].oldest, targets) if rows else Compared(0, None, ())
