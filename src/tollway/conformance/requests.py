@@ -110,7 +110,7 @@ CASES: tuple[Case, ...] = (
     Case(name="logit_bias", chat=_ask(logit_bias={"50256": -12.5}), marks=("50256",)),
     Case(name="n", chat=_ask(n=3), marks=("3",)),
     Case(name="logprobs", chat=_ask(logprobs=True, top_logprobs=7), marks=("7",)),
-    Case(name="user", chat=_ask(user="user-mark"), marks=("user-mark",)),
+    Case(name="user", chat=_ask(user="user-mark")),
     Case(name="service_tier", chat=_ask(service_tier="priority"), marks=("priority",)),
     Case(name="verbosity", chat=_ask(verbosity="low"), marks=("low",)),
     Case(

@@ -124,7 +124,6 @@ def _lose(chat: ChatRequest, losses: Losses) -> None:
         ("logit_bias", bool(chat.logit_bias)),
         ("verbosity", bool(chat.verbosity)),
         ("service_tier", chat.service_tier not in DEFAULT_TIERS),
-        ("user", bool(chat.user)),
         ("modalities", any(each != "text" for each in chat.modalities)),
         ("audio", chat.audio is not None),
         ("prediction", chat.prediction is not None),

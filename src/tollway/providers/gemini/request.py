@@ -19,7 +19,7 @@ OWN_FIELDS = {
     "modelArmorConfig": "modelArmorConfig",
 }
 """Fields that are Gemini's by their name, and mean that whatever dialect they come in → their name there."""
-_NO_SUCH_FIELDS = ("min_p", "logit_bias", "verbosity", "user", "prediction")
+_NO_SUCH_FIELDS = ("min_p", "logit_bias", "verbosity", "prediction")
 
 
 def build_body(chat: ChatRequest, *, model: str, base_url: str, losses: Losses) -> dict[str, Any]:
