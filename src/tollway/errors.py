@@ -24,6 +24,7 @@ class TollwayError(Exception):
         in_ledger: whether the request that met it was admitted, and so has its ledger entry.
         of_target: whether it is of one deployment only: another one might serve the same request.
         request_id: of the request that met it, once known: some envelopes tell it.
+        refused_with: status of the provider's refusal that it tells of; 0 if it tells of none.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -46,6 +47,7 @@ class TollwayError(Exception):
         self.headers = tuple(headers)
         self.in_ledger = self.of_target = False
         self.request_id = ""
+        self.refused_with = 0
 
     @property
     def text(self) -> str:

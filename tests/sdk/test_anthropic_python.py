@@ -10,7 +10,7 @@ import pytest
 from anthropic import Anthropic
 from anthropic.types import MessageParam, ToolParam
 
-from support.anthropic_replies import MODEL, SIGNATURE, TEXT, THOUGHT, TOKENS, broken, messages, refusal
+from support.anthropic_replies import MODEL, SIGNATURE, TEXT, THOUGHT, broken, messages, refusal
 from support.gateway import Gateway, new_mark
 from support.replies import WORDS
 from support.spender import Spender
@@ -99,12 +99,16 @@ def test_what_was_cached_is_metered_apart(client: Anthropic, claude: Gateway) ->
     for streamed in (False, True):
         mark = new_mark()
         asked: dict[str, Any] = {"model": CLAUDE, "max_tokens": 100, "metadata": {"user_id": mark}, "messages": ASKED}
-        with client.messages.stream(**asked) as stream:
-            stream.until_done()
+        if streamed:
+            with client.messages.stream(**asked) as stream:
+                stream.until_done()
+        else:
+            client.messages.create(**asked)
         entry = claude.entry(mark)
-        assert (entry["usage_input"], entry["usage_output"]) == TOKENS, streamed
+        kinds = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+        assert [entry[f"usage_{kind}"] for kind in kinds] == [25, 200, 10, 20, 40]
         assert (entry["usage_source"], entry["model_answered"]) == ("provider", MODEL)
-        assert (entry["surface"], entry["status"]) == ("messages", 200)
+        assert (entry["surface"], entry["status"], entry["stream"]) == ("messages", 200, streamed)
 
 
 @each_model

@@ -113,9 +113,11 @@ class Translation:
 
     def error_body(self, failure: Failure, body: bytes, *, provider: str) -> bytes:  # noqa: ARG002
         """The provider's words in the envelope of the caller's dialect."""
-        return self._dialect.error_body(
-            UpstreamError(f"Provider {provider!r} answered {failure.status}: {failure.message or failure.kind.value}")
+        error = UpstreamError(
+            f"Provider {provider!r} answered {failure.status}: {failure.message or failure.kind.value}"
         )
+        error.refused_with = failure.status
+        return self._dialect.error_body(error)
 
 
 class TranslatedStream:

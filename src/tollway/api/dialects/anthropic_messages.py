@@ -49,7 +49,8 @@ class AnthropicDialect:
 
     def error_body(self, error: TollwayError) -> bytes:
         """The envelope, with our code and the field at fault beside what the API has."""
-        told = ErrorBody(error_type(error.status), error.text, error.code, error.param or msgspec.UNSET)
+        kind = error_type(error.refused_with or error.status)
+        told = ErrorBody(kind, error.text, error.code, error.param or msgspec.UNSET)
         return _encode(Envelope(told, error.request_id or None))
 
     def error_event(self, error: TollwayError) -> bytes:
