@@ -189,7 +189,6 @@ def test_reasoning_is_a_budget(reasoning: Reasoning, thinking: dict[str, Any] | 
         ({"parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"logprobs": True, "top_logprobs": 2}, "top_logprobs"),
         ({"presence_penalty": -1.0}, "presence_penalty"),
-        ({"user": "u"}, "user"),
         ({"service_tier": "flex"}, "service_tier"),
         ({"modalities": ("text", "audio")}, "modalities"),
         ({"extras": {"new": Raw(b"1")}}, "new"),
