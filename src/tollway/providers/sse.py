@@ -87,6 +87,8 @@ def _blocks(data: bytes, start: int) -> list[bytes]:
     """The events of `data`, and last what follows them; none ends before `start`."""
     if b"\r" not in data:
         return data.split(b"\n\n")
+    if data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
+        return data.split(b"\r\n\r\n")
     blocks = []
     begin = 0
     for match in _EVENT_END.finditer(data, start):

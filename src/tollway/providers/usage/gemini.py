@@ -14,6 +14,7 @@ before that every prompt that was searched for. What is free of charge by the da
 off.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +23,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.ledger.usage import Usage
-from tollway.providers.usage.wire import MAX_COUNT
+from tollway.providers.usage.wire import MAX_COUNT, part
 
 _VISUAL: frozenset[str | int] = frozenset({"IMAGE", "VIDEO", "DOCUMENT", 2, 3, 5})
 _AUDIO: frozenset[str | int] = frozenset({"AUDIO", 4})
@@ -31,21 +32,27 @@ _GENERATION = re.compile(r"gemini-(?P<major>[0-9]+)")
 _SEARCHES_COUNT_FROM = 3
 
 
+class _Detail(msgspec.Struct, rename="camel", gc=False):
+    modality: str | int | None = None
+    token_count: int | None = None
+
+
 class _Metadata(msgspec.Struct, rename="camel", gc=False):
-    prompt_token_count: Any = None
-    cached_content_token_count: Any = None
-    tool_use_prompt_token_count: Any = None
-    candidates_token_count: Any = None
-    thoughts_token_count: Any = None
-    prompt_tokens_details: Any = None
-    cache_tokens_details: Any = None
-    tool_use_prompt_tokens_details: Any = None
-    candidates_tokens_details: Any = None
-    service_tier: Any = None
-    traffic_type: Any = None
+    prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    prompt_tokens_details: list[_Detail] | None = None
+    cache_tokens_details: list[_Detail] | None = None
+    tool_use_prompt_tokens_details: list[_Detail] | None = None
+    candidates_tokens_details: list[_Detail] | None = None
+    service_tier: str | None = None
+    traffic_type: str | int | None = None
 
 
 _decode = msgspec.json.Decoder(_Metadata).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _TIERS = {"ON_DEMAND_FLEX": "flex", "ON_DEMAND_PRIORITY": "priority", "PROVISIONED_THROUGHPUT": "provisioned"}
 """Vertex AI's names of the kinds of traffic → service tiers; on demand is the usual one."""
 
@@ -59,22 +66,20 @@ class GeminiUsage(msgspec.Struct, frozen=True, gc=False):
 
 def parse_usage(raw: bytes | Raw, *, searches: int = 0) -> GeminiUsage | None:
     """The metadata as disjoint counts, ``None`` if they tell none. Never raises. Args: searches: that are charged."""
-    try:
-        found = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    found = _metadata(raw)
+    if found is None or not _is_count(found.prompt_token_count) or not _is_count(found.candidates_token_count or 0):
         return None
-    if not _is_count(found.prompt_token_count) or not _is_count(found.candidates_token_count or 0):
-        return None
-    entered = found.prompt_token_count + _part(found.tool_use_prompt_token_count)
-    cached = min(_part(found.cached_content_token_count), entered)
-    details = (*_details(found.prompt_tokens_details), *_details(found.tool_use_prompt_tokens_details))
-    audio = min(_of(details, _AUDIO), entered)
-    visual = min(_of(details, _VISUAL), entered - audio)
-    heard, seen = _cached_media(found, cached, text=entered - audio - visual, audio=audio, visual=visual)
+    entered = (found.prompt_token_count or 0) + part(found.tool_use_prompt_token_count)
+    cached = min(part(found.cached_content_token_count), entered)
+    told = (found.prompt_tokens_details, found.tool_use_prompt_tokens_details)
+    audio = min(sum(_of(details, _AUDIO) for details in told if details), entered)
+    visual = min(sum(_of(details, _VISUAL) for details in told if details), entered - audio)
+    heard, seen = 0, 0
+    if cached and audio + visual:
+        heard, seen = _cached_media(found, cached, text=entered - audio - visual, audio=audio, visual=visual)
     left = found.candidates_token_count or 0
-    out = _details(found.candidates_tokens_details)
-    spoken = min(_of(out, _AUDIO), left)
-    drawn = min(_of(out, _VISUAL), left - spoken)
+    spoken = min(_of(found.candidates_tokens_details, _AUDIO), left)
+    drawn = min(_of(found.candidates_tokens_details, _VISUAL), left - spoken)
     usage = Usage(
         input=entered - audio - visual - (cached - heard - seen),
         cache_read=cached - heard,
@@ -82,7 +87,7 @@ def parse_usage(raw: bytes | Raw, *, searches: int = 0) -> GeminiUsage | None:
         audio_cache_read=heard,
         image_input=visual - seen,
         output=left - spoken - drawn,
-        reasoning=_part(found.thoughts_token_count),
+        reasoning=part(found.thoughts_token_count),
         audio_output=spoken,
         image_output=drawn,
         web_searches=searches,
@@ -101,7 +106,7 @@ def charged_searches(queries: Iterable[str], *, model: str) -> int:
 
 def _cached_media(found: _Metadata, cached: int, *, text: int, audio: int, visual: int) -> tuple[int, int]:
     """Cached tokens of sound, and of images: as told, else those that cannot be text. The text gets the rest."""
-    told = _details(found.cache_tokens_details)
+    told = found.cache_tokens_details
     heard, seen = min(_of(told, _AUDIO), audio, cached), min(_of(told, _VISUAL), visual)
     seen = min(seen, cached - heard)
     missing = max(cached - heard - seen - text, 0)
@@ -110,23 +115,37 @@ def _cached_media(found: _Metadata, cached: int, *, text: int, audio: int, visua
 
 
 def _tier(found: _Metadata) -> str:
-    if isinstance(found.service_tier, str) and found.service_tier not in {"", "unspecified"}:
+    if found.service_tier and found.service_tier != "unspecified":
         return found.service_tier
     return _TIERS.get(found.traffic_type, "") if isinstance(found.traffic_type, str) else ""
 
 
-def _details(value: Any) -> tuple[dict[str, Any], ...]:
-    return tuple(each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
+def _of(details: list[_Detail] | None, modalities: frozenset[str | int]) -> int:
+    return sum(part(each.token_count) for each in details if each.modality in modalities) if details else 0
 
 
-def _of(details: Iterable[dict[str, Any]], modalities: frozenset[str | int]) -> int:
-    found = (each for each in details if isinstance(each.get("modality"), str | int))
-    return sum(_part(each.get("tokenCount")) for each in found if each["modality"] in modalities)
+def _metadata(raw: bytes | Raw) -> _Metadata | None:
+    try:
+        return _decode(raw)
+    except msgspec.ValidationError:
+        return _salvaged(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+def _salvaged(raw: bytes | Raw) -> _Metadata | None:
+    """The metadata without what is not of its type; ``None`` if a whole count is among that."""
+    try:
+        found = _decode_object(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    kept = _Metadata()
+    for field in msgspec.structs.fields(_Metadata):
+        with contextlib.suppress(msgspec.ValidationError):
+            setattr(kept, field.name, msgspec.convert(found.get(field.encode_name), field.type))
+    whole = found.get("candidatesTokenCount")
+    return kept if whole is None or kept.candidates_token_count is not None else None
 
 
-def _part(value: Any) -> int:
-    return value if _is_count(value) else 0
+def _is_count(value: int | None) -> bool:
+    return value is not None and 0 <= value <= MAX_COUNT
