@@ -42,12 +42,14 @@ from tollway.services.inference.cached import ResponseCache
 from tollway.services.inference.context_tokens import ContextTokens
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.explainer import Explainer
+from tollway.services.inference.hedge import Hedger
 from tollway.services.inference.hold import Places
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Journal, Observer, Recorder
+from tollway.services.inference.shadow import Shadows
 from tollway.services.key_issue import KeyIssue
 from tollway.services.key_list import KeyList
 from tollway.services.key_lookup import KeyLookup
@@ -159,6 +161,7 @@ class Inference:
     places: Places
     recorder: Recorder
     responses: ResponseStore
+    shadows: Shadows
     sign_in: SignIn
     transport: Transport
 
@@ -257,8 +260,11 @@ class Factory:
         places = Places(limits.max_concurrent_requests)
         holder = Holder(leases, live, limits)
         cache = self._response_cache(recorder, holder)
+        asker = Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes)
+        shadows = Shadows(planner)
         attempts = Attempts(
-            asker=Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes),
+            asker=asker,
+            hedger=Hedger(asker, planner, holder, recorder),
             planner=planner,
             health=health,
             holder=holder,
@@ -271,6 +277,7 @@ class Factory:
             planner=planner,
             attempts=attempts,
             cache=cache,
+            shadows=shadows,
             recorder=recorder,
             places=places,
         )
@@ -303,6 +310,7 @@ class Factory:
             places,
             recorder,
             responses,
+            shadows,
             sign_in,
             transport,
         )

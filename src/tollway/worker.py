@@ -18,8 +18,8 @@ import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from tollway.api.inference.data_plane import DataPlane
 from tollway.api.inference.conversations import ConversationEndpoints
+from tollway.api.inference.data_plane import DataPlane
 from tollway.api.inference.models import ModelList
 from tollway.api.inference.responses import ResponseEndpoints
 from tollway.api.inference.stored import Stored
@@ -100,6 +100,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
         finally:
+            await inference.shadows.aclose()
             inference.recorder.flush()
             observer.flush()
             await inference.leases.aclose()

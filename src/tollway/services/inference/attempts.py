@@ -16,6 +16,7 @@ from tollway.routing.retry import Move, RetryBudget, back_off_s, moves
 from tollway.services.inference.ask import Asker, Reply, failure_of
 from tollway.services.inference.ending import estimate, may_be_billed
 from tollway.services.inference.exchange import Caller, Exchange, Target
+from tollway.services.inference.hedge import Hedger
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Recorder
@@ -60,6 +61,7 @@ class Attempts:
         self,
         *,
         asker: Asker,
+        hedger: Hedger,
         planner: Planner,
         health: LiveHealth,
         holder: Holder,
@@ -67,6 +69,7 @@ class Attempts:
         durable: Callable[[], Awaitable[None]] | None,
     ) -> None:
         self._asker = asker
+        self._hedger = hedger
         self._planner = planner
         self._health = health
         self._holder = holder
@@ -104,14 +107,17 @@ class Attempts:
 
     async def _attempt(self, exchange: Exchange, caller: Caller) -> Failed | None:
         """Ask the present target; what failed, if the caller is not answered by it."""
-        target = exchange.target
-        patient = target.patient
+        patient = exchange.target.patient
         exchange.tried += 1
         patient.began(time.monotonic())
+        timeout_s = _patience_s(exchange)
         try:
-            reply = await self._asker.ask(exchange, wait=bool(exchange.steps), timeout_s=_patience_s(exchange))
+            if exchange.route.hedge is None:
+                reply = await self._asker.ask(exchange, wait=bool(exchange.steps), timeout_s=timeout_s)
+            else:
+                reply = await self._hedger.ask(exchange, timeout_s=timeout_s)
             if reply.failure is not None:
-                self._health.failed(patient, reply.failure, target.credential_id)
+                self._health.failed(exchange.target.patient, reply.failure, exchange.target.credential_id)
                 return Failed(reply.failure, reply=reply)
             if reply.reader is not None:
                 await self._stream(exchange, reply, reply.reader, caller)
@@ -120,7 +126,7 @@ class Attempts:
                 await self._relay.whole(exchange, reply, reply.answer, caller)
         except UpstreamError as error:
             failure = failure_of(error)
-            self._health.failed(patient, failure, target.credential_id)
+            self._health.failed(exchange.target.patient, failure, exchange.target.credential_id)
             return Failed(failure, error)
         except UnsupportedFieldError as error:
             return Failed(failure_of(error), error)

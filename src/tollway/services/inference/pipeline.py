@@ -20,6 +20,7 @@ from tollway.services.inference.hold import Places
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.record import Recorder
+from tollway.services.inference.shadow import Shadows
 from tollway.services.live_catalog import LiveCatalog
 
 
@@ -34,6 +35,7 @@ class Pipeline:
         planner: Planner,
         attempts: Attempts,
         cache: ResponseCache,
+        shadows: Shadows,
         recorder: Recorder,
         places: Places,
     ) -> None:
@@ -42,6 +44,7 @@ class Pipeline:
         self._planner = planner
         self._attempts = attempts
         self._cache = cache
+        self._shadows = shadows
         self._recorder = recorder
         self._places = places
 
@@ -74,6 +77,8 @@ class Pipeline:
     async def _ask(self, exchange: Exchange, caller: Caller) -> None:
         """Admit a request and serve it."""
         await self._attempts.admit(exchange)
+        if exchange.shadow is not None:
+            self._shadows.copy(exchange, self._ask)
         await self._serve(exchange, caller)
 
     async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:

@@ -1,0 +1,176 @@
+"""Ask a second deployment when the first is late: who answers first wins, and both are paid for truthfully."""
+
+import asyncio
+import copy
+import time
+from collections.abc import Iterable
+
+from tollway.errors import TollwayError
+from tollway.ledger.spent import together
+from tollway.providers.adapter import Answer
+from tollway.routing.retry import RetryBudget
+from tollway.services.inference.ask import Asker, Reply
+from tollway.services.inference.ending import estimate, may_be_billed
+from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.holder import Holder
+from tollway.services.inference.planner import Planner
+from tollway.services.inference.record import Recorder
+
+LOST = "hedge_lost"
+"""The error of an attempt that another one was faster than."""
+_BUDGETS_MAX = 10_000
+_MS_PER_S = 1_000
+_S_US = 1_000_000
+
+_Asking = asyncio.Task[Reply]
+
+
+class Hedger:
+    """Hedges the requests of one worker."""
+
+    def __init__(self, asker: Asker, planner: Planner, holder: Holder, recorder: Recorder) -> None:
+        self._asker = asker
+        self._planner = planner
+        self._holder = holder
+        self._recorder = recorder
+        self._budgets: dict[tuple[str, str], RetryBudget] = {}
+
+    async def ask(self, exchange: Exchange, *, timeout_s: float) -> Reply:
+        """Ask the present target, and the next one if it is late. The exchange is then that of who was first.
+
+        Raises:
+            UpstreamError, UnsupportedFieldError: as `Asker.ask`, if nobody answered.
+            JournalUnavailableError: the second attempt cannot be recorded.
+        """
+        hedge = exchange.route.hedge
+        late_s = self._late_s(exchange)
+        if hedge is None or late_s is None or late_s >= timeout_s:
+            return await self._asker.ask(exchange, wait=True, timeout_s=timeout_s)
+        budget = self._budget(exchange)
+        budget.asked(hedge.max_percent)
+        first = asyncio.create_task(self._asker.ask(exchange, wait=True, timeout_s=timeout_s))
+        second: Exchange | None = None
+        tasks: dict[_Asking, Exchange] = {first: exchange}
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=late_s)
+            if not done and budget.take(hedge.max_percent):
+                second = await self._second(exchange)
+            if second is None:
+                return await first
+            tasks[asyncio.create_task(self._asker.ask(second, wait=True, timeout_s=timeout_s))] = second
+            winner = await _first_answer(tasks)
+        except BaseException:  # cancelled, or the journal is away: both are ended, then it is raised again
+            await _end(tasks)
+            if second is not None:
+                self._bill(exchange, second, None)
+            raise
+        return await self._decide(exchange, second, tasks, winner)
+
+    async def _second(self, exchange: Exchange) -> Exchange | None:
+        """An attempt at the next target, held and recorded; ``None`` if none can be made."""
+        while exchange.steps:
+            step = exchange.steps.pop(0)
+            second = _alone(exchange)
+            second.claims = None
+            try:
+                second.begin_attempt(self._planner.target(exchange, step.candidate))
+                if not second.target.patient.breaker.allows(time.monotonic()):
+                    continue
+                await self._holder.hold(second)
+            except TollwayError:
+                continue
+            self._recorder.open(exchange, beside=second.claims)
+            return second
+        return None
+
+    async def _decide(
+        self, exchange: Exchange, second: Exchange, tasks: dict[_Asking, Exchange], winner: _Asking
+    ) -> Reply:
+        """End the attempt that lost, and go on with the other."""
+        loser = next(task for task in tasks if task is not winner)
+        await _end([loser])
+        reply = None if loser.cancelled() or loser.exception() is not None else loser.result()
+        if reply is not None and reply.reader is not None:
+            reply.upstream.close()
+        exchange.tried += 1
+        if tasks[winner] is second:
+            late_s = exchange.attempt_us() / _S_US
+            exchange.target.patient.health.answered(late_s, late_s, 0, stream=exchange.call.stream)
+            first = _alone(exchange)
+            _adopt(exchange, second)
+            second = first
+        self._bill(exchange, second, loser)
+        return winner.result()
+
+    def _bill(self, exchange: Exchange, lost: Exchange, task: _Asking | None) -> None:
+        """Charge an attempt that lost: what its provider counted, or what it may have read."""
+        lost = _alone(lost)
+        self._recorder.bill(lost, LOST, _answer_of(lost, task))
+        exchange.attempts = (*exchange.attempts, *lost.attempts)
+        if lost.spent is not None:
+            exchange.spent = together(exchange.spent, lost.spent)
+
+    def _late_s(self, exchange: Exchange) -> float | None:
+        """After how many seconds the present target is late; ``None`` if that is not known, or nobody else is there."""
+        hedge = exchange.route.hedge
+        if hedge is None or not exchange.steps:
+            return None
+        if hedge.after_ms is not None:
+            return hedge.after_ms / _MS_PER_S
+        return exchange.target.patient.health.late_s(hedge.percentile, stream=exchange.call.stream)
+
+    def _budget(self, exchange: Exchange) -> RetryBudget:
+        key = (exchange.principal.project_id, exchange.call.model)
+        budget = self._budgets.get(key)
+        if budget is None:
+            if len(self._budgets) >= _BUDGETS_MAX:
+                self._budgets.clear()
+            budget = self._budgets[key] = RetryBudget()
+        return budget
+
+
+async def _first_answer(tasks: Iterable[_Asking]) -> _Asking:
+    """The first that gives an answer; the last of them if none does."""
+    left = set(tasks)
+    while True:
+        done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task.exception() is None and task.result().failure is None:
+                return task
+        if not left:
+            return done.pop()
+
+
+async def _end(tasks: Iterable[_Asking]) -> None:
+    ended = list(tasks)
+    for task in ended:
+        task.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)
+
+
+def _answer_of(lost: Exchange, task: _Asking | None) -> Answer | None:
+    """What the provider of an attempt that lost may bill, ``None`` for nothing."""
+    if task is None or task.cancelled():
+        return estimate(lost, [])
+    error = task.exception()
+    if error is not None:
+        return estimate(lost, []) if isinstance(error, TollwayError) and may_be_billed(lost, error) else None
+    reply = task.result()
+    if reply.failure is not None:
+        return estimate(lost, []) if may_be_billed(lost, None) else None
+    texts = lost.target.adapter.reply_texts(reply.body) if reply.reader is None else reply.reader.delivered_texts()
+    return estimate(lost, texts)
+
+
+def _adopt(exchange: Exchange, second: Exchange) -> None:
+    """Go on with the second attempt."""
+    exchange.target, exchange.claims = second.target, second.claims
+    exchange.status, exchange.dropped = second.status, second.dropped
+    exchange.attempt_started_ns = second.attempt_started_ns
+
+
+def _alone(exchange: Exchange) -> Exchange:
+    """The present attempt by itself."""
+    alone = copy.copy(exchange)
+    alone.attempts, alone.spent = (), None
+    return alone
