@@ -163,7 +163,7 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
         retry_on: failures after which the same target may be asked again, when no other one can be.
         fall_back_on: failures after which the next target is asked.
         back_off_base_s: the longest pause before the second attempt at the same target; it doubles with each.
-        back_off_max_s: the longest pause of all.
+        back_off_max_s: the longest pause of all; a provider that wants a longer one is not asked again.
         max_extra_percent: attempts at targets that were asked already, in percent of the requests of the route, in
             each worker. Another target is asked whatever this says.
     """
@@ -173,7 +173,7 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_on: tuple[FailureKind, ...] = RETRIED
     fall_back_on: tuple[FailureKind, ...] = FALLEN_BACK_ON
     back_off_base_s: float = 0.25
-    back_off_max_s: float = 8.0
+    back_off_max_s: float = 4.0
     max_extra_percent: int = 10
 
 

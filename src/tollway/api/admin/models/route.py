@@ -69,6 +69,13 @@ class Retry(Given):
     """What happens after a failure."""
 
     attempts: int = Field(_DEFAULT.attempts, ge=1, le=10, description="At the most, of all targets together.")
+    attempt_timeout_s: float | None = Field(
+        None,
+        ge=0.001,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How long one attempt may take to begin its answer while another target could give it.",
+    )
     retry_on: list[FailureKind] = Field(
         list(_DEFAULT.retry_on), max_length=len(FailureKind), description="Then the same target may be asked again."
     )
