@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reference_pages import tables
 from reference_pages.commands import commands_reference
+from reference_pages.translation import translation_tables
 
 ROOT = Path(__file__).parents[2]
 _PART = re.compile(r"(?P<begin><!-- begin: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end: (?P=name) -->)", re.DOTALL)
@@ -20,6 +21,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "paths": tables.paths_table,
     "commands": commands_reference,
     "providers": tables.providers_table,
+    "translation": translation_tables,
     "decisions": lambda: tables.decisions_table(ROOT / "docs" / "adr"),
 }
 """Name of a part → what writes it."""
