@@ -11,6 +11,9 @@ from tollway.cli.client import ApiClient, not_tollway, probe
 from tollway.cli.desk import path
 from tollway.cli.endpoint import Endpoint
 from tollway.cli.failure import CommandError, ExitCode
+from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
+from tollway.providers.sign_in.identity import CREDENTIAL, mode_of
+from tollway.providers.sign_in.libraries import LIBRARIES, missing_library
 
 SERVER, PROVIDERS = "server", "providers"
 _PROBES_AT_ONCE = 8
@@ -82,7 +85,20 @@ def providers(endpoint: Endpoint) -> Iterator[Finding]:
             PROVIDERS, "list", Level.WARN, "none is registered", "`tollway providers add NAME --api-key-env VAR`."
         )
     with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
-        yield from pool.map(_provider, rows)
+        for sign_in, answer in zip(map(_sign_in, rows), pool.map(_provider, rows), strict=True):
+            yield from sign_in
+            yield answer
+
+
+def _sign_in(row: Mapping[str, Any]) -> list[Finding]:
+    """What is missing here to sign in to a cloud."""
+    spec = REGISTRY.get(str(row["spec"]), OPENAI_COMPATIBLE)
+    cloud = missing_library(spec, row["options"])
+    if cloud is None:
+        return []
+    found = f"its sign-in needs {LIBRARIES[cloud]}, which is not installed here"
+    advice = f"`pip install 'tollway[{cloud}]'` on the machine of the server."
+    return [Finding(PROVIDERS, f"{row['name']} sign-in", Level.WARN, found, advice)]
 
 
 def _provider(row: Mapping[str, Any]) -> Finding:
@@ -92,7 +108,7 @@ def _provider(row: Mapping[str, Any]) -> Finding:
     except CommandError as error:
         return Finding(PROVIDERS, name, Level.FAIL, f"{url}: {error.message}", error.next_step)
     refused = status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-    if refused and not row["has_credential"]:
+    if refused and not row["has_credential"] and mode_of(row["options"]) == CREDENTIAL:
         advice = f"It wants a key: `tollway providers update {name} --api-key-env VAR`."
         return Finding(PROVIDERS, name, Level.FAIL, f"{url} refuses, and no key is stored", advice)
     return graded(
