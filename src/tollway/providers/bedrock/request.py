@@ -39,7 +39,7 @@ _TIERS = frozenset({"priority", "default", "flex", "reserved"})
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
 _METADATA_MAX = 16
-_UNSAID = frozenset({b"null", b"false", b"[]", b"{}"})
+_UNSAID = frozenset({b"null", b"false", b"[]"})
 """Values of fields that ask for nothing."""
 _BOUNDS = re.compile(r"^max|^n$|num_?generations|^tools$", re.IGNORECASE)
 """Fields of models by which they may generate more than is bounded, or do what is billed apart."""

@@ -100,7 +100,7 @@ class ConverseStream:
         events: list[Event] = []
         if self._stop is not None and not self._failed:
             self._end(events, None)
-            self.done = True
+            self.done = self.done or not self.torn
         return events
 
     def _read(self, message: Message, events: list[Event]) -> None:
