@@ -43,7 +43,8 @@ def main() -> int:
                 on.target.run_command(
                     "budgets", "set", "--project", "default", "--window", "day", "--limit-usd", AMPLE_USD
                 )
-            before = on.target.ledger().entries
+            before = on.served()  # the requests that tried it out
+            wait_landed(on.target, before)
             load = _load_with_outage(on)
             expected = before + load.requests - load.errors  # what was refused has no entry
             wait_s = wait_landed(on.target, expected)

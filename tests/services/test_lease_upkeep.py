@@ -3,6 +3,7 @@ import pytest
 from tollway.ledger.lease import Ask, Grant, Lease
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
 from tollway.services.lease_upkeep import (
+    AMPLE_PART,
     FORGET_US,
     IDLE_US,
     SPARE_HOLDS,
@@ -16,6 +17,7 @@ from tollway.services.lease_upkeep import (
 S = 1_000_000
 DAY_US = 86_400 * S
 PLENTY = 10**12
+LITTLE = 100 * AMPLE_PART
 
 
 class Kept:
@@ -33,7 +35,7 @@ class Kept:
             self.sequence, first=first, total=max(first, total), now_us=now_us, giving_back=giving_back
         )
 
-    def answer(self, ask: Ask, now_us: int, *, added: int | None = None, left: int = PLENTY, spent: int = 0) -> None:
+    def answer(self, ask: Ask, now_us: int, *, added: int | None = None, left: int = LITTLE, spent: int = 0) -> None:
         granted = max(ask.have, spent) + (ask.waiting + ask.want if added is None else added)
         self.upkeep.answered(Grant(ask.window, granted, left, 0, spent, PLENTY, spent), now_us)
 
@@ -61,6 +63,19 @@ def test_a_worker_wants_what_it_spends_in_a_minute_and_a_half() -> None:
     kept.exchange(0, first=10)
     ask = spend_a_thousand_a_second(kept, from_us=0, seconds=20)
     assert ask.want == pytest.approx(SUPPLY_S * 1_000, rel=0.05)
+
+
+@pytest.mark.parametrize(("unit", "wanted"), [(Unit.USD, PLENTY // AMPLE_PART), (Unit.TOKENS, 0)])
+def test_a_worker_wants_a_part_of_an_ample_budget_however_little_it_spends_and_keeps_it_while_it_rests(
+    unit: Unit, wanted: int
+) -> None:
+    kept = Kept(unit)
+    kept.answer(kept.ask(0, first=10), 0, left=PLENTY)
+    kept.answer(kept.ask(1), 1, left=PLENTY)
+    kept.spend(10)
+    kept.upkeep.look(2)
+    kept.ask(IDLE_US + 3)
+    assert kept.lease.free == max(wanted, SPARE_HOLDS * 10)
 
 
 def test_while_more_is_out_than_the_amount_allows_what_a_request_leaves_goes_back() -> None:

@@ -9,6 +9,8 @@ SUPPLY_S = 90
 """A worker wants what it spends in this time: a minute's outage of the database passes unnoticed."""
 SPARE_HOLDS = 4
 """Requests of the largest size lately seen that should find enough free besides."""
+AMPLE_PART = 64
+"""Of what is left of a budget: the whole load may come to a worker that had none of it while the database is away."""
 IDLE_US = 5 * _S
 """An unused lease then gives back all but a little."""
 UNUSED_US = 90 * _S
@@ -233,7 +235,7 @@ class Upkeep:
         if self.ended or now_us < self.recalled_until_us or now_us - self._used_us >= IDLE_US:
             return 0
         reach_s = min(SUPPLY_S, (lease.end_us - max(now_us, lease.ref.start_us)) / _S)
-        return int(demand.rate * max(reach_s, 0)) + max(lease.held // 2, SPARE_HOLDS * demand.largest)
+        return max(int(demand.rate * max(reach_s, 0)), self._ample()) + max(lease.held // 2, self._spare())
 
     def _keep(self, now_us: int) -> int:
         """What may stay free; more is given back."""
@@ -245,7 +247,17 @@ class Upkeep:
             return 0
         if idle_us < IDLE_US or answer is None:
             return self.lease.free
-        return min(SPARE_HOLDS * self.demand.largest, max(answer.left, 0) // 8)
+        return min(max(self._spare(), self._ample()), max(answer.left, 0) // 8)
+
+    def _spare(self) -> int:
+        return SPARE_HOLDS * self.demand.largest
+
+    def _ample(self) -> int:
+        """What a worker may have of a budget however little it spends: others recall it as soon as they lack it."""
+        answer = self.lease.answer
+        if answer is None or self.lease.quota.unit is not Unit.USD:
+            return 0
+        return max(answer.left, 0) // AMPLE_PART
 
     def _state(self) -> tuple[int, int, int]:
         """What there is to tell: what the worker has, holds, and counted itself."""
