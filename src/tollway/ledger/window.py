@@ -22,8 +22,8 @@ from tollway.ledger.quota import Period
 
 FOREVER_US = 253_370_764_800_000_000
 """The year 9999, in which the calendar of Python ends: the end of a window without end."""
-_SECOND_US = 1_000_000
-_MINUTE_US = 60 * _SECOND_US
+SECOND_US = 1_000_000
+_MINUTE_US = 60 * SECOND_US
 _HOUR_S = 3_600
 _SLOTS = 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,19 +44,19 @@ def window_at(period: Period, length_s: int, zone: ZoneInfo, at_us: int) -> tupl
         case Period.TOTAL:
             return 0, FOREVER_US
         case Period.SECOND:
-            return _multiples(at_us, _SECOND_US)
+            return _multiples(at_us, SECOND_US)
         case Period.MINUTE:
             return _multiples(at_us, _MINUTE_US)
         case Period.ROLLING:
             return _multiples(at_us, _slot_us(length_s))
-    at = at_us // _SECOND_US
+    at = at_us // SECOND_US
     start, end = _hour(zone, at) if period is Period.HOUR else _days(period, zone, at)
-    return start * _SECOND_US, min(end * _SECOND_US, FOREVER_US)
+    return start * SECOND_US, min(end * SECOND_US, FOREVER_US)
 
 
 def slots_before(length_s: int, start_us: int) -> int:
     """The start of the earliest slot that still counts, at any instant of the slot that begins at `start_us`."""
-    before = start_us - length_s * _SECOND_US
+    before = start_us - length_s * SECOND_US
     return before - before % _slot_us(length_s)
 
 
@@ -65,7 +65,7 @@ def resets_at_us(period: Period, length_s: int, zone: ZoneInfo, at_us: int) -> i
     end = window_at(period, length_s, zone, at_us)[1]
     if period is not Period.ROLLING:
         return end
-    return end - (-length_s * _SECOND_US // _slot_us(length_s)) * _slot_us(length_s)
+    return end - (-length_s * SECOND_US // _slot_us(length_s)) * _slot_us(length_s)
 
 
 def _multiples(at_us: int, length_us: int) -> tuple[int, int]:
@@ -74,7 +74,7 @@ def _multiples(at_us: int, length_us: int) -> tuple[int, int]:
 
 
 def _slot_us(length_s: int) -> int:
-    return max(-(-length_s * _SECOND_US // _SLOTS), _SECOND_US)
+    return max(-(-length_s * SECOND_US // _SLOTS), SECOND_US)
 
 
 def _hour(zone: ZoneInfo, at: int) -> tuple[int, int]:

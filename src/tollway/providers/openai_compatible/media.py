@@ -69,6 +69,14 @@ class _Audio(msgspec.Struct, gc=False):
     format: msgspec.Raw = msgspec.Raw(_NULL)
 
 
+class _PlainMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    content: str = ""
+    role: str = ""
+    name: str = ""
+
+
+_NO_MESSAGES = msgspec.Raw(b"[]")
+_decode_plain = msgspec.json.Decoder(list[_PlainMessage]).decode
 _decode_messages = tolerant(msgspec.json.Decoder(list[_Message]).decode)
 _decode_members = tolerant(msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode)
 _decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
@@ -85,6 +93,8 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
         fields: of the request.
         model: the name of the model at the provider.
     """
+    if "input" not in fields and _is_plain(fields.get("messages", _NO_MESSAGES)):
+        return None
     media = Media()
     try:
         if "messages" in fields:
@@ -100,6 +110,15 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
     except _MALFORMED:
         media.unbounded = True
     return media if media.data_bytes or media.audio or media.unbounded else None
+
+
+def _is_plain(messages: msgspec.Raw) -> bool:
+    """Whether all members of all messages are texts, as in most requests: nothing more is to be looked at then."""
+    try:
+        _decode_plain(messages)
+    except _MALFORMED:
+        return False
+    return True
 
 
 def _messages(media: Media, raw: msgspec.Raw) -> list[_Message]:

@@ -136,8 +136,9 @@ class Claims:
         if (not charge.priced or source is UsageSource.ESTIMATED) and self._cost > total:
             strict = self._cost
             used = [strict if lease.ref in self._strict_windows() else total for lease in self._held[: len(used)]]
-        if self.terms.limits:
-            used += [_used(lease.quota.unit, usage, requests) for lease in self._held[len(used) :]]
+        for lease in self._held[len(used) :]:
+            unit = lease.quota.unit
+            used.append(requests if unit is _REQUESTS else 0 if unit is _PARALLEL else _tokens(unit, usage))
         for lease, amount, part in zip(self._held, self._amounts, used):  # noqa: B905 -- as above
             lease.spent += part
             lease.free += amount - part
@@ -190,12 +191,8 @@ def _charges(leases: Sequence[Lease], *, leased: bool) -> tuple[Charges, ...]:
     return charges([(lease.quota, lease.ref) for lease in leases], leased=leased)
 
 
-def _used(unit: Unit, usage: Usage, requests: int) -> int:
-    """What a request used of a rate limit."""
-    if unit is _REQUESTS:
-        return requests
-    if unit is _PARALLEL:
-        return 0
+def _tokens(unit: Unit, usage: Usage) -> int:
+    """What a request used of a limit of tokens."""
     if unit is _INPUT_TOKENS:
         return usage.input_total
     if unit is _OUTPUT_TOKENS:

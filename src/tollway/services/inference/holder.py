@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from tollway.config.limits import LimitSettings
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Facts, Unit
+from tollway.ledger.window import SECOND_US
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claims, Lacking
 from tollway.services.inference.demand import Demand
@@ -25,7 +26,6 @@ from tollway.services.live_catalog import LiveCatalog
 
 _CLAMPS_MAX = 3
 """Others take from the same budget meanwhile, so that a shortened answer may have to be shortened again."""
-_S_US = 1_000_000
 
 
 class Holder:
@@ -157,7 +157,7 @@ class Holder:
             RateLimitedError: the share is used up.
             BudgetUnavailableError: what was leased is used up.
         """
-        now_s = self._keeper.now_us() / _S_US
+        now_s = self._keeper.now_us() / SECOND_US
 
         def go_on(lease: Lease, amount: int) -> bool:
             if lease.quota.unit is Unit.USD:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from tollway.constants import LEASE_TIMEOUT_S
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
+from tollway.ledger.window import SECOND_US
 from tollway.services.inference.claims import Lacking
 
 ANSWER_S = 2 * LEASE_TIMEOUT_S + 0.5
 """Until the database has answered, or is known to be away after two exchanges without an answer."""
 RECALL_S = 0.25
 """Until other workers have given back what is free there."""
-_S_US = 1_000_000
 
 
 def potential(lease: Lease) -> int:
@@ -57,11 +57,11 @@ class Patience:
         """How long a request may wait for so much of a lease, all in all."""
         quota, answer = lease.quota, lease.answer
         now_us = self._now_us()
-        if answer is None or answer.amount != quota.amount_at(now_us / _S_US) or amount <= in_reach(lease):
+        if answer is None or answer.amount != quota.amount_at(now_us / SECOND_US) or amount <= in_reach(lease):
             return ANSWER_S
         if quota.unit is Unit.USD:
             return self._budget_wait_s if amount <= potential(lease) else 0
         if amount <= potential(lease) - lease.held:
             return max(quota.queue_s, RECALL_S)
-        ends_in_time = quota.unit is Unit.PARALLEL or lease.end_us - now_us < quota.queue_s * _S_US
+        ends_in_time = quota.unit is Unit.PARALLEL or lease.end_us - now_us < quota.queue_s * SECOND_US
         return quota.queue_s if ends_in_time else 0

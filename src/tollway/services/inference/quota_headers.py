@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
+from tollway.ledger.window import SECOND_US
 from tollway.services.inference.claims import Claims
 from tollway.services.inference.patience import potential
 from tollway.services.inference.refusal import reset_us
@@ -16,7 +17,6 @@ _REQUEST_NAMES, _TOKEN_NAMES = (
     for kind in ("requests", "tokens")
 )
 _MS_US = 1_000
-_S_US = 1_000_000
 _S_MS = 1_000
 _NONE: tuple[int, Lease | None] = (sys.maxsize, None)
 
@@ -44,12 +44,12 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
     for names, (remaining, tightest) in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
         if tightest is not None:
             limit, left, reset = names
-            amount, span_us = tightest.quota.amount_at(now_us / _S_US), reset_us(tightest) - now_us
+            amount, span_us = tightest.quota.amount_at(now_us / SECOND_US), reset_us(tightest) - now_us
             told = 0 if remaining < 0 else min(remaining, amount)
             headers += (
                 _numbered(limit, amount),
                 (left, b"%d" % told),
-                _timed(reset, -(-span_us // _MS_US) if span_us < _S_US else -(-span_us // _S_US) * _S_MS),
+                _timed(reset, -(-span_us // _MS_US) if span_us < SECOND_US else -(-span_us // SECOND_US) * _S_MS),
             )
     return headers
 
@@ -66,7 +66,7 @@ def _timed(name: bytes, span_ms: int) -> tuple[bytes, bytes]:
 
 def reset_text(span_us: int) -> str:
     """A span of time as OpenAI writes it, rounded up: ``20ms``, ``1s``, ``6m0s``, ``1h0m0s``."""
-    return f"{-(-span_us // _MS_US)}ms" if span_us < _S_US else _long_text(-(-span_us // _S_US))
+    return f"{-(-span_us // _MS_US)}ms" if span_us < SECOND_US else _long_text(-(-span_us // SECOND_US))
 
 
 def _long_text(span_s: int) -> str:

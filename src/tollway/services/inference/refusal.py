@@ -8,11 +8,10 @@ from tollway.errors import BudgetExceededError, BudgetUnavailableError, RateLimi
 from tollway.ledger.lease import Lease
 from tollway.ledger.money import usd_text
 from tollway.ledger.quota import Period, Quota, Unit
-from tollway.ledger.window import FOREVER_US
+from tollway.ledger.window import FOREVER_US, SECOND_US
 from tollway.ledger.window_text import window_text
 from tollway.services.inference.patience import potential
 
-_S_US = 1_000_000
 _UNITS = {
     Unit.REQUESTS: "requests",
     Unit.INPUT_TOKENS: "input tokens",
@@ -34,7 +33,7 @@ def budget_exceeded(leases: Iterable[Lease], cost: int, now_us: int) -> BudgetEx
     """
     lease = min(leases, key=potential)
     quota = lease.quota
-    amount = quota.amount_at(now_us / _S_US)
+    amount = quota.amount_at(now_us / SECOND_US)
     left = max(potential(lease), 0)
     error = BudgetExceededError(
         f"{_name(quota)} has {usd_text(min(left, amount))} USD left of {usd_text(amount)} USD{_window(quota)}, and "
@@ -61,7 +60,7 @@ def rate_limited(leases: Iterable[Lease], now_us: int) -> RateLimitedError:
     """Rate limits do not let the request through now; the one that lasts longest is told."""
     lease = max(leases, key=lambda each: each.end_us)
     quota = lease.quota
-    amount = quota.amount_at(now_us / _S_US)
+    amount = quota.amount_at(now_us / SECOND_US)
     error = RateLimitedError(
         f"{_name(quota)} of {amount} {_UNITS[quota.unit]}{_window(quota)} is reached. [limit {quota.id}]",
         next_step=f"Try again in {wait_s(lease, now_us)} s.",
@@ -79,12 +78,12 @@ def wait_s(lease: Lease, now_us: int) -> int:
     """Seconds, rounded up, until a limit lets more through."""
     if lease.quota.unit is Unit.PARALLEL:
         return 1
-    return max(-(-(lease.end_us - now_us) // _S_US), 1)
+    return max(-(-(lease.end_us - now_us) // SECOND_US), 1)
 
 
 def reset_us(lease: Lease) -> int:
     """When nothing that was used up to now counts any more, in epoch microseconds."""
-    return lease.end_us + lease.quota.length_s * _S_US
+    return lease.end_us + lease.quota.length_s * SECOND_US
 
 
 def _name(quota: Quota) -> str:
@@ -111,4 +110,4 @@ def _window(quota: Quota) -> str:
 def _resets(lease: Lease) -> str:
     if lease.end_us >= FOREVER_US:
         return "It does not reset."
-    return f"It resets at {datetime.fromtimestamp(reset_us(lease) // _S_US, UTC):%Y-%m-%dT%H:%M:%SZ}."
+    return f"It resets at {datetime.fromtimestamp(reset_us(lease) // SECOND_US, UTC):%Y-%m-%dT%H:%M:%SZ}."
