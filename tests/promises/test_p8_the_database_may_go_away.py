@@ -10,7 +10,7 @@ import pytest
 from chaos.small_disk import can_mount, empty, fill, small_disk
 from support.gateway import Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
-from support.spender import Spender
+from support.spender import Spender, all_know
 from support.standin import StandIn
 from support.waiting import wait_until
 
@@ -203,6 +203,7 @@ def test_a_hard_budget_lasts_as_far_as_it_was_leased_and_then_as_the_organizatio
     (organization,) = tollway.admin("GET", "/organizations")["data"]
     path = f"/organizations/{organization['name']}"
     tollway.admin("PATCH", path, {"serve_without_database": True})
+    all_know(tollway)
     wait_until(lambda: lenient.chat(max_tokens=20).is_success)
     mark = new_mark()
     with stopped(server):
