@@ -179,6 +179,6 @@ def test_what_is_kept_of_recorded_replies_is_what_the_sdk_reads() -> None:
         answer = ResponsesAdapter(call_of(row, {"store": Raw(b"true")})).parse_reply(row.body, spec=SPEC)
         assert answer is not None
         assert answer.body is not None
-        read = openai._models.construct_type(type_=Response, value=json.loads(answer.body))  # noqa: SLF001
+        read = openai._models.construct_type(type_=Response, value=json.loads(answer.body))
         assert isinstance(read, Response)
         assert (read.usage is None) == (stated_usage(row) is None)

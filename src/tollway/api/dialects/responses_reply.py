@@ -48,27 +48,30 @@ def render_reply(reply: ChatReply, call: Call) -> bytes:
 def output_of(choice: Choice, spaces: dict[str, tuple[str, str]], *, last: str) -> list[Any]:
     """The items of an answer; `last`: the status of the last one."""
     items: list[Any] = []
-    content: list[Any] = []
+    content: list[Any] | None = None
     logprobs = logprobs_of(choice.logprobs)
-    for position, part in enumerate(choice.parts, 1):
-        status = last if position == len(choice.parts) else "completed"
+    for part in choice.parts:
         if isinstance(part, TextPart | RefusalPart):
+            if content is None:
+                content = []
+                items.append(message_of(new_id("msg"), content, "completed"))
             content.append(content_of(part, logprobs if isinstance(part, TextPart) else ()))
             if isinstance(part, TextPart):
                 logprobs = []
-            if position == len(choice.parts) or not isinstance(choice.parts[position], TextPart | RefusalPart):
-                items.append(message_of(new_id("msg"), content, status))
-                content = []
-        elif (item := _item(part, spaces, status)) is not None:
+            continue
+        content = None
+        if (item := _item(part, spaces)) is not None:
             items.append(item)
+    if items and isinstance(items[-1], dict) and "status" in items[-1]:
+        items[-1]["status"] = last
     return items
 
 
-def _item(part: Part, spaces: dict[str, tuple[str, str]], status: str) -> Any | None:
+def _item(part: Part, spaces: dict[str, tuple[str, str]]) -> Any | None:
     if isinstance(part, ThinkingPart):
         return reasoning_of(part.id if part.id.startswith("rs_") else new_id("rs"), part)
     if isinstance(part, ToolCallPart):
-        return call_of(new_id(call_id_prefix(part)), part, status, spaces)
+        return call_of(new_id(call_id_prefix(part)), part, "completed", spaces)
     return other_item(part)
 
 
