@@ -5,8 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from pydantic import BaseModel
 
 from support.control_plane import ControlPlane
+from tollway.api.admin.models import route as wire
+from tollway.routing import route as routing
 from tollway.routing.route import Route, RouteTarget
 from tollway.services.catalog_load import CatalogLoad
 
@@ -36,6 +39,21 @@ def in_memory(plane: ControlPlane, alias: str = "fast") -> Route:
 def events(plane: ControlPlane) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = plane.must("GET", "/audit/events")["data"]
     return [row for row in found if row["action"].startswith("alias.")]
+
+
+@pytest.mark.parametrize("name", ["Route", "RouteTarget", "Condition", "Rule", "Retry", "Hedge", "Part"])
+def test_what_routing_knows_can_be_set_and_has_the_same_default(name: str) -> None:
+    known, settable = getattr(routing, name), getattr(wire, name)
+    assert set(settable.model_fields) == set(known.__struct_fields__)
+    for field in msgspec.structs.fields(known):
+        default = settable.model_fields[field.name].get_default(call_default_factory=True)
+        if not settable.model_fields[field.name].is_required():
+            wanted = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[operator]
+            assert msgspec.convert(_builtins(default), field.type) == wanted, field.name
+
+
+def _builtins(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 def test_a_route_is_kept_shown_and_known_to_the_workers(plane: ControlPlane) -> None:
