@@ -6,6 +6,7 @@ from tollway.routing.failure import Failure, FailureKind
 
 FAILURES_MAX = 5
 """So many failures in a row open a breaker."""
+_FORBIDDEN = 403
 _SAMPLES_MIN = 10.0
 _RATE_MAX = 0.5
 """Or this part of the recent requests, if they were so many."""
@@ -122,8 +123,12 @@ def rest_s(failure: Failure) -> float:
 
 
 def rests_for_all_models(failure: Failure) -> bool:
-    """Whether it rests whatever model is asked: limits of rates, and permissions (403), are often of one model only."""
-    return failure.kind is FailureKind.EXHAUSTED or failure.status == 401  # noqa: PLR2004 -- the status of HTTP
+    """Whether it rests whatever model is asked: limits of rates, and permissions (403), are often of one model only.
+
+    Most say 401 of a credential that they do not know, some 400.
+    """
+    unknown = failure.kind is FailureKind.CREDENTIAL and failure.status != _FORBIDDEN
+    return unknown or failure.kind is FailureKind.EXHAUSTED
 
 
 class Rests:
