@@ -297,7 +297,7 @@ def test_the_form_of_the_answer_is_a_schema() -> None:
 def test_sampling_labels_and_tier_are_carried() -> None:
     chat = ask(
         max_output_tokens=9, temperature=0.5, top_p=0.25, stop=("x",), service_tier="flex", user="u-1",
-        metadata={"team": "a"}, presence_penalty=0, n=1, logprobs=False, modalities=("text",),
+        metadata={"team": "a", "city": "Zürich"}, presence_penalty=0, n=1, logprobs=False, modalities=("text",),
     )  # fmt: skip
     body = body_of(chat)
     assert body["inferenceConfig"] == {"maxTokens": 9, "temperature": 0.5, "topP": 0.25, "stopSequences": ["x"]}
@@ -310,27 +310,26 @@ def test_what_converse_has_no_word_for_is_named_in_the_callers_words() -> None:
     chat = ask(
         seed=1, n=2, logprobs=True, top_logprobs=3, logit_bias={"1": 2.0}, presence_penalty=1.0, min_p=0.1,
         frequency_penalty=1.0, verbosity="low", modalities=("text", "audio"), audio=Raw(b"{}"), prediction=Raw(b"{}"),
-        service_tier="scale", metadata={"k": "Zürich"},
-        extras={"web_search_options": Raw(b"{}"), "store": Raw(b"true"), "safety": Raw(b"null")},
+        service_tier="scale",         extras={"web_search_options": Raw(b"{}"), "store": Raw(b"true"), "safety": Raw(b"null")},
     )  # fmt: skip
     assert set(lost(chat)) == {
         "seed", "n", "logprobs", "top_logprobs", "logit_bias", "presence_penalty", "min_p", "frequency_penalty",
-        "verbosity", "modalities", "audio", "prediction", "service_tier", "metadata.k", "store", "web_search_options",
+        "verbosity", "modalities", "audio", "prediction", "service_tier", "store", "web_search_options",
     }  # fmt: skip
 
 
 REASONING = [
-    (CLAUDE, Reasoning(effort="low"), {"thinking": {"type": "enabled", "budget_tokens": 2_048}}),
-    (CLAUDE, Reasoning(budget_tokens=5_000), {"thinking": {"type": "enabled", "budget_tokens": 3_999}}),
+    (CLAUDE, Reasoning(effort="high"), {"thinking": {"type": "enabled", "budget_tokens": 2_000}}),
+    (CLAUDE, Reasoning(effort="minimal", summary="auto"), {"thinking": {"type": "enabled", "budget_tokens": 1_024}}),
+    (CLAUDE, Reasoning(budget_tokens=3_000), {"thinking": {"type": "enabled", "budget_tokens": 3_000}}),
     (CLAUDE, Reasoning(enabled=False), {"thinking": {"type": "disabled"}}),
     (ADAPTIVE, Reasoning(effort="minimal"), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
-    (ADAPTIVE, Reasoning(budget_tokens=3), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+    ("anthropic.claude-opus-4-7", Reasoning(budget_tokens=3), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
     (ADAPTIVE, Reasoning(enabled=True), {"thinking": {"type": "adaptive"}}),
     (ADAPTIVE, Reasoning(effort="none"), {"thinking": {"type": "disabled"}}),
     (NOVA, Reasoning(effort="xhigh"), {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}),
     ("openai.gpt-oss-120b-1:0", Reasoning(effort="minimal"), {"reasoning_effort": "low"}),
     ("qwen.qwen3-32b-v1:0", Reasoning(effort="none"), {"reasoning_config": "none"}),
-    (CLAUDE, Reasoning(summary="auto"), None),
     (OTHER, Reasoning(effort="none"), None),
 ]  # fmt: skip
 
@@ -349,12 +348,19 @@ def test_each_family_is_told_how_much_to_think_in_its_own_way(
         (OTHER, Reasoning(effort="high")),
         (OTHER, Reasoning(enabled=True)),
         ("openai.gpt-oss-20b-1:0", Reasoning(effort="none")),
-        (ADAPTIVE, Reasoning(effort="immense")),
-        (CLAUDE, Reasoning(effort="low", budget_tokens=500)),
+        (NOVA, Reasoning(effort="immense")),
+        ("anthropic.claude-3-haiku-20240307-v1:0", Reasoning(enabled=True)),
     ],
 )
 def test_thinking_that_a_family_cannot_be_asked_for_is_named(model: str, reasoning: Reasoning) -> None:
     assert lost(ask(reasoning=reasoning), model) == ["reasoning_effort"]
+
+
+def test_models_that_take_no_sampling_are_asked_for_none() -> None:
+    chat = ask(temperature=0.5, top_p=1, top_k=7, max_output_tokens=9)
+    body, _, losses = build(chat, "anthropic.claude-opus-4-7", drop=True)
+    assert body["inferenceConfig"] == {"maxTokens": 9}
+    assert losses.dropped == ["temperature", "top_k"]
 
 
 def test_top_k_goes_where_each_family_has_it() -> None:

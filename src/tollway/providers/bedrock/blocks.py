@@ -111,7 +111,7 @@ class BlockWriter:
 
     def _thinking(self, part: ThinkingPart, path: str) -> dict[str, Any] | None:
         """Thoughts. Claude signs the same here as at Anthropic, and takes none without its own signature."""
-        own = part.source == BEDROCK or (self._family.signs_as_anthropic and part.source == ANTHROPIC)
+        own = part.source == BEDROCK or (self._family.claude and part.source == ANTHROPIC)
         if part.redacted:
             if own:
                 return {"reasoningContent": {"redactedContent": b64encode(part.redacted.encode()).decode()}}
@@ -120,7 +120,7 @@ class BlockWriter:
         text = {"text": part.text}
         if own and part.signature:
             text["signature"] = part.signature
-        elif self._family.signs_as_anthropic:
+        elif self._family.claude:
             self._losses.lose(path, "Claude takes no thoughts back that it did not sign.")
             return None
         return {"reasoningContent": {"reasoningText": text}}

@@ -7,7 +7,7 @@ Rules, where it says things in another way than callers do:
 - ``tool_choice`` ``none``: the tools are left out; if calls of them are in the history, where Converse wants them
   declared, Claude is told in its own field, and for others it is lost;
 - tools that are allowed by name: the others are left out;
-- the end user goes to ``requestMetadata`` as ``user``;
+- labels go to ``requestMetadata`` as far as they have its form, the end user as ``user``;
 - a form of the answer is a schema that is always obeyed, whether asked for strictly or not;
 - fields by Converse's own names (`_OWN_FIELDS`) may stand in any caller's request, and pass as they are. They cannot
   raise the bound of the output, choose faster hardware whose prices are not in the price book, or replace a guardrail
@@ -25,6 +25,7 @@ from msgspec import Raw
 from tollway.chat.losses import Losses
 from tollway.chat.message import Message, TextPart, ToolCallPart, ToolResultPart
 from tollway.chat.request import ChatRequest, ResponseFormat
+from tollway.providers.anthropic.models import abilities
 from tollway.providers.bedrock.blocks import Block, BlockWriter, cache_point
 from tollway.providers.bedrock.family import Family, add_reasoning, family_of, set_field
 from tollway.providers.bedrock.tools import tool_config
@@ -39,6 +40,8 @@ _TIERS = frozenset({"priority", "default", "flex", "reserved"})
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
 _METADATA_MAX = 16
+_UNBENT = 1
+"""The value of every sampling parameter that changes nothing."""
 _UNSAID = frozenset({b"null", b"false", b"[]"})
 """Values of fields that ask for nothing."""
 _BOUNDS = re.compile(r"^max|^n$|num_?generations|^tools$", re.IGNORECASE)
@@ -54,19 +57,20 @@ def converse_body(chat: ChatRequest, *, model: str, options: dict[str, str], los
     body: dict[str, Any] = {}
     additional: dict[str, Any] = {}
     _add_messages(body, chat, family, losses)
-    _add_inference(body, additional, chat, family, losses)
+    _add_inference(body, additional, chat, model, losses)
+    add_reasoning(additional, chat, model, losses)
     tools = tool_config(chat, family, additional, has_calls=_has_calls(chat), losses=losses)
     if tools:
         body["toolConfig"] = tools
     _add_format(body, chat, chat.response_format, losses)
-    _add_metadata(body, chat, losses)
+    _add_metadata(body, chat)
     _add_tier(body, chat, losses)
     _add_guardrail(body, chat, options)
     _add_extras(body, additional, chat, losses)
     _lose_rest(chat, losses)
     if additional:
         body["additionalModelRequestFields"] = additional
-    if chat.stop and family.signs_as_anthropic and "additionalModelResponseFieldPaths" not in body:
+    if chat.stop and family.claude and "additionalModelResponseFieldPaths" not in body:
         body["additionalModelResponseFieldPaths"] = _STOP_PATHS
     return body
 
@@ -115,31 +119,23 @@ def _has_calls(chat: ChatRequest) -> bool:
 
 
 def _add_inference(
-    body: dict[str, Any], additional: dict[str, Any], chat: ChatRequest, family: Family, losses: Losses
+    body: dict[str, Any], additional: dict[str, Any], chat: ChatRequest, model: str, losses: Losses
 ) -> None:
-    wanted = {
-        "maxTokens": chat.max_output_tokens,
-        "temperature": chat.temperature,
-        "topP": chat.top_p,
-        "stopSequences": chat.stop or None,
-    }
+    family = family_of(model)
+    wanted: dict[str, Any] = {"maxTokens": chat.max_output_tokens, "stopSequences": chat.stop or None}
+    if family.claude and not abilities(model).samples:
+        for name, value in (("temperature", chat.temperature), ("top_p", chat.top_p), ("top_k", chat.top_k)):
+            if value not in {None, _UNBENT}:
+                losses.lose(name, "The model takes none.")
+    else:
+        wanted |= {"temperature": chat.temperature, "topP": chat.top_p}
+        if chat.top_k is not None and family.top_k:
+            set_field(additional, family.top_k, chat.top_k)
+        elif chat.top_k is not None:
+            losses.lose(field_name(chat.source, "top_k"))
     inference = {name: value for name, value in wanted.items() if value is not None}
     if inference:
         body["inferenceConfig"] = inference
-    if chat.top_k is not None:
-        if family.top_k:
-            set_field(additional, family.top_k, chat.top_k)
-        else:
-            losses.lose(field_name(chat.source, "top_k"))
-    if chat.reasoning is not None:
-        add_reasoning(
-            additional,
-            chat.reasoning,
-            family,
-            output_tokens=chat.max_output_tokens,
-            losses=losses,
-            name=field_name(chat.source, "reasoning"),
-        )
 
 
 def _add_format(body: dict[str, Any], chat: ChatRequest, wanted: ResponseFormat | None, losses: Losses) -> None:
@@ -156,19 +152,16 @@ def _add_format(body: dict[str, Any], chat: ChatRequest, wanted: ResponseFormat 
     body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
 
 
-def _add_metadata(body: dict[str, Any], chat: ChatRequest, losses: Losses) -> None:
-    metadata: dict[str, str] = {}
-    labels = [(f"metadata.{key}", key, value) for key, value in chat.metadata.items()]
-    if chat.user:
-        labels.append((field_name(chat.source, "user"), "user", chat.user))
-    for path, key, value in labels:
-        fits = _METADATA_KEY.fullmatch(key) and _METADATA_VALUE.fullmatch(value)
-        if fits and len(metadata) < _METADATA_MAX and key not in metadata:
-            metadata[key] = value
-        else:
-            losses.lose(path, "It is no label that Bedrock takes, or there are more than 16.")
-    if metadata:
-        body["requestMetadata"] = metadata
+def _add_metadata(body: dict[str, Any], chat: ChatRequest) -> None:
+    """The caller's labels as far as Bedrock takes them: they are ours, and no loss."""
+    labels = chat.metadata | ({"user": chat.user} if chat.user else {})
+    fitting = [
+        (key, value)
+        for key, value in labels.items()
+        if _METADATA_KEY.fullmatch(key) and _METADATA_VALUE.fullmatch(value)
+    ]
+    if fitting:
+        body["requestMetadata"] = dict(fitting[:_METADATA_MAX])
 
 
 def _add_tier(body: dict[str, Any], chat: ChatRequest, losses: Losses) -> None:

@@ -80,7 +80,7 @@ def _native_choice(choice: ToolChoice, chat: ChatRequest, family: Family, losses
     single = chat.parallel_tool_calls is False
     if choice.mode != "none" and not single:
         return {}
-    if not family.signs_as_anthropic:
+    if not family.claude:
         losses.lose(field_name(chat.source, "tool_choice" if choice.mode == "none" else "parallel_tool_calls"))
         return {}
     if choice.mode == "none":
