@@ -1,75 +1,30 @@
 """The official `openai` SDK for Node against Tollway."""
 
 import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.gateway import Gateway
+from support.node import NOT_INSTALLED, run_node
 from support.replies import WORDS
 from support.spender import Spender
 
-SOURCE = Path(__file__).parent / "node"
-CACHE = Path(__file__).parents[2] / ".cache" / "sdk-node"
-INSTALL_TIMEOUT_S = 90.0
 TEXT = "".join(WORDS)
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or shutil.which("npm") is None, reason="node and npm are not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(NOT_INSTALLED, reason="node and npm are not installed"),
+    pytest.mark.xdist_group("node"),
+]
 
 
 @pytest.fixture(scope="module")
-def node_project() -> Path:
-    """The SDK in the version of the lock file, installed once into the cache."""
-    lock = (SOURCE / "package-lock.json").read_text()
-    installed = CACHE / "package-lock.json"
-    if not (CACHE / "node_modules" / "openai").exists() or installed.read_text() != lock:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCE / name, CACHE / name)
-        command = ["npm", "ci", "--omit=peer", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(
-            command, cwd=CACHE, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
-        )
-        if done.returncode and not _registry_reachable():
-            pytest.skip(f"the SDK is not installed and the npm registry cannot be reached: {done.stderr[-300:]}")
-        assert done.returncode == 0, done.stderr
-    shutil.copy(SOURCE / "check.mjs", CACHE / "check.mjs")
-    return CACHE
-
-
-def _registry_reachable() -> bool:
-    return subprocess.run(["npm", "ping"], capture_output=True, timeout=INSTALL_TIMEOUT_S, check=False).returncode == 0
-
-
-@pytest.fixture(scope="module")
-def seen(node_project: Path, gateway: Gateway) -> dict[str, Any]:
+def seen(gateway: Gateway) -> dict[str, Any]:
     """What the SDK saw: one run of `check.mjs`."""
     broke = Spender(gateway)
     broke.budget("0")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "BASE_URL": f"{gateway.url}/v1",
-        "API_KEY": gateway.project_key,
-        "BROKE_KEY": broke.key,
-    }
-    done = subprocess.run(
-        ["node", "check.mjs"],
-        cwd=node_project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    environment = {"BASE_URL": f"{gateway.url}/v1", "API_KEY": gateway.project_key, "BROKE_KEY": broke.key}
+    return run_node("check.mjs", environment)
 
 
 def test_chat_and_its_stream_say_the_same(seen: dict[str, Any]) -> None:
