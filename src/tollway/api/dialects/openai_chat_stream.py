@@ -76,17 +76,18 @@ class _Answer:
     """One answer on its way.
 
     Attributes:
+        calls, cited, images: how many there were so far.
         length: characters of its content so far.
         thoughts: those that are whole; details: how many of them were told as such.
         ended: whether it is whole.
     """
 
-    __slots__ = ("calls", "details", "ended", "images", "length", "parts", "thoughts")
+    __slots__ = ("calls", "cited", "details", "ended", "images", "length", "parts", "thoughts")
 
     def __init__(self) -> None:
         self.parts: dict[int, _Growing] = {}
         self.thoughts: list[ThinkingPart] = []
-        self.calls = self.details = self.images = self.length = 0
+        self.calls = self.cited = self.details = self.images = self.length = 0
         self.ended = False
 
 
@@ -237,7 +238,11 @@ class ChunkRenderer:
     def _cite(self, event: Cited) -> None:
         answer = self._answers[event.choice]
         start = answer.parts[event.index].start
-        self._say(event.choice, sources([event.citation], start, answer.length))
+        told = sources([event.citation], start, answer.length)
+        for entry in (entry for entries in told.values() for entry in entries):
+            entry["index"] = answer.cited  # by which the official SDK joins lists
+            answer.cited += 1
+        self._say(event.choice, told)
 
     def _weigh(self, event: Logprobs) -> None:
         """Probabilities stand in the chunk of the text they are of, if that came with them."""
