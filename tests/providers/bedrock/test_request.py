@@ -33,6 +33,7 @@ from tollway.routing.catalog import Deployment
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 ADAPTIVE = "eu.anthropic.claude-sonnet-4-6"
+NEWEST = "anthropic.claude-opus-4-7"
 NOVA = "amazon.nova-2-lite-v1:0"
 OTHER = "meta.llama4-scout-17b-instruct-v1:0"
 PIXEL = "iVBORw0KGgo="
@@ -310,7 +311,8 @@ def test_what_converse_has_no_word_for_is_named_in_the_callers_words() -> None:
     chat = ask(
         seed=1, n=2, logprobs=True, top_logprobs=3, logit_bias={"1": 2.0}, presence_penalty=1.0, min_p=0.1,
         frequency_penalty=1.0, verbosity="low", modalities=("text", "audio"), audio=Raw(b"{}"), prediction=Raw(b"{}"),
-        service_tier="scale",         extras={"web_search_options": Raw(b"{}"), "store": Raw(b"true"), "safety": Raw(b"null")},
+        service_tier="scale",
+        extras={"web_search_options": Raw(b"{}"), "store": Raw(b"true"), "safety": Raw(b"null")},
     )  # fmt: skip
     assert set(lost(chat)) == {
         "seed", "n", "logprobs", "top_logprobs", "logit_bias", "presence_penalty", "min_p", "frequency_penalty",
@@ -324,7 +326,7 @@ REASONING = [
     (CLAUDE, Reasoning(budget_tokens=3_000), {"thinking": {"type": "enabled", "budget_tokens": 3_000}}),
     (CLAUDE, Reasoning(enabled=False), {"thinking": {"type": "disabled"}}),
     (ADAPTIVE, Reasoning(effort="minimal"), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
-    ("anthropic.claude-opus-4-7", Reasoning(budget_tokens=3), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+    (NEWEST, Reasoning(budget_tokens=3), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
     (ADAPTIVE, Reasoning(enabled=True), {"thinking": {"type": "adaptive"}}),
     (ADAPTIVE, Reasoning(effort="none"), {"thinking": {"type": "disabled"}}),
     (NOVA, Reasoning(effort="xhigh"), {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}),
@@ -358,7 +360,7 @@ def test_thinking_that_a_family_cannot_be_asked_for_is_named(model: str, reasoni
 
 def test_models_that_take_no_sampling_are_asked_for_none() -> None:
     chat = ask(temperature=0.5, top_p=1, top_k=7, max_output_tokens=9)
-    body, _, losses = build(chat, "anthropic.claude-opus-4-7", drop=True)
+    body, _, losses = build(chat, NEWEST, drop=True)
     assert body["inferenceConfig"] == {"maxTokens": 9}
     assert losses.dropped == ["temperature", "top_k"]
 
