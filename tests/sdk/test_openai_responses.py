@@ -70,7 +70,7 @@ def test_a_stream_has_all_its_events(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_tools_are_called_and_their_results_go_on(client: OpenAI, streaming: bool) -> None:
+def test_tools_are_called_and_their_results_go_on(client: OpenAI, *, streaming: bool) -> None:
     def ask(**more: Any) -> Response:
         if not streaming:
             return client.responses.create(model="stub/tools", tools=[WEATHER], **more)

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ARRAY, Text, bindparam, delete, func, select, text, update
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import CursorResult
 
@@ -48,6 +47,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 _FIELDS = ResponseRow.__struct_fields__
+_ITEM_IDS: Any = StoredResponse.item_ids  # its type does not say that it is an array
 
 # The walk stops behind the link with which the bytes are too many; the caller sees that by their sum.
 _CHAIN = text("""
@@ -129,7 +129,6 @@ async def chain(
 
 async def with_items(session: AnySession, project_id: str, item_ids: Sequence[str]) -> list[Link]:
     """The responses in which these items are."""
-    wanted = sql_cast(bindparam("wanted", list(item_ids)), ARRAY(Text))
     statement = select(
         StoredResponse.id,
         StoredResponse.previous_id,
@@ -138,7 +137,7 @@ async def with_items(session: AnySession, project_id: str, item_ids: Sequence[st
         StoredResponse.content,
     ).where(
         StoredResponse.project_id == project_id,
-        StoredResponse.item_ids.overlap(wanted),
+        _ITEM_IDS.overlap(list(item_ids)),
         StoredResponse.expires_at > func.now(),
     )
     return [Link(*row) for row in await session.execute(statement.order_by(StoredResponse.created_at).limit(100))]

@@ -33,7 +33,7 @@ HISTORY_MAX_BYTES = 32 * 1024 * 1024
 """As much as the largest body."""
 ITEMS_MAX = 10_000
 """Items of one conversation that a request goes on with."""
-RETRY_DELAYS_S = (0.05, 0.15, 0.3)
+RETRY_DELAYS_S = (0.05, 0.15)
 """A response that another worker has just answered is written within this time."""
 
 
