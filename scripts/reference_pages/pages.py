@@ -21,6 +21,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "paths": tables.paths_table,
     "commands": commands_reference,
     "providers": tables.providers_table,
+    "options": tables.options_table,
     "translation": translation_tables,
     "decisions": lambda: tables.decisions_table(ROOT / "docs" / "adr"),
 }

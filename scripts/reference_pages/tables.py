@@ -104,6 +104,22 @@ def providers_table() -> str:
     return table(("name", "provider", "address", "registered at start by"), rows)
 
 
+def options_table() -> str:
+    """The options that providers of the registry take."""
+    rows = (
+        (
+            f"`{spec.name}`",
+            f"`{option.name}`",
+            option.description,
+            "required" if option.required and not option.default else f"`{option.default}`" if option.default else "",
+            _variable(option.variable),
+        )
+        for spec in REGISTRY.values()
+        for option in spec.options
+    )
+    return table(("provider", "option", "meaning", "default", "variable"), rows)
+
+
 def _variable(name: str) -> str:
     return f"`{name}`" if name else ""
 
