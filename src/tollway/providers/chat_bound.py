@@ -13,6 +13,12 @@ from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, DEN
 from tollway.providers.openai_compatible.output_limits import output_limit
 
 _DENSE_IMAGES = "gpt-4o-mini"
+_BOUNDED_AUDIO = frozenset({"mp3", "wav"})
+"""Formats that cannot hold long silence in few bytes."""
+_SILENT_FILES = frozenset({"application/pdf"})
+"""Types of files that hold no sound, which costs more than text with some."""
+_CACHED_PROMPTS = ("cachedContent", "cached_content")
+"""Fields that name a prompt kept at the provider, of any length."""
 
 
 def chat_bound(
@@ -31,6 +37,7 @@ def chat_bound(
     tokens += TOOL_TEMPLATE_TOKENS if chat.tools else TEMPLATE_TOKENS
     audio = image = unbounded = False
     boundless = next((f"tools.{index}" for index, tool in enumerate(chat.tools) if isinstance(tool, ProviderTool)), "")
+    boundless = boundless or next((name for name in _CACHED_PROMPTS if name in chat.extras), "")
     for part in _parts(chat):
         if isinstance(part, ImagePart):
             image = True
@@ -42,9 +49,10 @@ def chat_bound(
             data = len(part.media.value) if part.media.kind == "base64" else 0
             text_bytes -= data
             tokens += data // AUDIO_BYTES_PER_TOKEN + 1 - data
-            unbounded = unbounded or part.media.kind != "base64"
-        elif isinstance(part, FilePart):
-            unbounded = unbounded or part.media.kind != "text"
+            unbounded = unbounded or part.media.kind != "base64" or part.format not in _BOUNDED_AUDIO
+        elif isinstance(part, FilePart) and part.media.kind != "text":
+            unbounded = image = True
+            audio = audio or part.media.mime not in _SILENT_FILES
         elif isinstance(part, OpaquePart):
             unbounded = True
     if unbounded:

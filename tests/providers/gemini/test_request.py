@@ -162,6 +162,22 @@ def test_media_are_inline_or_by_address_with_their_type() -> None:
     assert parts_of(FilePart(media=Media("text", "words"))) == [{"text": "words"}]
 
 
+def test_a_video_is_no_image_and_no_sound() -> None:
+    for part in (
+        ImagePart(media=Media("base64", "AAAA", "video/mp4")),
+        ImagePart(media=Media("url", "https://x.example/a.mp4")),
+        AudioPart(media=Media("base64", "AAAA", "video/mp4"), format="wav"),
+    ):
+        with pytest.raises(UnsupportedFieldError, match="as a file"):
+            parts_of(part)
+    assert parts_of(FilePart(media=Media("base64", "AAAA", "video/mp4"))) == [
+        {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}
+    ]
+    assert parts_of(ImagePart(media=Media("url", "https://youtu.be/x"))) == [
+        {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://youtu.be/x"}}
+    ]
+
+
 def test_a_file_of_another_provider_is_lost_by_name() -> None:
     turn = Message("user", (TextPart(text="a"), FilePart(media=Media("file_id", "file-123"))))
     with pytest.raises(UnsupportedFieldError) as refused:

@@ -2,6 +2,8 @@
 
 - Bytes are ``inlineData``, addresses ``fileData`` (https://ai.google.dev/gemini-api/docs/file-input-methods). Both want
   a media type: as it was said, else by the name of the file, else by the first bytes.
+- What is sent as an image must be one, and as a sound likewise: a video would count many times as much. An address
+  that does not tell is taken to be of a JPEG.
 - An id of a file is one of Google's own (``files/…``, ``gs://…``), or it is lost.
 - A file's own name is not told, as no field takes it; its title and its context are text before it.
 """
@@ -21,6 +23,7 @@ _MAGIC = {
 }
 """Beginnings of base64."""
 _SOUNDS = {"mp3": "audio/mp3", "pcm16": "audio/pcm"}
+_KINDS = {ImagePart: "image/", AudioPart: "audio/"}
 _ADDRESSES = ("https://", "http://", "gs://")
 _FILES = "files/"
 
@@ -43,7 +46,11 @@ def media_parts(
             losses.lose(f"{path}.citations")
     if part.media.kind == "text":
         return [*before, {"text": part.media.value}]
-    found = _located(part.media, _mime(part), base_url)
+    mime = _mime(part)
+    if not isinstance(part, FilePart) and mime and not mime.startswith(_KINDS[type(part)]):
+        losses.lose(path, f"It is of the type `{mime[:64]}`: send it as a file.")
+        return before
+    found = _located(part.media, mime, base_url)
     if found is None:
         if isinstance(part, AudioPart) and part.transcript:
             return [{"text": part.transcript}]
@@ -77,5 +84,5 @@ def _mime(part: ImagePart | AudioPart | FilePart) -> str:
     if guessed:
         return guessed
     if part.media.kind != "base64":
-        return ""
+        return "image/jpeg" if isinstance(part, ImagePart) else ""
     return next((mime for magic, mime in _MAGIC.items() if part.media.value.startswith(magic)), "")
