@@ -14,10 +14,18 @@ from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
 from tollway.api.inference.surfaces import SURFACES
+from tollway.providers.spec import OPENAI_SURFACES
 from tollway.routing.call import Surface
 
-REQUIRED: dict[str, Any] = {"messages": [{"role": "user", "content": "a"}], "prompt": "a", "input": "a"}
+REQUIRED: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "a"}],
+    "prompt": "a",
+    "input": "a",
+    "max_tokens": 100,
+}
 """A good value for each field that some surface requires."""
+MADE_HERE = {"count_tokens"}
+"""Surfaces that are answered without asking the stand-in, which does not have them: nothing is counted or charged."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,21 @@ class Case:
         return self.surface.path
 
     def body(self, model: str = "stub/plain", **fields: object) -> dict[str, Any]:
-        """A good request."""
+        """A good request; the mark of it stands where the dialect names the end user."""
         required = {name: REQUIRED[name] for name in self.surface.required}
+        if self.surface.dialect == "messages" and "user" in fields:
+            fields["metadata"] = {"user_id": fields.pop("user")}
         return {"model": model} | required | ({"stream": True} if self.streaming else {}) | fields
+
+    @property
+    def upstream_path(self) -> str:
+        """Where the stand-in hears of it: what it does not have itself is translated to chat completions."""
+        return self.surface.upstream_path if self.surface.name in OPENAI_SURFACES else "/chat/completions"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of a request that names some in the header, and others in the body where the dialect has room."""
+        return {"env": "prod"} | ({} if self.surface.dialect == "messages" else {"team": "search"})
 
 
 CASES = [
@@ -42,9 +62,15 @@ CASES = [
     for surface in SURFACES.values()
     for streaming in ([False, True] if surface.streams else [False])
 ]
-each_surface = pytest.mark.parametrize(
-    "case", CASES, ids=[f"{case.surface.name}-{'stream' if case.streaming else 'plain'}" for case in CASES]
-)
+
+
+def _each(cases: list[Case]) -> pytest.MarkDecorator:
+    names = [f"{case.surface.name}-{'stream' if case.streaming else 'plain'}" for case in cases]
+    return pytest.mark.parametrize("case", cases, ids=names)
+
+
+each_surface = _each(CASES)
+each_that_asks = _each([case for case in CASES if case.surface.name not in MADE_HERE])
 
 
 @each_surface
@@ -105,8 +131,10 @@ def test_routing(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
     asked = case.body(model="everyday", user=mark)
     wait_until(lambda: gateway.post(case.path, asked).is_success, what="the alias to be known")
-    assert {received.model for received in standin.marked(mark)} == {"alpha"}
-    assert {received.path for received in standin.marked(mark)} == {f"/v1{case.surface.upstream_path}"}
+    heard = standin.marked(mark)
+    if case.surface.name not in MADE_HERE:
+        assert {received.model for received in heard} == {"alpha"}
+        assert {received.path for received in heard} == {f"/v1{case.upstream_path}"}
 
 
 @each_surface
@@ -117,7 +145,7 @@ def test_prices(gateway: Gateway, standin: StandIn, case: Case) -> None:
     assert not standin.marked(mark)
 
 
-@each_surface
+@each_that_asks
 def test_budgets(gateway: Gateway, standin: StandIn, case: Case) -> None:
     broke, rich = Spender(gateway), Spender(gateway)
     broke.budget("0")
@@ -131,7 +159,7 @@ def test_budgets(gateway: Gateway, standin: StandIn, case: Case) -> None:
     wait_until(lambda: rich.settled_pico() == charge, what="the budget to have the charge")
 
 
-@each_surface
+@each_that_asks
 def test_rate_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
     hurried = Spender(gateway)
     hurried.limit("requests", 1, window="day")
@@ -143,10 +171,10 @@ def test_rate_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
     assert len(standin.marked(mark)) == 1
 
 
-@each_surface
+@each_that_asks
 def test_metering(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
-    asked = case.body(user=mark, metadata={"team": "search"})
+    asked = case.body(metadata={"team": "search"}, user=mark)
     answer = gateway.post(case.path, asked, headers={"x-tollway-tags": "env=prod"})
     assert answer.is_success
     entry = gateway.entry(mark)
@@ -156,12 +184,12 @@ def test_metering(gateway: Gateway, standin: StandIn, case: Case) -> None:
     assert (entry["usage_input"], entry["usage_output"]) == standin.marked(mark)[0].tokens
     assert entry["charge_pico"] > 0
     assert entry["request_id"] == answer.headers["x-request-id"]
-    assert entry["tags"] == {"team": "search", "env": "prod"}
+    assert entry["tags"] == case.tags
     assert entry["request_bytes"] == len(answer.request.content)
     assert entry["response_bytes"] > 0
 
 
-@each_surface
+@each_that_asks
 def test_idempotency(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
     first, second = (gateway.post(case.path, case.body(user=mark), headers={"idempotency-key": mark}) for _ in "ab")
@@ -172,7 +200,20 @@ def test_idempotency(gateway: Gateway, standin: StandIn, case: Case) -> None:
     assert gateway.entry(mark)["request_id"] == second.headers["x-request-id"]
 
 
-@each_surface
+@_each([case for case in CASES if case.surface.name in MADE_HERE])
+def test_what_is_answered_here_is_in_the_ledger_too_and_limited(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    mark = new_mark()
+    caller = Spender(gateway)
+    caller.limit("requests", 1, window="day")
+    first, second = (gateway.post(case.path, case.body(user=mark), key=caller.key) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 429)
+    entry = gateway.entry(mark)
+    assert (entry["surface"], entry["status"], entry["charge_pico"]) == (case.surface.name, 200, 0)
+    assert (entry["usage_input"], entry["usage_output"]) == (0, 0)
+    assert not standin.marked(mark)
+
+
+@each_that_asks
 def test_errors_of_the_provider_are_metered_too(gateway: Gateway, case: Case) -> None:
     mark = new_mark()
     asked = case.body(model="stub/rate-limited", user=mark)
