@@ -115,11 +115,7 @@ def replies(parts: st.SearchStrategy[Part] = answer_parts) -> st.SearchStrategy[
         model=texts,
         created_s=st.integers(1, 2**33),
         choices=st.lists(
-            st.builds(
-                Choice, parts=st.lists(parts, max_size=4).filter(_one_sound).map(tuple), stop=st.sampled_from(Stop)
-            ),
-            min_size=1,
-            max_size=2,
+            st.builds(Choice, parts=some.map(tuple), stop=st.sampled_from(Stop)), min_size=1, max_size=2
         ).map(tuple),
         usage=st.one_of(st.none(), usages),
     )

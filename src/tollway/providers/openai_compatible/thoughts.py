@@ -17,7 +17,7 @@ _SOURCES = {name: source for source, name in _FORMATS.items()}
 class Detail(msgspec.Struct, omit_defaults=True):
     """One entry. Attributes: type: ``reasoning.text``, ``reasoning.summary`` or ``reasoning.encrypted``."""
 
-    type: str = "reasoning.text"
+    type: str = ""
     text: str | None = None
     summary: str | None = None
     data: str | None = None
