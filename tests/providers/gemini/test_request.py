@@ -245,13 +245,16 @@ def test_sampling_and_formats_are_the_generation_config() -> None:
     [
         ("gemini-3-pro-preview", Reasoning(effort="medium"), {"thinkingLevel": "MEDIUM"}),
         ("gemini-3-pro-preview", Reasoning(effort="none"), {"thinkingLevel": "MINIMAL"}),
-        ("gemini-2.5-flash", Reasoning(effort="low"), {"thinkingBudget": 1_024}),
+        ("gemini-2.5-flash", Reasoning(effort="low"), {"thinkingBudget": 2_048}),
+        ("gemini-2.5-flash", Reasoning(effort="max"), {"thinkingBudget": 24_576}),
+        ("gemini-2.5-pro", Reasoning(effort="max"), {"thinkingBudget": 32_768}),
+        ("gemini-3-flash", Reasoning(budget_tokens=2_000), {"thinkingLevel": "LOW"}),
         ("gemini-2.5-flash", Reasoning(effort="none"), {"thinkingBudget": 0}),
         ("gemini-2.5-pro", Reasoning(enabled=False), {"thinkingBudget": 128}),
         (
             "gemini-2.5-pro",
-            Reasoning(enabled=True, budget_tokens=99),
-            {"thinkingBudget": 99, "includeThoughts": True},
+            Reasoning(enabled=True, budget_tokens=999),
+            {"thinkingBudget": 999, "includeThoughts": True},
         ),
         ("gemini-2.5-flash", Reasoning(enabled=True), {"thinkingBudget": -1, "includeThoughts": True}),
         (

@@ -2,8 +2,9 @@
 
 Source: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig. Rules:
 
-- An effort of reasoning is a ``thinkingLevel`` from Gemini 3 on, and a ``thinkingBudget`` before, by the table of
-  https://ai.google.dev/gemini-api/docs/openai#thinking; none at all is the least that the model can do.
+- An effort or a budget of reasoning is a ``thinkingLevel`` from Gemini 3 on, and a ``thinkingBudget`` before, by the
+  table of `tollway.chat.effort`, within what the model takes
+  (https://ai.google.dev/gemini-api/docs/thinking#levels-budgets); none at all is the least that the model can do.
 - Thoughts are told where the caller asked for a summary of them, or for thinking as such.
 - The detail of images is the resolution of all of them: one that differs from the others is lost.
 - The name of a response's schema is not told; the answer always obeys the schema.
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tollway.chat.effort import EFFORT_BUDGETS, effort_of
 from tollway.chat.losses import Losses
 from tollway.chat.message import ImagePart, ToolResultPart
 from tollway.chat.request import ChatRequest, Reasoning
@@ -29,17 +31,9 @@ _LEVELS = {
     "xhigh": "HIGH",
     "max": "HIGH",
 }
-_BUDGETS_TOKENS = {
-    "none": 0,
-    "minimal": 1_024,
-    "low": 1_024,
-    "medium": 8_192,
-    "high": 24_576,
-    "xhigh": 24_576,
-    "max": 24_576,
-}
+_BUDGET_MAX_TOKENS, _PRO_BUDGET_MAX_TOKENS = 24_576, 32_768
 _PRO_BUDGET_MIN_TOKENS = 128
-"""Gemini 2.5 Pro cannot do without: https://ai.google.dev/gemini-api/docs/thinking#set-budget"""
+"""What Gemini 2.5 takes; Pro cannot do without: https://ai.google.dev/gemini-api/docs/thinking#set-budget"""
 _AUTOMATIC = -1
 _RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "medium": "MEDIA_RESOLUTION_MEDIUM", "high": "MEDIA_RESOLUTION_HIGH"}
 _NO_DETAIL = frozenset({"", "auto"})
@@ -95,18 +89,22 @@ def _format(chat: ChatRequest, losses: Losses) -> dict[str, Any]:
 
 
 def _thinking(reasoning: Reasoning, model: str) -> dict[str, Any]:
-    effort = "none" if reasoning.enabled is False else reasoning.effort
     config: dict[str, Any] = {}
-    if reasoning.budget_tokens is not None and effort != "none":
-        config["thinkingBudget"] = reasoning.budget_tokens
-    elif generation(model) >= THINKS_BY_LEVEL_FROM:
+    effort = "none" if reasoning.enabled is False else reasoning.effort
+    if generation(model) >= THINKS_BY_LEVEL_FROM:
+        if reasoning.budget_tokens is not None and effort != "none":
+            effort = effort or effort_of(reasoning.budget_tokens)
         if effort in _LEVELS:
             config["thinkingLevel"] = _LEVELS[effort]
-    elif effort in _BUDGETS_TOKENS:
-        least = _PRO_BUDGET_MIN_TOKENS if "pro" in model else 0
-        config["thinkingBudget"] = max(_BUDGETS_TOKENS[effort], least)
-    elif reasoning.enabled:
-        config["thinkingBudget"] = _AUTOMATIC
+    else:
+        budget = 0 if effort == "none" else reasoning.budget_tokens or EFFORT_BUDGETS.get(effort)
+        if budget is not None:
+            least, most = (
+                (_PRO_BUDGET_MIN_TOKENS, _PRO_BUDGET_MAX_TOKENS) if "pro" in model else (0, _BUDGET_MAX_TOKENS)
+            )
+            config["thinkingBudget"] = min(max(budget, least), most)
+        elif reasoning.enabled:
+            config["thinkingBudget"] = _AUTOMATIC
     told = reasoning.summary != "none" if reasoning.summary else bool(reasoning.enabled)
     if told or reasoning.summary:
         config["includeThoughts"] = told
