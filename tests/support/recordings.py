@@ -24,16 +24,16 @@ SPECS = {
     "together": "together",
     "cerebras": "cerebras",
     "ollama": "ollama",
-    "azure": "openai_compatible",
+    "azure": "azure",
     "bedrock-mantle": "openai_compatible",
     "crusoe": "openai_compatible",
     "heroku": "openai_compatible",
-    "huggingface": "openai_compatible",
+    "huggingface": "huggingface",
     "portkey": "openai_compatible",
     "pydantic-gateway": "openai_compatible",
     "snowflake": "openai_compatible",
-    "vllm": "openai_compatible",
-    "zai": "openai_compatible",
+    "vllm": "vllm",
+    "zai": "zai",
 }
 """Recorded provider → the registry's row it is registered with."""
 
