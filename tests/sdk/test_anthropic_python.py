@@ -243,3 +243,14 @@ def test_a_request_of_claude_code_is_served(claude: Gateway, model: str) -> None
     names = [line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event: ")]
     assert (names[0], names[-2:]) == ("message_start", ["message_delta", "message_stop"])
     assert ": x-tollway-cost " in answer.text
+
+
+def test_models_are_listed_in_the_sdks_own_form(client: Anthropic, claude: Gateway) -> None:
+    listed = list(client.models.list())
+    assert "stub/plain" in [model.id for model in listed]
+    assert client.models.retrieve("stub/plain").type == "model"
+    with pytest.raises(anthropic.NotFoundError) as caught:
+        client.models.retrieve("nowhere/x")
+    body: Any = caught.value.body
+    assert body["error"]["type"] == "not_found_error"
+    assert "owned_by" in claude.client.get("/v1/models", headers=claude.headers()).json()["data"][0]

@@ -17,8 +17,11 @@ _BOUNDED_AUDIO = frozenset({"mp3", "wav"})
 """Formats that cannot hold long silence in few bytes."""
 _SILENT_FILES = frozenset({"application/pdf"})
 """Types of files that hold no sound, which costs more than text with some."""
-_CACHED_PROMPTS = ("cachedContent", "cached_content")
-"""Fields that name a prompt kept at the provider, of any length."""
+_DEARER = (
+    *("cachedContent", "cached_content"),
+    *("mcp_servers", "container", "speed", "inference_geo", "fallbacks", "context_management", "compaction", "thread"),
+)
+"""Fields that name a prompt kept at the provider, of any length; tools that it runs; other modes, models and places."""
 
 
 def chat_bound(
@@ -37,7 +40,7 @@ def chat_bound(
     tokens += TOOL_TEMPLATE_TOKENS if chat.tools else TEMPLATE_TOKENS
     audio = image = unbounded = False
     boundless = next((f"tools.{index}" for index, tool in enumerate(chat.tools) if isinstance(tool, ProviderTool)), "")
-    boundless = boundless or next((name for name in _CACHED_PROMPTS if name in chat.extras), "")
+    boundless = boundless or next((name for name in _DEARER if name in chat.extras), "")
     for part in _parts(chat):
         if isinstance(part, ImagePart):
             image = True

@@ -40,6 +40,8 @@ _DIALECT = DIALECTS["chat"]
 """Of paths that are no surface."""
 _MESSAGES = DIALECTS["messages"]
 _MESSAGES_PATH = "/v1/messages"
+_MESSAGES_HEADER = b"anthropic-version"
+"""By which callers of that dialect are known at paths that several have."""
 _HEADER_OVERHEAD_BYTES = 4
 _SERVER_FAULT = 500
 _log = structlog.get_logger(__name__)
@@ -93,7 +95,7 @@ class DataPlane:
         request_id = _request_id(headers.get(b"x-request-id", b""))
         path: str = scope["path"]
         surface = SURFACES.get(path)
-        dialect = DIALECTS[surface.dialect] if surface is not None else _dialect_at(path)
+        dialect = DIALECTS[surface.dialect] if surface is not None else _dialect_at(path, headers)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a coroutine always runs in a task
         caller = HttpCaller(
@@ -174,9 +176,9 @@ class DataPlane:
             )
         key = _key(headers)
         if path == _MODELS:
-            body = await self._models.list_all(key)
+            body = await self._models.list_all(key, for_messages=_MESSAGES_HEADER in headers)
         elif path.startswith(_MODELS + "/"):
-            body = await self._models.get(key, path[len(_MODELS) + 1 :])
+            body = await self._models.get(key, path[len(_MODELS) + 1 :], for_messages=_MESSAGES_HEADER in headers)
         else:
             raise NotFoundError(
                 f"There is nothing at {path[:200]}.", next_step=f"Surfaces: {', '.join([*SURFACES, _MODELS])}."
@@ -206,9 +208,9 @@ def _timeout_s(given: bytes | None) -> float | None:
         raise InvalidRequestError(str(error)) from error
 
 
-def _dialect_at(path: str) -> Dialect:
+def _dialect_at(path: str, headers: dict[bytes, bytes]) -> Dialect:
     """What is spoken where there is no surface."""
-    return _MESSAGES if path.startswith(_MESSAGES_PATH) else _DIALECT
+    return _MESSAGES if path.startswith(_MESSAGES_PATH) or _MESSAGES_HEADER in headers else _DIALECT
 
 
 def _key(headers: dict[bytes, bytes]) -> bytes:

@@ -1,7 +1,8 @@
-"""``GET /v1/models``: what the caller's key can ask for, in OpenAI's form."""
+"""``GET /v1/models``: what the caller's key can ask for, in OpenAI's form or in Anthropic's."""
 
 import msgspec
 
+from tollway.api.dialects.anthropic_models import model_list, one_model
 from tollway.errors import ModelNotAllowedError, ModelNotFoundError, ProviderSealedError
 from tollway.identity.principal import Principal, Scope
 from tollway.routing.resolve import is_allowed, resolve
@@ -30,24 +31,29 @@ class ModelList:
         self._authenticator = authenticator
         self._live = live
 
-    async def list_all(self, key: bytes) -> bytes:
+    async def list_all(self, key: bytes, *, for_messages: bool = False) -> bytes:
         """All models and aliases the key may use: declared models, else those the price book knows of the provider.
+
+        Args:
+            key: as it was sent.
+            for_messages: whether the caller speaks Anthropic's dialect.
 
         Raises:
             AuthenticationError, PermissionDeniedError, DatabaseUnavailableError: as for any request.
         """
         principal = await self._principal(key)
-        return _encode(_List(self._models(principal)))
+        models = self._models(principal)
+        return model_list([model.id for model in models]) if for_messages else _encode(_List(models))
 
-    async def get(self, key: bytes, model: str) -> bytes:
-        """One model, if the key can ask for it.
+    async def get(self, key: bytes, model: str, *, for_messages: bool = False) -> bytes:
+        """One model, if the key can ask for it; arguments as of `list_all`.
 
         Raises:
             ModelNotFoundError, ModelNotAllowedError: it cannot.
         """
         principal = await self._principal(key)
         _, candidates = resolve(model, principal, self._live.catalog)
-        return _encode(_Model(model, candidates[0].deployment.name))
+        return one_model(model) if for_messages else _encode(_Model(model, candidates[0].deployment.name))
 
     async def _principal(self, key: bytes) -> Principal:
         principal = await self._authenticator.authenticate(key)

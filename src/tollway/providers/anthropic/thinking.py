@@ -5,6 +5,7 @@
 - An older model is told a budget: of an effort, the one in `EFFORT_BUDGETS`; at most half of ``max_tokens``, which
   thoughts count against, so that there is room for the answer. Where that leaves less than the least budget (1,024),
   and with a forced call of a tool, which excludes it there, it does not think for an effort.
+- A budget that is not below ``max_tokens`` is cut, as the API wants it: where a limit of ours lowers that, for one.
 - An effort in Anthropic's own dialect says nothing of thinking: it stays an effort.
 
 Sources: https://platform.claude.com/docs/en/build-with-claude/extended-thinking, …/adaptive-thinking, …/effort.
@@ -42,7 +43,8 @@ def thinking_fields(chat: ChatRequest, able: Abilities, max_tokens: int) -> tupl
 
 def _thinking(chat: ChatRequest, asked: Reasoning, able: Abilities, max_tokens: int) -> dict[str, Any] | None:
     if asked.budget_tokens is not None and able.budgets:
-        return {"type": "enabled", "budget_tokens": asked.budget_tokens}
+        below = max_tokens - 1 if max_tokens > LEAST_BUDGET else asked.budget_tokens
+        return {"type": "enabled", "budget_tokens": min(asked.budget_tokens, below)}
     if able.adapts:
         return {"type": "adaptive"}
     budget = min(EFFORT_BUDGETS.get(asked.effort, EFFORT_BUDGETS[_DEFAULT_EFFORT]), max_tokens // _ANSWER_PART)
