@@ -11,7 +11,7 @@ _SAMPLES_MIN = 10.0
 _RATE_MAX = 0.5
 """Or this part of the recent requests, if they were so many."""
 _HALF_LIFE_S = 10.0
-_OPEN_MIN_S = 1.0
+_OPEN_MIN_S = 2.0
 _OPEN_MAX_S = 60.0
 """How long a breaker stays open: doubles from the first to the second with each probe that fails."""
 _PROBE_S = 30.0
