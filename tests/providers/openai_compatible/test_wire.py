@@ -12,6 +12,7 @@ from tollway.chat.collect import collect
 from tollway.chat.events import Broke, Counted, Event, PartBegun, SignatureDelta
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
+    Citation,
     FilePart,
     ImagePart,
     Media,
@@ -343,6 +344,15 @@ def test_an_error_inside_the_stream_breaks_it(error: object) -> None:
     (broke,) = parser.feed(b"data: " + json.dumps({"error": error, "choices": []}).encode() + b"\n\n")
     assert isinstance(broke, Broke)
     assert broke.message == "no luck"
+
+
+def test_pages_that_a_whole_answer_relies_on_are_its_citations() -> None:
+    pages = {"citations": ["https://a.example"], "search_results": [{"title": "A", "url": "https://a.example"}]}
+    (part,) = collect(heard(delta(content="x") | pages, delta("stop") | pages, provider="perplexity")).choices[0].parts
+    assert part == TextPart(text="x", citations=(Citation("url", title="A", url="https://a.example"),))
+    bare = {"citations": ["https://a.example"], "search_results": "odd"}
+    (part,) = collect(heard(delta(content="x"), delta("stop") | bare, provider="xai")).choices[0].parts
+    assert part == TextPart(text="x", citations=(Citation("url", url="https://a.example"),))
 
 
 def test_old_function_calls_are_tool_calls() -> None:

@@ -2,7 +2,8 @@
 
 Extensions that are read: ``reasoning_content`` (DeepSeek, vLLM, Z.ai), ``reasoning`` (Groq, Cerebras, OpenRouter, newer
 vLLM), ``reasoning_details`` and ``images`` (OpenRouter), content as a list with ``thinking`` (Mistral),
-``extra_content`` (Google), ``executed_tools`` (Groq), ``stop_reason`` (vLLM), ``content_filter_results`` (Azure).
+``extra_content`` (Google), ``executed_tools`` (Groq), ``stop_reason`` (vLLM), ``content_filter_results`` (Azure),
+``search_results`` and ``citations`` (Perplexity, xAI).
 """
 
 from typing import Any, Literal
@@ -131,6 +132,33 @@ class Body(msgspec.Struct):
     usage: Raw = NULL
     x_groq: Groq | None = None
     error: Raw = NULL
+    search_results: Raw = NULL
+    citations: Raw = NULL
+
+
+class SearchResult(msgspec.Struct):
+    """One of ``search_results``."""
+
+    url: str = ""
+    title: str | None = None
+    snippet: str | None = None
+
+
+_decode_sources = msgspec.json.Decoder(list[SearchResult | str]).decode
+
+
+def sources_of(body: Body) -> list[Citation]:
+    """The pages that an answer relies on as a whole (Perplexity, xAI): with their titles, or addresses alone."""
+    for raw in (body.search_results, body.citations):
+        if (found := told(raw)) is None:
+            continue
+        try:
+            pages = _decode_sources(found)
+        except MALFORMED:
+            continue
+        results = [SearchResult(url=page) if isinstance(page, str) else page for page in pages]
+        return [Citation("url", text=page.snippet or "", title=page.title or "", url=page.url) for page in results]
+    return []
 
 
 def usage_of(body: Body) -> Raw | None:

@@ -23,6 +23,7 @@ from tollway.chat.events import (
 )
 from tollway.chat.message import (
     AudioPart,
+    Citation,
     ImagePart,
     Media,
     OpaquePart,
@@ -48,6 +49,7 @@ from tollway.providers.openai_compatible.chat_parts import (
     citation_of,
     image_address,
     signature_of,
+    sources_of,
     stop_of,
     thinking_text,
     told,
@@ -70,12 +72,13 @@ _REFUSAL_BEGINS = RefusalPart(text="")
 class ChatStream:
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_begun", "_choices", "_part_count", "_spec", "_splitter", "_unread", "done")
+    __slots__ = ("_begun", "_choices", "_part_count", "_sources", "_spec", "_splitter", "_unread", "done")
 
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         self._splitter = EventSplitter()
         self._choices: dict[int, _Answer] = {}
+        self._sources: Sequence[Citation] = ()
         self._begun = False
         self._part_count: Counted | None = None
         self._unread = False
@@ -119,11 +122,13 @@ class ChatStream:
         if not self._begun:
             self._begun = True
             events.append(begun_of(body))
+        if sources := sources_of(body):
+            self._sources = sources
         for choice in body.choices or ():
             answer = self._choices.get(choice.index)
             if answer is None:
                 answer = self._choices[choice.index] = _Answer(choice.index)
-            answer.take(choice, events)
+            answer.take(choice, events, self._sources)
         usage = usage_of(body)
         if usage is not None:
             self._count(body, usage, events)
@@ -152,12 +157,13 @@ def begun_of(body: Body) -> Begun:
     return Begun(body.id or "", body.model or "", created_s, body.service_tier or "", body.system_fingerprint or "")
 
 
-def answer_events(choices: Iterable[Choice]) -> Iterable[Event]:
+def answer_events(body: Body) -> list[Event]:
     """The answers of a whole reply, as if each had come in one chunk."""
     events: list[Event] = []
-    for place, choice in enumerate(choices):
+    sources = sources_of(body)
+    for place, choice in enumerate(body.choices or ()):
         answer = _Answer(choice.index or place)
-        answer.take(choice, events)
+        answer.take(choice, events, sources)
         if not answer.ended:
             answer.end(choice, events)
     return events
@@ -189,8 +195,8 @@ class _Answer:
         self._calls: dict[int, _Call] = {}
         self.ended = False
 
-    def take(self, choice: Choice, events: list[Event]) -> None:
-        """Take in a chunk's share of this answer."""
+    def take(self, choice: Choice, events: list[Event], sources: Sequence[Citation] = ()) -> None:
+        """Take in a chunk's share of this answer. Args: sources: of all answers, told when they end."""
         if self.ended:
             return
         said = choice.delta or choice.message
@@ -199,6 +205,8 @@ class _Answer:
         if (logprobs := told(choice.logprobs)) is not None:
             events.append(Logprobs(self._choice, logprobs))
         if choice.finish_reason:
+            if sources and self._kind is TextPart:
+                events += [Cited(self._choice, self._open, source) for source in sources]
             self.end(choice, events)
 
     def end(self, choice: Choice, events: list[Event]) -> None:

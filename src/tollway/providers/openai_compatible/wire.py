@@ -50,7 +50,7 @@ class OpenAIWire:
             return None
         if found.choices is None:
             return None
-        events: list[Event] = [begun_of(found), *answer_events(found.choices)]
+        events: list[Event] = [begun_of(found), *answer_events(found)]
         usage = usage_of(found)
         parsed = parse_usage(usage, convention=spec.usage) if usage is not None else None
         if parsed is not None:
