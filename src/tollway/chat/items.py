@@ -81,6 +81,11 @@ def joined(items: Iterable[Raw]) -> Raw:
     return Raw(b"[" + b",".join([bytes(item) for item in items]) + b"]")
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can name something that is kept."""
+    return 0 < len(text) <= ITEM_ID_MAX_CHARS and text.isprintable()
+
+
 def id_of(raw: Raw, place: str) -> str:
     """The id of an item; if it has none, one that follows from its place.
 
@@ -89,8 +94,8 @@ def id_of(raw: Raw, place: str) -> str:
         place: no two items have the same, for instance the response it belongs to and its number there.
     """
     item = look(raw)
-    if item.id:
-        return item.id[:ITEM_ID_MAX_CHARS]
+    if item.id and is_id(item.id):
+        return item.id
     return f"{_PREFIXES.get(item.type or 'message', 'item')}_{sha256(place.encode()).hexdigest()[:_ID_CHARS]}"
 
 

@@ -8,10 +8,12 @@ from msgspec import Raw
 from tollway.chat.items import id_of, shown
 from tollway.routing.json_object import decode_object, tolerant
 
-STATUSES = frozenset({"completed", "incomplete", "failed", "cancelled"})
-"""How a response may have ended."""
-_CONTENT = frozenset({"instructions", "output", "tools", "tool_choice", "text", "metadata", "prompt", "moderation"})
-"""Members that tell what was said."""
+_OUTLINE = frozenset(
+    {"id", "object", "created_at", "completed_at", "status", "background", "model", "usage", "error"}
+    | {"incomplete_details", "service_tier", "store", "previous_response_id", "conversation", "truncation"}
+    | {"parallel_tool_calls", "temperature", "top_p", "top_logprobs", "max_output_tokens", "max_tool_calls", "reasoning"}
+)
+"""Members that tell nothing of what was said."""
 _EMPTY: dict[str, Raw] = {
     "instructions": Raw(b"null"),
     "output": Raw(b"[]"),
@@ -80,7 +82,7 @@ def outline_of(response: bytes | Raw) -> bytes:
         fields = decode_object(response)
     except _MALFORMED:
         return b"{}"
-    kept = {name: value for name, value in fields.items() if name not in _CONTENT}
+    kept = {name: value for name, value in fields.items() if name in _OUTLINE}
     return _encode(kept | {name: _EMPTY[name] for name in fields if name in _EMPTY})
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from msgspec import Raw
 
-from tollway.chat.items import id_of
+from tollway.chat.items import id_of, is_id
 from tollway.chat.turn import Turn, items_by_id, output_of
 from tollway.data import conversations, responses
 from tollway.data.responses import Link
@@ -89,22 +89,25 @@ class DialogueLoad:
             rows = await conversations.items(session, project_id, conversation_id, limit=ITEMS_MAX)
         return [self._seal.open_item(project_id, conversation_id, row.content) for row in rows]
 
-    async def referred(self, principal: Principal, wanted: Mapping[int, str], known: Sequence[Raw]) -> dict[int, Raw]:
+    async def referred(
+        self, principal: Principal, wanted: Mapping[int, str], known: Sequence[Raw], conversation_id: str | None = None
+    ) -> dict[int, Raw]:
         """The items that a request refers to, by its positions.
 
         Args:
             principal: whose.
             wanted: position → id.
             known: items that are loaded already.
+            conversation_id: where to look for them besides.
 
         Raises:
             NotFoundError: the project has no such item.
             DatabaseUnavailableError: it cannot be known.
         """
         by_id = {id_of(item, ""): item for item in known}
-        missing = [id_ for id_ in wanted.values() if id_ not in by_id]
+        missing = [id_ for id_ in wanted.values() if id_ not in by_id and is_id(id_)]
         if missing:
-            by_id = await self._find_items(principal.project_id, missing) | by_id
+            by_id = await self._find_items(principal.project_id, missing, conversation_id) | by_id
         for position, id_ in wanted.items():
             if id_ not in by_id:
                 raise NotFoundError(
@@ -114,12 +117,16 @@ class DialogueLoad:
                 )
         return {position: by_id[id_] for position, id_ in wanted.items()}
 
-    async def _find_items(self, project_id: str, ids: list[str]) -> dict[str, Raw]:
+    async def _find_items(self, project_id: str, ids: list[str], conversation_id: str | None) -> dict[str, Raw]:
         found: dict[str, Raw] = {}
         async with bounded("the items"), self._database.read() as session:
             for link in await responses.with_items(session, project_id, ids):
                 if link.content is not None:
                     found |= items_by_id(link.id, self._seal.open_turn(project_id, link.id, link.content))
+            for id_ in ids if conversation_id is not None else ():
+                row = await conversations.find_item(session, project_id, conversation_id or "", id_)
+                if row is not None:
+                    found[id_] = self._seal.open_item(project_id, conversation_id or "", row.content)
         return found | self._store.pending_items(project_id)
 
     async def _turns(self, principal: Principal, response_id: str) -> list[Turn]:

@@ -24,7 +24,7 @@ _WAITING_MAX = 10_000
 _WAITING_MAX_BYTES = 128 * 1024 * 1024
 _log = structlog.get_logger(__name__)
 
-ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Kept(msgspec.Struct, frozen=True):
     def status(self) -> str:
         """Of the response."""
         status = head_of(self.turn.response)[1]
-        return status if status in ENDED or self.worker_id else "completed"
+        return status if status in _ENDED or self.worker_id else "completed"
 
     @property
     def expires_at(self) -> datetime:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import Raw
 
-from tollway.chat.items import items_of
+from tollway.chat.items import is_id, items_of
 from tollway.errors import InvalidRequestError, MalformedBodyError
 from tollway.routing.json_object import decode_object
 from tollway.services.item_page import ItemWish
@@ -60,9 +60,12 @@ class Query:
             raise InvalidRequestError(f"`limit` must be a number from 1 to {_LIMIT_MAX}.", param="limit")
         if order not in {"asc", "desc"}:
             raise InvalidRequestError("`order` must be asc or desc.", param="order")
+        after = self._last("after")
+        if after and not is_id(after):
+            raise InvalidRequestError("`after` must be the id of an item.", param="after")
         return ItemWish(
             int(limit) if limit else _LIMIT_DEFAULT,
-            self._last("after") or None,
+            after or None,
             order == "asc",
             self.include,
         )

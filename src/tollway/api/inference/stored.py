@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from tollway.chat.items import is_id
 from tollway.errors import MethodNotAllowedError, NotFoundError
 from tollway.identity.principal import Principal, Scope
 from tollway.services.authenticate import Authenticator, require_scope
@@ -83,5 +84,7 @@ class Stored:
                 )
             principal = self._authenticator.cached(key) or await self._authenticator.authenticate(key)
             require_scope(principal, Scope.INFERENCE)
+            if not all(map(is_id, found.groups())):
+                break
             return await answer(Asked(principal, found.groups(), query, headers, caller))
         raise NotFoundError(f"There is nothing at {path[:200]}.")

@@ -3,12 +3,12 @@
 import msgspec
 from msgspec import Raw
 
+from tollway.chat.items import ITEM_ID_MAX_CHARS, is_id
 from tollway.errors import ContentNotKeptError, InvalidRequestError
 from tollway.identity.principal import Principal
 from tollway.routing.call import Call
 
 _FULL = "full"
-_ID_MAX_CHARS = 200
 
 
 class _Conversation(msgspec.Struct):
@@ -133,6 +133,6 @@ def _conversation(call: Call) -> str | None:
 
 def _checked(id_: str | None, name: str) -> str | None:
     """An id that the database can be asked for."""
-    if id_ is not None and (not 0 < len(id_) <= _ID_MAX_CHARS or not id_.isprintable()):
-        raise InvalidRequestError(f"`{name}` must have 1 to {_ID_MAX_CHARS} printable characters.", param=name)
+    if id_ is not None and not is_id(id_):
+        raise InvalidRequestError(f"`{name}` must have 1 to {ITEM_ID_MAX_CHARS} printable characters.", param=name)
     return id_

@@ -95,7 +95,7 @@ class Dialogues:
             history = await self._load.of_conversation(principal, wish.conversation_id)
         wanted = referred(added)
         if wanted:
-            found = await self._load.referred(principal, wanted, history)
+            found = await self._load.referred(principal, wanted, history, wish.conversation_id)
             added = [found.get(position, item) for position, item in enumerate(added)]
         told = wish.told | ({"id": Raw(_encode(_new_id()))} if wish.background else {})
         recalled = Recalled(told, len(history)) if told or history else None

@@ -9,8 +9,8 @@ import structlog
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tollway.chat.items import ITEM_ID_MAX_CHARS
-from tollway.chat.turn import STATUSES, Turn, head_of
+from tollway.chat.items import is_id
+from tollway.chat.turn import Turn, head_of
 from tollway.providers.sse import EventSplitter
 from tollway.routing.json_object import tolerant
 from tollway.services.inference.exchange import Caller, Headers
@@ -84,9 +84,9 @@ class Keeping:
         await self._caller.finish(data, whole=whole)
 
     async def _store(self, response: Raw | None, kept: Kept) -> None:
-        id_, status = head_of(response) if response is not None else ("", "")
-        if response is None or not 0 < len(id_) <= ITEM_ID_MAX_CHARS or status not in STATUSES:
-            _log.warning("response_not_kept", reason="the provider's reply has no id, or no state")
+        id_ = head_of(response)[0] if response is not None else ""
+        if response is None or not is_id(id_):
+            _log.warning("response_not_kept", reason="the provider's reply has no id")
             return
         written = self._keep(replace(kept, id=id_, turn=Turn(kept.turn.input, response)))
         if kept.conversation_id is not None:
