@@ -11,6 +11,7 @@ from typing import Any
 
 import google.auth
 import google.auth.exceptions
+from google.auth import aws, identity_pool, impersonated_credentials, pluggable
 from google.auth.transport.requests import Request
 from google.oauth2 import credentials as user
 from google.oauth2 import service_account
@@ -22,6 +23,7 @@ _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 -- an address
 _SERVICE_ACCOUNT = ("client_email", "private_key", "private_key_id", "project_id")
 _USER = ("client_id", "client_secret", "refresh_token")
+_AWS_TOKEN = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 -- a type
 _TIMEOUT_S = 10.0
 _LIFETIME_S = 3_600.0
 """Of a token that does not tell."""
@@ -49,8 +51,23 @@ def _credentials(identity: Identity) -> Any:
     if identity.mode == AMBIENT:
         return google.auth.default(scopes=_SCOPES)[0]
     document = identity.document() or {}
-    if identity.mode == FEDERATED:
-        return google.auth.load_credentials_from_dict(document, scopes=_SCOPES)[0]  # type: ignore[no-untyped-call]
+    return _federated(document) if identity.mode == FEDERATED else _stored(document)
+
+
+def _federated(document: dict[str, Any]) -> Any:
+    """Of a document that the operator vouches for. The library's own loader would ask for the project's name too."""
+    kind = document.get("type")
+    if kind == "external_account":
+        source = document.get("credential_source", {})
+        if document.get("subject_token_type") == _AWS_TOKEN:
+            return aws.Credentials.from_info(document, scopes=_SCOPES)  # type: ignore[no-untyped-call]
+        library = pluggable if "executable" in source else identity_pool
+        return library.Credentials.from_info(document, scopes=_SCOPES)
+    if kind == "impersonated_service_account":
+        loaded = impersonated_credentials.Credentials.from_impersonated_service_account_info
+        return loaded(document, scopes=_SCOPES)  # type: ignore[no-untyped-call]
+    if kind == "service_account":
+        return service_account.Credentials.from_service_account_info(document, scopes=_SCOPES)  # type: ignore[no-untyped-call]
     return _stored(document)
 
 
@@ -65,6 +82,6 @@ def _stored(document: dict[str, Any]) -> Any:
         told = {name: document[name] for name in _USER if name in document}
         return user.Credentials.from_authorized_user_info(told, scopes=_SCOPES)  # type: ignore[no-untyped-call]
     raise SignInRefused(
-        f"A document of the type {str(kind)[:64]!r} names files or addresses of this machine: the operator sets the "
-        "option `sign_in` to `federated` for it."
+        f"A document of the type {str(kind)[:64]!r} is not known, or names files and addresses of this machine: then "
+        "the operator sets the option `sign_in` to `federated`."
     )

@@ -12,16 +12,14 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 @lru_cache(maxsize=1_024)
 def _place(url: str) -> tuple[str, str]:
-    """Host and path of an address, as they are signed."""
+    """Host and path of an address, as they are signed: the host as the transport sends it."""
     parts = urlsplit(url)
-    host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, ":"))
-    return host, quote(parts.path or "/", safe="/~")
+    return parts.netloc, quote(parts.path or "/", safe="/~")
 
 
 class AwsKeys(msgspec.Struct, frozen=True):
