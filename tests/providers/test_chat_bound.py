@@ -61,5 +61,6 @@ def test_an_image_in_a_result_of_a_tool_counts_as_one() -> None:
 def test_what_nobody_can_bound_is_named() -> None:
     search = ProviderTool(source="gemini", kind="googleSearch", raw=Raw(b"{}"))
     assert bound(tools=(search,)).boundless == "tools.0"
+    assert bound(extras={"web_search_options": Raw(b"{}")}).boundless == "web_search_options"
     assert bound(extras={"cachedContent": Raw(b'"cachedContents/1"')}).boundless == "cachedContent"
     assert bound(OpaquePart(source="gemini", kind="x", raw=Raw(b"{}"))).input_tokens >= CONTEXT_TOKENS

@@ -18,10 +18,11 @@ _BOUNDED_AUDIO = frozenset({"mp3", "wav"})
 _SILENT_FILES = frozenset({"application/pdf"})
 """Types of files that hold no sound, which costs more than text with some."""
 _DEARER = (
-    *("cachedContent", "cached_content"),
+    *("cachedContent", "cached_content", "web_search_options"),
     *("mcp_servers", "container", "speed", "inference_geo", "fallbacks", "context_management", "compaction", "thread"),
 )
-"""Fields that name a prompt kept at the provider, of any length; tools that it runs; other modes, models and places."""
+"""Fields that name a prompt kept at the provider, of any length; searches and tools that it runs; other modes and
+places."""
 
 
 def chat_bound(

@@ -209,6 +209,27 @@ def test_tools_keep_their_schemas_untouched() -> None:
 
 
 @pytest.mark.parametrize(
+    "kind", ["web_search", "web_search_preview", "web_search_20250305", "web_search_preview_2025_03_11"]
+)
+def test_a_search_of_the_web_is_googles(kind: str) -> None:
+    def search(**options: object) -> ProviderTool:
+        raw = json.dumps({"type": kind, "name": "web_search"} | options).encode()
+        return ProviderTool(source="responses", kind=kind, raw=Raw(raw))
+
+    assert asked(tools=(search(user_location=None),))["tools"] == [{"googleSearch": {}}]
+    assert lost(tools=(Tool(name="f"), search(allowed_domains=["a.example"]))) == "tools.1.allowed_domains"
+    other = ProviderTool(source="responses", kind="computer_use", raw=Raw(b'{"type":"computer_use"}'))
+    assert lost(tools=(other,)) == "tools.0"
+
+
+def test_options_of_a_search_ask_for_one() -> None:
+    assert asked(extras={"web_search_options": Raw(b"{}")})["tools"] == [{"googleSearch": {}}]
+    sized = Raw(b'{"search_context_size":"low"}')
+    assert lost(extras={"web_search_options": sized}) == "web_search_options.search_context_size"
+    assert lost(extras={"web_search_options": Raw(b"7")}) == "web_search_options"
+
+
+@pytest.mark.parametrize(
     ("choice", "strict", "config"),
     [
         (ToolChoice("auto"), None, {"mode": "AUTO"}),

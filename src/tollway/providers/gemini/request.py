@@ -7,7 +7,7 @@ from tollway.chat.request import ChatRequest
 from tollway.providers.field_names import field_name
 from tollway.providers.gemini.config import write_config
 from tollway.providers.gemini.contents import ContentWriter
-from tollway.providers.gemini.tools import write_tools
+from tollway.providers.gemini.tools import SEARCH_FIELD, write_tools
 from tollway.providers.wire_names import GEMINI
 
 OWN_FIELDS = {
@@ -35,6 +35,6 @@ def build_body(chat: ChatRequest, *, model: str, base_url: str, losses: Losses) 
     for name, value in chat.extras.items():
         if name in OWN_FIELDS or chat.source == GEMINI:
             body[OWN_FIELDS.get(name, name)] = value
-        else:
+        elif name != SEARCH_FIELD:
             losses.lose(name)
     return body

@@ -3,15 +3,29 @@
 Source: https://ai.google.dev/api/caching#FunctionDeclaration. Schemas pass as they came, in ``parametersJsonSchema``.
 A tool whose arguments must obey their schema makes the mode ``VALIDATED`` where it would be ``AUTO``; other modes
 validate in any case.
+
+A search of the web by another dialect's name is Google's (https://ai.google.dev/gemini-api/docs/google-search): what it
+finds comes as citations. How to search is lost, as Gemini decides that by itself.
 """
 
+import re
 from typing import Any
+
+from msgspec import Raw
 
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
 from tollway.providers.field_names import field_name
-from tollway.providers.wire_names import GEMINI
+from tollway.providers.gemini.schema import ABSENT, MALFORMED
+from tollway.providers.wire_names import ANTHROPIC, GEMINI, OPENAI, RESPONSES
+from tollway.routing.json_object import decode_object
 
+SEARCH_FIELD = "web_search_options"
+"""Chat completions ask for a search of the web with it."""
+_SEARCH = re.compile(r"web_search(_preview)?(_[0-9_]+)?")
+"""What the other dialects call such a tool, some with a date."""
+_SEARCHERS = frozenset({OPENAI, RESPONSES, ANTHROPIC})
+_NO_OPTIONS = frozenset({"type", "name"})
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
 
 
@@ -22,12 +36,16 @@ def write_tools(chat: ChatRequest, losses: Losses) -> dict[str, Any]:
     for place, tool in enumerate(chat.tools):
         if isinstance(tool, ProviderTool) and tool.source == GEMINI:
             tools.append(tool.raw)
+        elif isinstance(tool, ProviderTool) and tool.source in _SEARCHERS and _SEARCH.fullmatch(tool.kind):
+            tools.append(_search(tool.raw, f"tools.{place}", losses))
         elif isinstance(tool, ProviderTool) or tool.custom:
             losses.lose(f"tools.{place}")
         else:
             declarations.append(_declaration(tool))
     if declarations:
         tools.insert(0, {"functionDeclarations": declarations})
+    if SEARCH_FIELD in chat.extras:
+        tools.append(_search(chat.extras[SEARCH_FIELD], SEARCH_FIELD, losses))
     if chat.parallel_tool_calls is False:
         losses.lose(field_name(chat.source, "parallel_tool_calls"), "Gemini may always call several tools at once.")
     written: dict[str, Any] = {"tools": tools} if tools else {}
@@ -44,6 +62,18 @@ def _declaration(tool: Tool) -> dict[str, Any]:
     if tool.parameters is not None:
         declaration["parametersJsonSchema"] = tool.parameters
     return declaration
+
+
+def _search(raw: Raw, path: str, losses: Losses) -> dict[str, Any]:
+    try:
+        options = decode_object(raw)
+    except MALFORMED:
+        losses.lose(path)
+        options = {}
+    for name, value in options.items():
+        if name not in _NO_OPTIONS and value != ABSENT:
+            losses.lose(f"{path}.{name}")
+    return {"googleSearch": {}}
 
 
 def _calling_config(chat: ChatRequest) -> dict[str, Any] | None:
