@@ -13,7 +13,7 @@ import pytest
 
 from support.gateway import Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
-from support.replies import SSE, error, event, plain, stream, tokens_of
+from support.replies import SSE, WORDS, error, event, plain, stream, tokens_of
 from support.spender import Spender, all_know
 from support.standin import Close, Hang, Hold, Pause, Received, Reply, StandIn, closed_port
 from support.waiting import wait_until
@@ -194,6 +194,32 @@ def test_a_stream_that_began_ends_with_an_error_and_is_not_asked_again(routed: G
     assert answer.status_code == 200
     assert b"upstream_stream_cut" in answer.content
     assert routed.entry(mark)["outcome"] == "stream_cut"
+
+
+def test_a_stream_that_breaks_is_gone_on_with_by_the_next_target_where_the_route_says_so(
+    routed: Gateway, standin: StandIn
+) -> None:
+    rest = new_model(standin, stream)
+    alias = make_route(routed, "stub/cut", rest, continue_streams=True)
+    answer, mark = ask(routed, alias, stream=True)
+    assert b"[DONE]" in answer.content
+    assert b"error" not in answer.content
+    _, second = standin.marked(mark)
+    told = second.json["messages"][-1]  # type: ignore[index]
+    assert told["role"] == "assistant"
+    assert "".join(WORDS).startswith(told["content"])
+    entry = routed.entry(mark)
+    assert (entry["outcome"], entry["request_bytes"]) == ("ok", len(answer.request.content))
+    assert [each["error"] for each in entry["attempts"]] == ["upstream_stream_cut", ""]
+    assert all(each["charge"] > 0 for each in entry["attempts"])
+
+
+def test_a_stream_that_nobody_goes_on_with_ends_with_an_error(routed: Gateway, standin: StandIn) -> None:
+    alias = make_route(routed, "stub/cut", new_model(standin, FAULTS["500"]), continue_streams=True)
+    answer, mark = ask(routed, alias, stream=True)
+    assert b"upstream_stream_cut" in answer.content
+    entry = routed.entry(mark)
+    assert (entry["outcome"], entry["status"], len(entry["attempts"])) == ("stream_cut", 200, 2)
 
 
 def test_a_stream_that_begins_with_an_error_is_another_targets(routed: Gateway, standin: StandIn) -> None:

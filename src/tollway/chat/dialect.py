@@ -1,7 +1,7 @@
 """What a dialect that callers speak has to offer, so that any provider can be behind it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tollway.chat.events import Event
 from tollway.chat.losses import Losses
@@ -85,4 +85,18 @@ class ChatDialect(Dialect, Protocol):
 
     def renderer(self, call: Call) -> StreamRenderer:
         """Renders one stream; `call.wants_usage` says whether the caller asked for the usage at its end."""
+        ...
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A dialect in which a stream that broke can be gone on with by another provider."""
+
+    def continued(self, call: Call, told: str) -> Call | None:
+        """The request that asks to go on where an answer broke off; ``None`` if this one cannot be gone on with.
+
+        Args:
+            call: the request.
+            told: the text that the caller has of the answer.
+        """
         ...

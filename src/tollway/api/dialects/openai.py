@@ -19,6 +19,8 @@ from tollway.errors import TollwayError
 from tollway.routing.call import Call, Surface
 
 _encode = msgspec.json.Encoder().encode
+_WHOLE_ONLY = ("n", "tools", "functions", "response_format", "logprobs", "audio")
+"""Fields of requests whose answers cannot be gone on with in the middle."""
 
 
 class _Message(msgspec.Struct):
@@ -73,6 +75,18 @@ class OpenAIDialect:
     def to_chat(self, call: Call, losses: Losses) -> ChatRequest:
         """See `tollway.api.dialects.openai_chat_request`."""
         return to_chat(call, losses)
+
+    def continued(self, call: Call, told: str) -> Call | None:
+        """The conversation with the partial answer as its last message, which models go on with.
+
+        Not for several choices, tools or structured output: there is no half of a tool call to go on with.
+        """
+        if call.surface != "chat" or not told or any(name in call.fields for name in _WHOLE_ONLY):
+            return None
+        messages = bytes(call.fields["messages"]).rstrip()
+        partial = _encode({"role": "assistant", "content": told})
+        fields = call.fields | {"messages": msgspec.Raw(messages[:-1] + b"," + partial + b"]")}
+        return msgspec.structs.replace(call, fields=fields, body=_encode(fields))
 
     def render_reply(self, reply: ChatReply, call: Call) -> bytes:
         """See `tollway.api.dialects.openai_chat_reply`."""

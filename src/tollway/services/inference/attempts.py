@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from tollway.errors import TollwayError, UnsupportedFieldError, UpstreamError
+from tollway.errors import StreamCutError, TollwayError, UnsupportedFieldError, UpstreamCutError, UpstreamError
 from tollway.providers.adapter import StreamReader
 from tollway.routing.breaker import rest_s
+from tollway.routing.call import Call
 from tollway.routing.failure import Failure, FailureKind
 from tollway.routing.resolve import Candidate
 from tollway.routing.retry import Move, RetryBudget, back_off_s, moves
@@ -22,7 +23,7 @@ from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Recorder
 from tollway.services.inference.relay import Relay
 from tollway.services.inference.reply_headers import reply_headers
-from tollway.services.inference.stream_relay import relay_stream
+from tollway.services.inference.stream_relay import Ended, cut_error, relay_stream
 from tollway.services.live_health import LiveHealth
 
 _BUDGETS_MAX = 10_000
@@ -124,6 +125,8 @@ class Attempts:
             elif reply.answer is not None:
                 self._answered(exchange, reply)
                 await self._relay.whole(exchange, reply, reply.answer, caller)
+        except StreamCutError:
+            raise
         except UpstreamError as error:
             failure = failure_of(error)
             self._health.failed(exchange.target.patient, failure, exchange.target.credential_id)
@@ -144,21 +147,65 @@ class Attempts:
         self._health.succeeded(patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
 
     async def _stream(self, exchange: Exchange, reply: Reply, reader: StreamReader, caller: Caller) -> None:
-        """A stream has begun: pass it on."""
+        """A stream has begun: pass it on, and what follows if it breaks."""
+        await caller.start(reply.upstream.status, reply_headers(exchange, reply.upstream))
+        present: tuple[Reply, StreamReader] | None = (reply, reader)
+        while present is not None:
+            present = await self._pass_on(exchange, *present, caller)
+
+    async def _pass_on(
+        self, exchange: Exchange, reply: Reply, reader: StreamReader, caller: Caller
+    ) -> tuple[Reply, StreamReader] | None:
+        """Pass on one stream; what goes on with it, if it broke and another target does."""
+        resumable = exchange.route.continue_streams and bool(exchange.steps)
+        resumable = resumable and exchange.tried < exchange.route.retry.attempts
         try:
-            await caller.start(reply.upstream.status, reply_headers(exchange, reply.upstream))
-            ended = await relay_stream(exchange, reply, reader, caller, recorder=self._recorder, durable=self._durable)
+            ended = await relay_stream(
+                exchange,
+                reply,
+                reader,
+                caller,
+                recorder=self._recorder,
+                durable=self._durable,
+                resumable=resumable,
+            )
         finally:
             reply.upstream.close()
-        patient = exchange.target.patient
+        target = exchange.target
         if ended.cut:
-            self._health.failed(patient, Failure(FailureKind.CUT), exchange.target.credential_id)
-            return
+            self._health.failed(target.patient, Failure(FailureKind.CUT), target.credential_id)
+            return None if ended.rest is None else await self._resume(exchange, ended, ended.rest)
         usage = ended.answer.usage
         output_tokens = usage.output_total if usage is not None else 0
         duration_s = exchange.attempt_us() / _S_US
-        patient.health.answered(reply.waited_us / _S_US, duration_s, output_tokens, stream=True)
-        self._health.succeeded(patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
+        target.patient.health.answered(reply.waited_us / _S_US, duration_s, output_tokens, stream=True)
+        self._health.succeeded(target.patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
+        return None
+
+    async def _resume(self, exchange: Exchange, ended: Ended, rest: Call) -> tuple[Reply, StreamReader]:
+        """Ask another target for the rest of an answer.
+
+        Raises:
+            StreamCutError: nobody goes on with it.
+        """
+        cut = cut_error(exchange, UpstreamCutError("it was not gone on with."))
+        self._recorder.bill(exchange, cut.code, ended.answer)
+        exchange.call = rest
+        if not await self._take_next(exchange, _any):
+            raise cut
+        exchange.tried += 1
+        target = exchange.target
+        try:
+            reply = await self._asker.ask(exchange, wait=True, timeout_s=exchange.left_s())
+        except UpstreamError as error:
+            self._health.failed(target.patient, failure_of(error), target.credential_id)
+            raise cut from error
+        if reply.reader is None or reply.failure is not None:
+            if reply.reader is not None:
+                reply.upstream.close()
+            self._health.failed(target.patient, reply.failure or Failure(FailureKind.CUT), target.credential_id)
+            raise cut
+        return reply, reply.reader
 
     async def _tell(self, exchange: Exchange, failed: Failed, caller: Caller) -> None:
         """Nothing more is tried: tell the caller of the last failure."""

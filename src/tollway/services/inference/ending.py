@@ -1,6 +1,12 @@
 """How a request that did not end well is entered in the ledger."""
 
-from tollway.errors import TollwayError, UpstreamMalformedError, UpstreamTimeoutError, UpstreamUnreachableError
+from tollway.errors import (
+    StreamCutError,
+    TollwayError,
+    UpstreamMalformedError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
 from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer
@@ -13,10 +19,13 @@ CLIENT_LEFT_STATUS = 499
 _OUTCOMES: tuple[tuple[type[TollwayError], Outcome], ...] = (
     (UpstreamUnreachableError, Outcome.UPSTREAM_UNREACHABLE),
     (UpstreamTimeoutError, Outcome.UPSTREAM_TIMEOUT),
+    (StreamCutError, Outcome.STREAM_CUT),
 )
 _MAYBE_BILLED = (UpstreamTimeoutError, UpstreamMalformedError)
 """Faults after which the provider may have worked for us all the same: as after any once it began to answer."""
 _SUCCESS = range(200, 300)
+_STREAMED_STATUS = 200
+"""What a caller got whose stream has begun."""
 
 
 def may_be_billed(exchange: Exchange, error: TollwayError | None) -> bool:
@@ -43,7 +52,7 @@ def settle_failed(recorder: Recorder, exchange: Exchange, error: TollwayError) -
     entry = recorder.settle(
         exchange,
         outcome=outcome,
-        status=error.status,
+        status=error.status if exchange.first_byte_us is None else _STREAMED_STATUS,
         error=error.code,
         answer=estimate(exchange, []) if billed else None,
         source=UsageSource.ESTIMATED if billed else UsageSource.NONE,

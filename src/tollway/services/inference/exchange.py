@@ -122,6 +122,7 @@ class Exchange:
         charge: what it came to in the end, in pico-dollars.
         saved: what it would have come to without the response cache.
         deadline_s: until when the caller waits, on the monotonic clock.
+        request_bytes: size of the body as the caller sent it.
     """
 
     __slots__ = (
@@ -138,6 +139,7 @@ class Exchange:
         "first_byte_us",
         "inbound",
         "principal",
+        "request_bytes",
         "response_bytes",
         "route",
         "saved",
@@ -180,6 +182,7 @@ class Exchange:
         self.dropped: tuple[str, ...] = ()
         self.status = 0
         self.first_byte_us: int | None = None
+        self.request_bytes = len(call.body)
         self.response_bytes = 0
         self.settled = False
         self.charge = self.saved = 0

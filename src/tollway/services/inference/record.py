@@ -175,7 +175,7 @@ class Recorder:
             answer.provider_cost if answer is not None else None,
             exchange.elapsed_us(),
             exchange.first_byte_us,
-            len(call.body),
+            exchange.request_bytes,
             exchange.response_bytes,
             spent.settlements,
             exchange.saved,

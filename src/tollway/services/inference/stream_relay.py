@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from tollway.chat.dialect import Continuing
 from tollway.errors import StreamCutError, TollwayError, UpstreamCutError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer, StreamReader
+from tollway.routing.call import Call
 from tollway.services.inference.ask import Reply
 from tollway.services.inference.ending import estimate, settle_left, settle_stream
 from tollway.services.inference.exchange import Caller, Exchange
@@ -20,10 +22,17 @@ _LINGER_S = 1.0
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """How a stream ended. Attributes: cut: whether the provider broke off; answer: what it said."""
+    """How a stream ended.
+
+    Attributes:
+        cut: whether the provider broke off.
+        answer: what it said.
+        rest: asks for the rest of the answer; then the stream has no end yet, and no entry. ``None`` if it ended.
+    """
 
     cut: bool
     answer: Answer
+    rest: Call | None = None
 
 
 async def relay_stream(
@@ -34,8 +43,18 @@ async def relay_stream(
     *,
     recorder: Recorder,
     durable: Callable[[], Awaitable[None]] | None,
+    resumable: bool = False,
 ) -> Ended:
     """Relay one stream whose headers the caller has already.
+
+    Args:
+        exchange: the request.
+        reply: the provider's.
+        parser: reads it.
+        caller: who gets it.
+        recorder: enters it.
+        durable: see `Relay`.
+        resumable: whether a stream that breaks is left without an end, if another provider can go on with it.
 
     Raises:
         asyncio.CancelledError: the caller left or the worker stops; the entry is written.
@@ -52,13 +71,17 @@ async def relay_stream(
     if cut is None and parser.torn:
         cut = UpstreamCutError("it ended in the middle of an event.")
     answer, source = _counted(exchange, parser, ended=cut is None)
+    if cut is not None and resumable and (rest := _rest(exchange, parser)) is not None:
+        if separator := parser.take_break():
+            await caller.write(separator)
+        return Ended(cut=True, answer=answer, rest=rest)
     whole = cut is None and not parser.failed and (parser.done or source is UsageSource.PROVIDER)
     entry = settle_stream(recorder, exchange, answer, source, "" if whole else StreamCutError.code)
     if durable is not None:
         await durable()
     cost = b": x-tollway-cost " + usd_text(entry.charge).encode() + b"\n\n"
     if cut is not None:
-        told = exchange.inbound.dialect.error_event(_cut_error(exchange, cut))
+        told = exchange.inbound.dialect.error_event(cut_error(exchange, cut))
         await caller.finish(parser.take_break() + cost + told, whole=False)
         return Ended(cut=True, answer=answer)
     end = parser.take_end()
@@ -102,7 +125,16 @@ def _counted(exchange: Exchange, parser: StreamReader, *, ended: bool) -> tuple[
     return estimate(exchange, parser.delivered_texts(), model=answer.model), UsageSource.ESTIMATED
 
 
-def _cut_error(exchange: Exchange, cut: TollwayError) -> StreamCutError:
+def _rest(exchange: Exchange, parser: StreamReader) -> Call | None:
+    """What asks for the rest of the answer."""
+    dialect = exchange.inbound.dialect
+    if parser.failed or not isinstance(dialect, Continuing):
+        return None
+    return dialect.continued(exchange.call, "".join(parser.delivered_texts()))
+
+
+def cut_error(exchange: Exchange, cut: TollwayError) -> StreamCutError:
+    """What the caller is told of a stream that broke off."""
     return StreamCutError(
         f"The stream of provider {exchange.target.deployment.name!r} broke off: {cut.message}",
         next_step="What came so far is metered. Try again.",
