@@ -5,6 +5,8 @@ Rules, where the two are not quite the same:
 - an image or a document is bytes, or lies in S3 (an address ``s3://…``); Converse fetches nothing from the web;
 - a document must have a name of letters, digits, blanks, ``-``, ``(``, ``)``, ``[`` and ``]``: others become ``-``;
 - ids of tool calls that Converse does not take are replaced by a hash of them, in the call and in its result;
+- thoughts that another provider encrypted are left out, and so are for Claude those that it did not sign: nobody could
+  read or take them, and to the model they are no part of what was said;
 - text without any character but blanks is left out beside other parts: Converse refuses it, and it says nothing.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
@@ -95,7 +97,7 @@ class BlockWriter:
         elif isinstance(part, RefusalPart):
             block = {"text": part.text}
         elif isinstance(part, ThinkingPart):
-            block = self._thinking(part, path)
+            block = self._thinking(part)
         elif isinstance(part, ToolCallPart):
             block = self._tool_use(part, path)
         elif isinstance(part, ToolResultPart):
@@ -109,20 +111,16 @@ class BlockWriter:
         if part.cache:
             yield cache_point(part.cache)
 
-    def _thinking(self, part: ThinkingPart, path: str) -> dict[str, Any] | None:
+    def _thinking(self, part: ThinkingPart) -> Block | None:
         """Thoughts. Claude signs the same here as at Anthropic, and takes none without its own signature."""
         own = part.source == BEDROCK or (self._family.claude and part.source == ANTHROPIC)
         if part.redacted:
-            if own:
-                return {"reasoningContent": {"redactedContent": b64encode(part.redacted.encode()).decode()}}
-            self._losses.lose(path, "Only the provider that encrypted these thoughts can read them.")
+            blob = b64encode(part.redacted.encode()).decode()
+            return {"reasoningContent": {"redactedContent": blob}} if own else None
+        signature = part.signature if own else ""
+        if self._family.claude and not signature:
             return None
-        text = {"text": part.text}
-        if own and part.signature:
-            text["signature"] = part.signature
-        elif self._family.claude:
-            self._losses.lose(path, "Claude takes no thoughts back that it did not sign.")
-            return None
+        text = {"text": part.text, "signature": signature} if signature else {"text": part.text}
         return {"reasoningContent": {"reasoningText": text}}
 
     def _tool_use(self, part: ToolCallPart, path: str) -> Block | None:
