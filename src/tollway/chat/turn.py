@@ -11,7 +11,8 @@ from tollway.routing.json_object import decode_object, tolerant
 _OUTLINE = frozenset(
     {"id", "object", "created_at", "completed_at", "status", "background", "model", "usage", "error"}
     | {"incomplete_details", "service_tier", "store", "previous_response_id", "conversation", "truncation"}
-    | {"parallel_tool_calls", "temperature", "top_p", "top_logprobs", "max_output_tokens", "max_tool_calls", "reasoning"}
+    | {"parallel_tool_calls", "temperature", "top_p", "top_logprobs", "max_output_tokens", "max_tool_calls"}
+    | {"reasoning"}
 )
 """Members that tell nothing of what was said."""
 _EMPTY: dict[str, Raw] = {
