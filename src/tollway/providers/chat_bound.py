@@ -8,7 +8,12 @@ from collections.abc import Iterator
 
 from tollway.chat.message import AudioPart, FilePart, ImagePart, OpaquePart, Part, ToolResultPart
 from tollway.chat.request import ChatRequest, ProviderTool
-from tollway.providers.openai_compatible.bound import TEMPLATE_TOKENS, TOOL_TEMPLATE_TOKENS, RequestBound
+from tollway.providers.openai_compatible.bound import (
+    TEMPLATE_TOKENS,
+    TOOL_TEMPLATE_TOKENS,
+    RequestBound,
+    bounding_extra,
+)
 from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, DENSE_IMAGE_TOKENS_MAX, IMAGE_TOKENS_MAX
 from tollway.providers.openai_compatible.output_limits import output_limit
 
@@ -41,7 +46,8 @@ def chat_bound(
     tokens += TOOL_TEMPLATE_TOKENS if chat.tools else TEMPLATE_TOKENS
     audio = image = unbounded = False
     boundless = next((f"tools.{index}" for index, tool in enumerate(chat.tools) if isinstance(tool, ProviderTool)), "")
-    boundless = boundless or next((name for name in _DEARER if name in chat.extras), "")
+    if chat.extras and not boundless:
+        boundless = next((name for name in _DEARER if name in chat.extras), "") or bounding_extra(chat.extras)
     for part in _parts(chat):
         if isinstance(part, ImagePart):
             image = True

@@ -13,7 +13,7 @@ from tollway.ledger.usage import Usage
 from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
 from tollway.providers.chat_bound import chat_bound
 from tollway.providers.chat_texts import chat_texts, part_texts
-from tollway.providers.openai_compatible.bound import RequestBound
+from tollway.providers.openai_compatible.bound import RequestBound, other_models
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
 from tollway.providers.wire import Wire, WireStream
@@ -52,9 +52,9 @@ class Translation:
             searches=spec.usage.searches,
         )
 
-    def other_models(self, call: Call) -> str | None:  # noqa: ARG002 -- what is translated names one model
-        """Nothing that is translated names another model."""
-        return None
+    def other_models(self, call: Call) -> str | None:  # noqa: ARG002 -- it was read already
+        """See `Adapter.other_models`: only what passes unread could name one."""
+        return other_models(self.chat.extras) if self.chat.extras else None
 
     def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:  # noqa: ARG002
         """No provider whose tokenizer is public needs a translation that is worth it."""

@@ -1,10 +1,12 @@
 """The OpenAI dialect and the OpenAI wire format mean the same by what they say, plain or streamed."""
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Raw
 from openai.lib.streaming._deltas import accumulate_delta
 
@@ -79,6 +81,40 @@ def gathered(chunks: list[Any]) -> dict[str, Any]:
             mine["message"] = accumulate_delta(mine["message"], choice["delta"])
             mine["finish_reason"] = choice["finish_reason"] or mine["finish_reason"]
     return whole
+
+
+JUNK = (None, True, 5, 10**30, 1.5, "x", "", [], {}, [None], [{}], {"type": "text"}, {"type": 5}, [[]])
+FULL: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+            "reasoning_details": [{"type": "reasoning.text", "text": "a", "signature": "s"}],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "b"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+    "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"function": {"name": "f"}}]}},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+    "reasoning": {"effort": "low"},
+    "logit_bias": {"1": 1},
+    "stop": ["x"],
+    "metadata": {"a": "b"},
+}
+
+
+def spoilt(value: Any, chance: Random) -> Any:
+    """The same with some values replaced, left out or added."""
+    if chance.random() < 0.05:
+        return chance.choice(JUNK)
+    if isinstance(value, dict):
+        kept = {name: spoilt(inner, chance) for name, inner in value.items() if chance.random() > 0.03}
+        more = {chance.choice(("odd", "type", "content")): chance.choice(JUNK)} if chance.random() < 0.05 else {}
+        return kept | more
+    return [spoilt(inner, chance) for inner in value] if isinstance(value, list) else value
 
 
 # --- what a request means -------------------------------------------------------------------------------
@@ -198,6 +234,17 @@ def test_what_is_not_as_the_dialect_says_is_refused_by_its_name(fields: dict[str
     with pytest.raises(InvalidRequestError) as refused:
         chat_of(**fields)
     assert refused.value.param == param
+
+
+@settings(max_examples=100)
+@given(st.randoms(use_true_random=False))
+def test_no_request_is_too_strange(chance: Random) -> None:
+    """It is understood, or refused as a fault of the caller's."""
+    try:
+        fields = spoilt(FULL, chance)
+        chat_of(Losses(drop=True, target="it"), **(fields if isinstance(fields, dict) else {}))
+    except InvalidRequestError:
+        pass
 
 
 def test_half_a_surrogate_pair_is_read() -> None:

@@ -73,3 +73,12 @@ def test_a_stream_says_and_counts_the_same(scenario: str) -> None:
     assert translated.done
     assert translated.counted
     assert "".join(translated.delivered_texts()).startswith(SAID[scenario].thinking)
+
+
+@pytest.mark.parametrize("field", ["models", "Max_Tokens", "n_cmpl", "web_search_options"])
+def test_a_field_that_passes_unread_and_could_raise_the_bound_is_named(field: str) -> None:
+    body = json.dumps(CALLER.ask("m", stream=False, feature="text") | {field: 5}).encode()
+    call = DIALECTS["chat"].parse(body, surface=SURFACE, headers={})
+    translated = adapter(call, TRANSLATED)
+    assert translated.bound(call, spec=TRANSLATED, model="m", context_tokens=9).boundless == field
+    assert translated.other_models(call) == ("models" if field == "models" else None)

@@ -34,7 +34,7 @@ TEMPLATE_TOKENS = 64
 """What a chat template may add beyond the bytes of a request's JSON: a system prompt of its own."""
 TOOL_TEMPLATE_TOKENS = 1_024
 """The same with tools: the instructions how to call them."""
-_WITHOUT_OUTPUT = frozenset({"embeddings"})
+_WITHOUT_OUTPUT = frozenset({"embeddings", "moderations"})
 _ANSWERS = ("n", "best_of", "n_cmpl", "num_return_sequences")
 """The fields that ask for several answers, of all servers of the dialect."""
 _SOURCES = frozenset(
@@ -102,6 +102,7 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
         longest: what the model writes at the most for one answer; ``None`` if that is not known, or the request says.
         service_tier: the tier that it asks for, empty if none.
         boundless: a field by which it may cost more than any bound tells, empty if there is none.
+        boundless_output: the same where only its output has no bound, and so only where output costs anything.
     """
 
     text_bytes: int
@@ -111,6 +112,7 @@ class RequestBound(UsageBound, frozen=True, gc=False, kw_only=True):
     longest: int | None
     service_tier: str
     boundless: str = ""
+    boundless_output: str = ""
 
 
 def request_bound(
@@ -225,6 +227,11 @@ def _boundless(fields: dict[str, msgspec.Raw]) -> str:
     if (other := other_models(fields)) is not None:
         return other
     return "tools" if "tools" in fields and _has_tools_of_the_provider(fields["tools"]) else ""
+
+
+def bounding_extra(extras: dict[str, msgspec.Raw]) -> str:
+    """The field, among those that a translation passes on unread, that could raise what it bounded; empty if none."""
+    return next((name for name in extras if name.casefold() in _BOUNDING), "")
 
 
 def other_models(fields: dict[str, msgspec.Raw]) -> str | None:
