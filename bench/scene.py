@@ -4,7 +4,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +57,16 @@ class Scene(Generic[AnyTarget]):
 
 
 @contextmanager
-def scene(target: AnyTarget, *, delay_ms: float = 0.0) -> Iterator[Scene[AnyTarget]]:
+def scene(
+    target: AnyTarget, *, delay_ms: float = 0.0, events: int = 200, pace_ms: float = 0.0
+) -> Iterator[Scene[AnyTarget]]:
     """Start the provider and the gateway; leaving the block ends both.
 
     Args:
         target: not started yet.
         delay_ms: what the provider takes to answer, ± half of it.
+        events: how many of them a stream has.
+        pace_ms: the time between them.
 
     Raises:
         NotInstalledError, NotReadyError: it cannot be had, or does not answer.
@@ -70,7 +74,8 @@ def scene(target: AnyTarget, *, delay_ms: float = 0.0) -> Iterator[Scene[AnyTarg
     with tempfile.TemporaryDirectory(prefix="tollway-bench-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL, started by root, runs as somebody else and must reach its directory
         with Children(Path(folder)) as children:
-            upstream_port = _start_upstream(children, delay_ms)
+            options = (f"--delay-ms={delay_ms}", f"--events={events}", f"--pace-ms={pace_ms}")
+            upstream_port = _start_upstream(children, options)
             scratch = children.scratch / target.name
             scratch.mkdir(mode=0o711)
             target.install(default_cache())
@@ -107,9 +112,9 @@ def last_words(children: Children, name: str) -> str:
     return "\n".join(line for log in logs for line in log.read_text(errors="replace").splitlines()[-20:])
 
 
-def _start_upstream(children: Children, delay_ms: float) -> int:
+def _start_upstream(children: Children, options: Sequence[str]) -> int:
     script = str(Path(__file__).with_name("upstream.py"))
-    child = children.start("upstream", UPSTREAM_CORE, [sys.executable, "-P", script, f"--delay-ms={delay_ms}"])
+    child = children.start("upstream", UPSTREAM_CORE, [sys.executable, "-P", script, *options])
     log = children.log_of("upstream")
     wait_until(lambda: log.read_bytes().endswith(b"\n"), timeout_s=10.0, child=child)
     return int(log.read_text())
