@@ -127,6 +127,8 @@ _MISTRAL = ChatForm(
     media=IMAGES | {"audio", "file", "file_url"},
     names=False,
     thoughts="parts",
+    reasoning="reasoning_effort",
+    efforts=("none", "high"),
     seed_field="random_seed",
     user_field="metadata.user",
     any_tool="any",
@@ -138,6 +140,7 @@ _DEEPSEEK = ChatForm(
     formats=frozenset({"json_object"}),
     thoughts="reasoning_content",
     reasoning="thinking",
+    efforts=("high", "max"),
 )
 # https://openrouter.ai/docs/api-reference/parameters: what a model cannot do is left out by OpenRouter
 _OPENROUTER = ChatForm(
@@ -227,7 +230,7 @@ _OLLAMA = ChatForm(
 )
 # https://platform.moonshot.ai/docs/api/chat
 _MOONSHOT = ChatForm(
-    fields=SAMPLING | {"n"}, media=frozenset({"image"}), thoughts="reasoning_content", reasoning="thinking"
+    fields=SAMPLING | {"n"}, media=frozenset({"image"}), thoughts="reasoning_content", reasoning="thinking", efforts=()
 )
 # https://docs.z.ai/api-reference/llm/chat-completion
 _ZAI = ChatForm(

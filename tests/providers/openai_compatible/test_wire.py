@@ -159,6 +159,7 @@ def test_switched_off_thinking_is_told_only_where_there_is_a_word_for_it() -> No
     assert asked("zai", reasoning=off)["thinking"] == {"type": "disabled"}
     assert asked("openai", reasoning=Reasoning(effort="none"))["reasoning_effort"] == "none"
     assert asked("groq", reasoning=Reasoning(effort="max"))["reasoning_effort"] == "high"
+    assert asked("deepseek", reasoning=Reasoning(effort="low"))["reasoning_effort"] == "high"
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,8 @@ class _Writer:
         elif self._form.reasoning == "thinking":
             if effort or asked.enabled:
                 self._body["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
+            if asked.effort not in {"", "none"} and self._form.efforts:
+                self._body["reasoning_effort"] = nearest_effort(asked.effort, self._form.efforts)
         elif not effort or (effort == "none" and not asked.effort):
             return
         elif self._form.reasoning:
