@@ -13,10 +13,19 @@ from tollway.api.admin import problems
 from tollway.api.admin.request_id import RequestId
 from tollway.api.admin.router import PREFIX, build_router
 from tollway.config import load_settings
+from tollway.data.changes import Change
 from tollway.data.session import Database, create_engine
 from tollway.factory import Factory, ProcessContext
 from tollway.identity.principal import Scope
 from tollway.identity.vault import SecretKeys, Vault
+from tollway.ledger.price_base import BaseBook, PriceBase
+from tollway.ledger.price_book import PriceBook
+from tollway.services.catalog_load import CatalogLoad
+from tollway.services.change_feed import ChangeFeed
+from tollway.services.inference.explainer import Explainer
+from tollway.services.inference.planner import Planner
+from tollway.services.live_catalog import LiveCatalog
+from tollway.services.live_health import LiveHealth
 
 T = TypeVar("T")
 CREDENTIAL = "sk-upstream-credential-that-must-stay-secret-4d2b"
@@ -72,6 +81,29 @@ async def _furnish(plane: ControlPlane, organization: str) -> None:
         plane.keys[name] = issued.key
 
 
+async def _explainer(factory: Factory) -> Explainer:
+    """As a worker has it, with what the database holds now."""
+    context = factory._context
+
+    async def nothing(_: Change) -> None:
+        return
+
+    async def no_prices() -> PriceBook:
+        return PriceBook(PriceBase(BaseBook(version="none", providers=())))
+
+    live = LiveCatalog(
+        load_catalog=CatalogLoad(context.database, context.vault).load,
+        load_price_book=no_prices,
+        follow_quotas=nothing,
+        listen=ChangeFeed("").listen,
+        authenticator=factory.authenticator_uncached(),
+        hear_health=lambda _: None,
+    )
+    await live.catch_up()
+    health = LiveHealth(context.database, "worker", workers=lambda: 1)
+    return Explainer(live, health, Planner(live, health))
+
+
 def open_factory(database_url: str, data_dir: Path) -> Factory:
     """A factory of its own on a database: its connections belong to the loop that first uses it."""
     return Factory(_open_context(database_url, data_dir))
@@ -105,5 +137,6 @@ def control_plane(database_url: str, data_dir: Path) -> Iterator[ControlPlane]:
                 json={"base_url": "http://127.0.0.1:9/v1", "credential": CREDENTIAL, "models": ["one"]},
             )
             plane.must("PUT", "/aliases/web/fast", as_=f"{organization}-admin", json={"target": "upstream/one"})
+        factory.explainer = plane.run(lambda: _explainer(factory))
         yield plane
         plane.run(context.aclose)

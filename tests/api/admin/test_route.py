@@ -110,6 +110,18 @@ def test_the_counts_of_a_report_are_those_of_usage() -> None:
     assert usage.output_total == sum(getattr(usage, kind) for kind in OUTPUT_KINDS)
 
 
-def test_a_process_that_serves_no_requests_explains_none(plane: ControlPlane) -> None:
+def test_a_route_is_explained_to_its_own_tenant(plane: ControlPlane) -> None:
+    body = {"model": "upstream/one", "key": "acme-inference", "input_bytes": 4_000}
+    found = plane.must("POST", "/route/explain", as_="acme-read", json=body)
+    (attempt,) = found["attempts"]
+    assert (attempt["target"], attempt["expected_usd"], found["is_alias"]) == ("upstream/one", None, False)
+    project = plane.must("GET", "/projects/web")["id"]
+    for theirs in ({"project": project}, {"key": "acme-inference"}):
+        answer = plane("POST", "/route/explain", as_="rival-read", json={"model": "upstream/one"} | theirs)
+        assert answer.status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_process_that_serves_no_requests_explains_none(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plane.factory, "explainer", None)
     answer = plane("POST", "/route/explain", json={"model": "fast", "project": "web"})
     assert (answer.status_code, answer.json()["code"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "not_ready")

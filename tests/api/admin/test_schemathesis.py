@@ -24,8 +24,9 @@ def platform_key(postgres_server: PostgresServer, tmp_path_factory: pytest.TempP
     urls = postgres_server.create()
     data_dir = tmp_path_factory.mktemp("schemathesis")
     with control_plane(urls.app, data_dir) as plane:
-        key = plane.keys["acme-platform"]
+        key, explainer = plane.keys["acme-platform"], plane.factory.explainer
     app.state.factory = open_factory(urls.app, data_dir)  # its connections belong to the loop of schemathesis
+    app.state.factory.explainer = explainer
     yield key
     postgres_server.drop(urls)
 
