@@ -67,6 +67,14 @@ def new_model(standin: StandIn, script: Any) -> str:
     return f"stub/{name}"
 
 
+def new_provider(gateway: Gateway, standin: StandIn) -> str:
+    """The stand-in under a name of its own, with a credential of its own."""
+    name = new_mark()
+    gateway.add_provider(name, standin.base_url)
+    gateway.set_price(name, "*")
+    return name
+
+
 FAULTS: dict[str, Any] = {
     "429": error(429, "rate_limit_exceeded", headers=(("retry-after", "30"),)),
     "500": error(500, "internal_error"),
@@ -163,13 +171,15 @@ def test_a_lone_target_is_asked_again_and_soon_no_more(routed: Gateway, standin:
 
 def test_a_breaker_opens_and_closes_again(routed: Gateway, standin: StandIn) -> None:
     well = False
-    model = new_model(standin, lambda received: plain(received) if well else error(500, "internal_error"))
-    alias = make_route(routed, model, "stub/plain")
+    provider = new_provider(routed, standin)  # another test has made the credential of `stub` rest
+    broken = new_model(standin, lambda received: plain(received) if well else error(500, "internal_error"))
+    model = f"{provider}/{broken.partition('/')[2]}"
+    alias = make_route(routed, model, f"{provider}/plain")
     for _ in range(5):
         ask(routed, alias)
     answer, mark = ask(routed, alias)
     assert answer.headers["x-tollway-attempts"] == "1", "the broken one is not asked any more"
-    assert not [received for received in standin.marked(mark) if received.model == model]
+    assert [received.model for received in standin.marked(mark)] == ["plain"]
     well = True
     wait_until(
         lambda: ask(routed, alias)[0].headers["x-tollway-model"] == model.partition("/")[2],
@@ -302,9 +312,7 @@ def test_a_canary_answers_its_part_and_no_other(routed: Gateway, standin: StandI
 
 
 def test_credentials_take_turns_and_one_that_is_refused_rests(routed: Gateway, standin: StandIn) -> None:
-    name = new_mark()
-    routed.add_provider(name, standin.base_url)
-    routed.set_price(name, "*")
+    name = new_provider(routed, standin)
     routed.admin("POST", f"/providers/{name}/credentials", {"name": "second", "credential": "sk-second-of-two"})
 
     def script(received: Received) -> Reply:
