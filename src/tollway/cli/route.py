@@ -128,3 +128,5 @@ def report(
         print_json(found)
         return
     print_table(found["data"], REPORT, empty=f"Nothing was asked as {alias} in that time.")
+    if not found["whole"]:
+        remark(f"Only of the newest {found['entries']} requests: give a shorter time for all of it.")

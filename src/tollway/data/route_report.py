@@ -49,10 +49,18 @@ class TargetSums(msgspec.Struct, frozen=True):
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """The answer. Attributes: entries: how many were read; oldest: when the oldest was admitted; targets."""
+    """The answer.
+
+    Attributes:
+        entries: how many of the name there were.
+        oldest: when the oldest was admitted.
+        whole: whether these are all: not where a bound was reached.
+        targets: who was asked.
+    """
 
     entries: int
     oldest: datetime | None
+    whole: bool
     targets: Sequence[TargetSums]
 
 
@@ -64,10 +72,21 @@ _PICKED = """
     SELECT admitted_at, provider, model_sent, tags ? :shadow_tag AS shadow, outcome, usage_source, charge_pico,
         first_byte_us, duration_us, attempts, outcome = ANY(:fine) AS fine,
         ({inputs})::bigint AS input_tokens, ({outputs})::bigint AS output_tokens
-    FROM ledger_entry
-    WHERE organization_id = :organization_id AND project_id = :project_id AND model_asked = :alias
-        AND admitted_at >= :since AND admitted_at < :until
+    FROM (
+        SELECT * FROM ledger_entry
+        WHERE project_id = :project_id AND admitted_at >= :since AND admitted_at < :until
+        ORDER BY admitted_at DESC LIMIT :read_max
+    ) AS newest
+    WHERE organization_id = :organization_id AND model_asked = :alias
     ORDER BY admitted_at DESC LIMIT :entries_max
+"""
+_WHOLE = """
+    (SELECT count(*) FROM picked) < :entries_max AND (
+        SELECT count(*) FROM (
+            SELECT FROM ledger_entry
+            WHERE project_id = :project_id AND admitted_at >= :since AND admitted_at < :until LIMIT :read_max
+        ) AS newest
+    ) < :read_max
 """
 # Made of constants:
 _FIELDS = TargetSums.__struct_fields__
@@ -91,8 +110,9 @@ _QUERY = text(f"""
     SELECT provider, model, shadow, coalesce(requests, 0), coalesce(errors, 0), coalesce(estimated, 0),
         coalesce(input_tokens, 0), coalesce(output_tokens, 0), coalesce(charge, 0) AS charge,
         first_byte[1], first_byte[2], duration[1], duration[2], coalesce(attempts, 0), coalesce(failed, 0),
-        (SELECT count(*) FROM picked) AS entries, (SELECT min(admitted_at) FROM picked) AS oldest
-    FROM served FULL JOIN tried USING (provider, model, shadow)
+        (SELECT count(*) FROM picked) AS entries, (SELECT min(admitted_at) FROM picked) AS oldest,
+        {_WHOLE} AS whole
+    FROM (VALUES (true)) AS always LEFT JOIN (served FULL JOIN tried USING (provider, model, shadow)) ON true
     ORDER BY shadow, coalesce(requests, 0) DESC, provider, model
     LIMIT :targets_max
 """)  # noqa: S608
@@ -107,9 +127,13 @@ async def compare(
     since: datetime,
     until: datetime,
     entries_max: int,
+    read_max: int,
     targets_max: int,
 ) -> Compared:
-    """The targets that were asked under this name; of the newest entries, if there are more than `entries_max`."""
+    """The targets that were asked under this name.
+
+    Of the newest entries: at the most `entries_max` of the name, among `read_max` of the project.
+    """
     values = {
         "organization_id": organization_id,
         "project_id": project_id,
@@ -117,10 +141,15 @@ async def compare(
         "since": since,
         "until": until,
         "entries_max": entries_max,
+        "read_max": read_max,
         "targets_max": targets_max,
         "shadow_tag": SHADOW_TAG,
         "fine": [outcome.value for outcome in _FINE],
     }
     rows = (await session.execute(_QUERY, values)).all()
-    targets = [TargetSums(**dict(zip(_FIELDS, row, strict=False)) | {"charge": int(row.charge)}) for row in rows]
-    return Compared(rows[0].entries, rows[0].oldest, targets) if rows else Compared(0, None, ())
+    targets = [
+        TargetSums(**dict(zip(_FIELDS, row, strict=False)) | {"charge": int(row.charge)})
+        for row in rows
+        if row.provider
+    ]
+    return Compared(rows[0].entries, rows[0].oldest, rows[0].whole, targets)

@@ -11,7 +11,9 @@ from tollway.errors import UnprocessableError
 from tollway.services.project_list import require_project
 
 ENTRIES_MAX = 100_000
-"""The newest entries that are read: a second of the database's time."""
+"""The newest entries of a name that are compared."""
+_READ_MAX = 500_000
+"""The newest entries of its project among which they are found: some seconds of the database's time."""
 _TARGETS_MAX = 200
 _SPAN = timedelta(days=7)
 _SPAN_MAX = timedelta(days=92)
@@ -68,6 +70,7 @@ class RouteReports:
                 since=begin,
                 until=end,
                 entries_max=ENTRIES_MAX,
+                read_max=_READ_MAX,
                 targets_max=_TARGETS_MAX,
             )
         canary = ((present.route if present else None) or {}).get("canary") or {}

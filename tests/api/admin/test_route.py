@@ -15,6 +15,7 @@ from support.postgres import PostgresServer
 from tollway.constants import SHADOW_TAG
 from tollway.ledger.entry import Attempt, LedgerEntry, Outcome
 from tollway.ledger.usage import INPUT_KINDS, KINDS, OUTPUT_KINDS, Usage
+from tollway.services import route_report
 
 NOON = datetime(2026, 5, 6, 12, tzinfo=UTC)
 SPAN = {"since": "2026-05-06T00:00:00Z", "until": "2026-05-07T00:00:00Z"}
@@ -93,9 +94,20 @@ def test_targets_are_compared_by_cost_latency_and_errors(plane: ControlPlane) ->
     assert (one["input_tokens"], one["output_tokens"], found["entries"]) == (4_000, 800, 6)
 
 
+def test_a_report_of_too_much_is_of_the_newest_and_says_so(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert report(plane)["whole"] is True
+    for bound, value in (("ENTRIES_MAX", 2), ("_READ_MAX", 3)):  # the newest of the project is of another alias
+        with monkeypatch.context() as patched:
+            patched.setattr(route_report, bound, value)
+            found = report(plane)
+        assert (found["whole"], found["entries"], found["oldest"]) == (False, 2, "2026-05-06T12:05:00Z"), bound
+
+
 def test_a_report_is_of_one_project_alias_and_time(plane: ControlPlane) -> None:
     assert [row["requests"] for row in report(plane, alias="slow")["data"]] == [1]
-    assert report(plane, alias="unknown")["data"] == []
+    assert (report(plane, alias="unknown")["data"], report(plane, alias="unknown")["whole"]) == ([], True)
     assert report(plane, until="2026-05-06T12:02:00Z")["entries"] == 2
     of_rival = plane.must("GET", "/route/report", as_="rival-read", params={"alias": "fast", "project": "web"} | SPAN)
     assert of_rival["entries"] == 1

@@ -78,8 +78,10 @@ class RouteCompared(BaseModel):
     since: datetime
     until: datetime
     entries: int = Field(description="Entries of the ledger that were read.")
-    oldest: datetime | None = Field(
-        description=f"When the oldest of them was admitted; later than `since` where there are more than {ENTRIES_MAX}."
+    oldest: datetime | None = Field(description="When the oldest of them was admitted.")
+    whole: bool = Field(
+        description=f"False: there are more than {ENTRIES_MAX} of them, or than 500000 of the project, in that time, "
+        "and these are the newest."
     )
     data: list[ReportedTarget]
 
@@ -93,6 +95,7 @@ class RouteCompared(BaseModel):
             until=report.until,
             entries=report.compared.entries,
             oldest=report.compared.oldest,
+            whole=report.compared.whole,
             data=[ReportedTarget.of(sums, canary=report.canary) for sums in report.compared.targets],
         )
 
