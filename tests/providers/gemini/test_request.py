@@ -222,6 +222,13 @@ def test_a_search_of_the_web_is_googles(kind: str) -> None:
     assert lost(tools=(other,)) == "tools.0"
 
 
+def test_a_search_beside_the_callers_tools_is_announced_where_google_wants_that() -> None:
+    fields = {"tools": (Tool(name="f"),), "extras": {"web_search_options": Raw(b"{}")}}
+    assert asked(model="gemini-3-flash-preview", **fields)["toolConfig"] == {"includeServerSideToolInvocations": True}
+    assert "toolConfig" not in asked(model="gemini-2.5-flash", **fields)
+    assert "toolConfig" not in asked(model="gemini-3-flash-preview", extras=fields["extras"])
+
+
 def test_options_of_a_search_ask_for_one() -> None:
     assert asked(extras={"web_search_options": Raw(b"{}")})["tools"] == [{"googleSearch": {}}]
     sized = Raw(b'{"search_context_size":"low"}')

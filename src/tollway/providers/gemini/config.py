@@ -19,7 +19,7 @@ from tollway.chat.losses import Losses
 from tollway.chat.message import ImagePart, ToolResultPart
 from tollway.chat.request import ChatRequest, Reasoning
 from tollway.providers.field_names import field_name, message_path
-from tollway.providers.gemini.model import THINKS_BY_LEVEL_FROM, generation
+from tollway.providers.gemini.model import NEW_RULES_FROM, generation
 from tollway.providers.gemini.schema import MALFORMED
 
 _LEVELS = {
@@ -91,7 +91,7 @@ def _format(chat: ChatRequest, losses: Losses) -> dict[str, Any]:
 def _thinking(reasoning: Reasoning, model: str) -> dict[str, Any]:
     config: dict[str, Any] = {}
     effort = "none" if reasoning.enabled is False else reasoning.effort
-    if generation(model) >= THINKS_BY_LEVEL_FROM:
+    if generation(model) >= NEW_RULES_FROM:
         if reasoning.budget_tokens is not None and effort != "none":
             effort = effort or effort_of(reasoning.budget_tokens)
         if effort in _LEVELS:

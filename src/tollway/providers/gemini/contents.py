@@ -39,7 +39,7 @@ from tollway.chat.message import (
 from tollway.chat.request import ChatRequest
 from tollway.providers.field_names import message_path
 from tollway.providers.gemini.media import media_parts
-from tollway.providers.gemini.model import THINKS_BY_LEVEL_FROM, generation
+from tollway.providers.gemini.model import NEW_RULES_FROM, generation
 from tollway.providers.gemini.schema import MALFORMED
 from tollway.providers.wire_names import GEMINI
 from tollway.routing.json_object import decode_object
@@ -55,7 +55,7 @@ class ContentWriter:
 
     def __init__(self, *, model: str, base_url: str, losses: Losses) -> None:
         """Args: model: its name; base_url: of the API, for files that are there; losses: see `Losses`."""
-        self._new = generation(model) >= THINKS_BY_LEVEL_FROM
+        self._new = generation(model) >= NEW_RULES_FROM
         self._base_url = base_url
         self._losses = losses
         self._names: dict[str, str] = {}

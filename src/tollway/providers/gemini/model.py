@@ -4,8 +4,9 @@ import re
 
 _GENERATION = re.compile(r"gemini-(?:[a-z-]+-)?(?P<major>[0-9]+)(?:\.[0-9]+)?")
 _NEWEST = 99
-THINKS_BY_LEVEL_FROM = 3
-"""Older ones take a budget of tokens: https://ai.google.dev/gemini-api/docs/thinking#levels-budgets"""
+NEW_RULES_FROM = 3
+"""Older ones think by a budget of tokens instead of a level, need no signatures, and take no images in the results of
+tools: https://ai.google.dev/gemini-api/docs/gemini-3"""
 
 
 def generation(model: str) -> int:

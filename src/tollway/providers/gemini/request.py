@@ -7,6 +7,7 @@ from tollway.chat.request import ChatRequest
 from tollway.providers.field_names import field_name
 from tollway.providers.gemini.config import write_config
 from tollway.providers.gemini.contents import ContentWriter
+from tollway.providers.gemini.model import NEW_RULES_FROM, generation
 from tollway.providers.gemini.tools import SEARCH_FIELD, write_tools
 from tollway.providers.wire_names import GEMINI
 
@@ -22,10 +23,11 @@ OWN_FIELDS = {
 _NO_SUCH_FIELDS = ("min_p", "logit_bias", "verbosity", "prediction")
 
 
-def build_body(chat: ChatRequest, *, model: str, base_url: str, losses: Losses) -> dict[str, Any]:
+def build_body(chat: ChatRequest, *, model: str, base_url: str, on_vertex: bool, losses: Losses) -> dict[str, Any]:
     """Everything but the service tier, which is not told in the body everywhere."""
     body: dict[str, Any] = ContentWriter(model=model, base_url=base_url, losses=losses).write(chat)
-    body |= write_tools(chat, losses)
+    announces = not on_vertex and generation(model) >= NEW_RULES_FROM
+    body |= write_tools(chat, losses, announces=announces)
     config = write_config(chat, model=model, losses=losses)
     if config:
         body["generationConfig"] = config

@@ -5,7 +5,8 @@ A tool whose arguments must obey their schema makes the mode ``VALIDATED`` where
 validate in any case.
 
 A search of the web by another dialect's name is Google's (https://ai.google.dev/gemini-api/docs/google-search): what it
-finds comes as citations. How to search is lost, as Gemini decides that by itself.
+finds comes as citations. How to search is lost, as Gemini decides that by itself. Beside the caller's tools the Gemini
+API wants such a tool announced from Gemini 3 on (https://ai.google.dev/gemini-api/docs/tool-combination).
 """
 
 import re
@@ -29,8 +30,14 @@ _NO_OPTIONS = frozenset({"type", "name"})
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
 
 
-def write_tools(chat: ChatRequest, losses: Losses) -> dict[str, Any]:
-    """Both fields, as far as they are needed."""
+def write_tools(chat: ChatRequest, losses: Losses, *, announces: bool) -> dict[str, Any]:
+    """Both fields, as far as they are needed.
+
+    Args:
+        chat: the request.
+        losses: told what Gemini has no words for.
+        announces: whether Google's tools beside the caller's must be announced.
+    """
     declarations: list[dict[str, Any]] = []
     tools: list[Any] = []
     for place, tool in enumerate(chat.tools):
@@ -46,12 +53,14 @@ def write_tools(chat: ChatRequest, losses: Losses) -> dict[str, Any]:
         tools.insert(0, {"functionDeclarations": declarations})
     if SEARCH_FIELD in chat.extras:
         tools.append(_search(chat.extras[SEARCH_FIELD], SEARCH_FIELD, losses))
-    if chat.parallel_tool_calls is False:
+    if chat.parallel_tool_calls is False and declarations:
         losses.lose(field_name(chat.source, "parallel_tool_calls"), "Gemini may always call several tools at once.")
     written: dict[str, Any] = {"tools": tools} if tools else {}
     config = _calling_config(chat) if declarations else None
     if config is not None:
         written["toolConfig"] = {"functionCallingConfig": config}
+    if announces and declarations and len(tools) > 1:
+        written.setdefault("toolConfig", {})["includeServerSideToolInvocations"] = True
     return written
 
 

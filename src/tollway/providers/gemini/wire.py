@@ -43,7 +43,7 @@ class GeminiWire:
         self, chat: ChatRequest, *, deployment: Deployment, spec: ProviderSpec, model: str, losses: Losses
     ) -> UpstreamRequest:
         """See `Wire.build_request`."""
-        body = build_body(chat, model=model, base_url=deployment.base_url, losses=losses)
+        body = build_body(chat, model=model, base_url=deployment.base_url, on_vertex=self._on_vertex, losses=losses)
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         headers |= auth_headers(spec.auth, deployment) | self._tier(chat, body, losses)
         url = self._url(deployment, model, "streamGenerateContent" if chat.stream else "generateContent")
