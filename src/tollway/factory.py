@@ -282,24 +282,13 @@ class Factory:
             places=places,
         )
         endings = IdempotencyEndings(context.database)
-        responses = ResponseStore(context.database, self.content_seal())
-        backgrounds = Backgrounds(pipeline, responses, self.response_remove(responses), context.database, worker_id)
-        live.hear_response = backgrounds.follow
-        dialogues = Dialogues(
-            pipeline=pipeline,
-            authenticator=authenticator,
-            places=places,
-            load=DialogueLoad(context.database, self.content_seal(), responses),
-            store=responses,
-            backgrounds=backgrounds,
-            context_tokens=ContextTokens(live).of,
-        )
+        dialogues = self._dialogues(worker_id, pipeline=pipeline, authenticator=authenticator, places=places, live=live)
         idempotent = self._idempotent(
             endings, worker_id, pipeline=dialogues, authenticator=authenticator, places=places
         )
         return Inference(
             authenticator,
-            backgrounds,
+            dialogues.backgrounds,
             dialogues,
             health,
             endings,
@@ -309,10 +298,27 @@ class Factory:
             pipeline,
             places,
             recorder,
-            responses,
+            dialogues.store,
             shadows,
             sign_in,
             transport,
+        )
+
+    def _dialogues(
+        self, worker_id: str, *, pipeline: Pipeline, authenticator: Authenticator, places: Places, live: LiveCatalog
+    ) -> Dialogues:
+        database = self._context.database
+        store = ResponseStore(database, self.content_seal())
+        backgrounds = Backgrounds(pipeline, store, self.response_remove(store), database, worker_id)
+        live.hear_response = backgrounds.follow
+        return Dialogues(
+            pipeline=pipeline,
+            authenticator=authenticator,
+            places=places,
+            load=DialogueLoad(database, self.content_seal(), store),
+            store=store,
+            backgrounds=backgrounds,
+            context_tokens=ContextTokens(live).of,
         )
 
     def _response_cache(self, recorder: Recorder, holder: Holder) -> ResponseCache:

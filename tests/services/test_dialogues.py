@@ -1,6 +1,5 @@
 """What is kept of dialogues: for whom, for how long, and what happens while the database is away."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -235,7 +234,8 @@ async def test_what_waits_is_written_when_the_database_is_back(tmp_path: Path) -
         server.stop()
         waiting = a_response(one, "r1")
         dialogues.store.keep(waiting)
-        await asyncio.sleep(0.3)
+        with pytest.raises(TimeoutError):
+            await dialogues.store.written(*waiting.key, timeout_s=0.3)
         assert dialogues.store.pending(*waiting.key) is not None
         server.start()
         await dialogues.store.written(*waiting.key, timeout_s=20)

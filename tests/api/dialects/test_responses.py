@@ -67,7 +67,10 @@ def without_ids(value: Any) -> Any:
 
 
 said = replies(
-    st.one_of(answer_parts, st.builds(ToolCallPart, id=texts, name=texts, arguments=texts, custom=st.just(True)))
+    st.one_of(
+        answer_parts,
+        st.builds(ToolCallPart, id=st.uuids().map(str), name=texts, arguments=texts, custom=st.just(value=True)),
+    )
 )
 
 
@@ -126,69 +129,73 @@ def test_no_input_is_a_defect(items: list[Any], extra: dict[str, Any]) -> None:
             assert error.param  # noqa: PT017 -- either is right
 
 
+FULL: Any = dict(  # noqa: C408 -- as a caller writes it
+    instructions="Be brief.",
+    input=[
+        {"role": "developer", "content": "Now."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": "What is this?"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"},
+                {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,BBBB"},
+                {"type": "input_audio", "input_audio": {"data": "CCCC", "format": "wav"}},
+            ],
+        },
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "hm"}],
+            "encrypted_content": "e",
+        },
+        {
+            "type": "message",
+            "id": "msg_1",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "A cat.", "annotations": []}],
+        },
+        {
+            "type": "function_call",
+            "id": "fc_1",
+            "call_id": "c1",
+            "name": "look",
+            "namespace": "zoo",
+            "arguments": "{}",
+            "status": "completed",
+        },
+        {"type": "function_call_output", "call_id": "c1", "output": [{"type": "input_text", "text": "yes"}]},
+        {"type": "custom_tool_call", "call_id": "c2", "name": "run", "input": "ls"},
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": "a b"},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
+    ],
+    tools=[
+        {"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": True},
+        {"type": "custom", "name": "run", "format": {"type": "text"}},
+        {"type": "namespace", "name": "zoo", "description": "d", "tools": [{"type": "function", "name": "look"}]},
+        {"type": "web_search"},
+    ],
+    tool_choice={"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]},
+    text={"format": {"type": "json_schema", "name": "n", "schema": {"a": 1}, "strict": True}, "verbosity": "low"},
+    reasoning={"effort": "high", "summary": "auto"},
+    max_output_tokens=9,
+    temperature=0.5,
+    top_p=0.9,
+    top_logprobs=2,
+    include=["message.output_text.logprobs", "reasoning.encrypted_content"],
+    parallel_tool_calls=False,
+    service_tier="flex",
+    safety_identifier="someone",
+    prompt_cache_key="k",
+    metadata={"a": "b"},
+    store=True,
+    truncation="auto",
+)
+"""A request with everything in it."""
+
+
 def test_a_request_is_read_whole() -> None:
-    chat = chat_of(
-        instructions="Be brief.",
-        input=[
-            {"role": "developer", "content": "Now."},
-            {
-                "role": "user",
-                "content": [
-                    {"type": "input_text", "text": "What is this?"},
-                    {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"},
-                    {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,BBBB"},
-                    {"type": "input_audio", "input_audio": {"data": "CCCC", "format": "wav"}},
-                ],
-            },
-            {
-                "type": "reasoning",
-                "id": "rs_1",
-                "summary": [{"type": "summary_text", "text": "hm"}],
-                "encrypted_content": "e",
-            },
-            {
-                "type": "message",
-                "id": "msg_1",
-                "status": "completed",
-                "role": "assistant",
-                "content": [{"type": "output_text", "text": "A cat.", "annotations": []}],
-            },
-            {
-                "type": "function_call",
-                "id": "fc_1",
-                "call_id": "c1",
-                "name": "look",
-                "namespace": "zoo",
-                "arguments": "{}",
-                "status": "completed",
-            },
-            {"type": "function_call_output", "call_id": "c1", "output": [{"type": "input_text", "text": "yes"}]},
-            {"type": "custom_tool_call", "call_id": "c2", "name": "run", "input": "ls"},
-            {"type": "custom_tool_call_output", "call_id": "c2", "output": "a b"},
-            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
-        ],
-        tools=[
-            {"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": True},
-            {"type": "custom", "name": "run", "format": {"type": "text"}},
-            {"type": "namespace", "name": "zoo", "description": "d", "tools": [{"type": "function", "name": "look"}]},
-            {"type": "web_search"},
-        ],
-        tool_choice={"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]},
-        text={"format": {"type": "json_schema", "name": "n", "schema": {"a": 1}, "strict": True}, "verbosity": "low"},
-        reasoning={"effort": "high", "summary": "auto"},
-        max_output_tokens=9,
-        temperature=0.5,
-        top_p=0.9,
-        top_logprobs=2,
-        include=["message.output_text.logprobs", "reasoning.encrypted_content"],
-        parallel_tool_calls=False,
-        service_tier="flex",
-        safety_identifier="someone",
-        prompt_cache_key="k",
-        metadata={"a": "b"},
-        store=True,
-        truncation="auto",
-    )
+    chat = chat_of(**FULL)
     assert [message.role for message in chat.messages] == [
         *("system", "developer", "user", "assistant", "tool", "assistant", "tool", "assistant")
     ]

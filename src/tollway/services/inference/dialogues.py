@@ -33,7 +33,7 @@ _STATE = ("previous_response_id", "conversation", "background")
 
 
 class Dialogues:
-    """Runs requests with what went before them."""
+    """Runs requests with what went before them. Attributes: store: keeps responses; backgrounds: what runs on alone."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Dialogues:
         self._authenticator = authenticator
         self._places = places
         self._load = load
-        self._store = store
-        self._backgrounds = backgrounds
+        self.store = store
+        self.backgrounds = backgrounds
         self._context_tokens = context_tokens
 
     async def run(self, inbound: Inbound, caller: Caller) -> None:
@@ -80,7 +80,7 @@ class Dialogues:
         if wish.background and kept is not None:
             await self._run_in_background(inbound, call, body, kept, caller)
         else:
-            await self._pipeline.run(inbound, Keeping(caller, body, kept, self._store.keep))
+            await self._pipeline.run(inbound, Keeping(caller, body, kept, self.store.keep))
 
     async def recalled(self, call: Call, wish: Wish, principal: Principal, added: list[Raw]) -> tuple[Call, list[Raw]]:
         """The request with what went before it, and the items that it adds to that.
@@ -129,7 +129,7 @@ class Dialogues:
         if not inbound.own_id:
             inbound = replace(inbound, own_id=uuid7())
         caller.unwatch()
-        queued = await self._backgrounds.start(inbound, dialect, call, body, kept)
+        queued = await self.backgrounds.start(inbound, dialect, call, body, kept)
         headers = (
             (b"content-type", b"application/json"),
             (b"content-length", str(len(queued)).encode()),
