@@ -16,14 +16,21 @@ class AnthropicStreamReader(StreamParser):
     The framing, and what is kept for an estimate, are as in the stream of any other server-sent events.
     """
 
-    __slots__ = ("_told",)
+    __slots__ = ("_finished", "_told")
 
     def __init__(self) -> None:
         super().__init__(remove_usage=False)
         self._told: WireUsage | None = None
+        self._finished = False
+
+    @property
+    def torn(self) -> bool:
+        """Whether it is there in part only: every whole one has its end mark, or an error."""
+        return super().torn or (self._finished and not self.done and not self.failed)
 
     def finish(self) -> None:
         """The stream ended. Its last event counts also where its empty line was left out."""
+        self._finished = True
         event = _event(event_data(self._tail))
         if event is not None:
             self._take(event)

@@ -116,13 +116,19 @@ async def _pass_events(exchange: Exchange, reply: Reply, parser: StreamReader, c
 def _counted(exchange: Exchange, parser: StreamReader, *, ended: bool) -> tuple[Answer, UsageSource]:
     """The provider's count, else ours of what was delivered.
 
-    A count of a part of the answer is an estimate: the provider may have gone on when the caller left.
+    A count of a part of the answer is an estimate: the provider may have gone on when the caller left. Some tell the
+    input at the beginning, and the output at the end only: then the output is ours.
     """
     answer = parser.answer()
-    if answer.usage is not None:
-        whole = ended or parser.done or parser.counted
-        return answer, UsageSource.PROVIDER if whole else UsageSource.ESTIMATED
-    return estimate(exchange, parser.delivered_texts(), model=answer.model), UsageSource.ESTIMATED
+    told = answer.usage
+    if told is not None and (parser.done or parser.counted or (ended and not parser.failed)):
+        return answer, UsageSource.PROVIDER
+    ours = estimate(exchange, parser.delivered_texts(), model=answer.model)
+    if told is None or ours.usage is None:
+        return ours, UsageSource.ESTIMATED
+    missing = max(ours.usage.output_total - told.output_total, 0)
+    usage = msgspec.structs.replace(told, output=told.output + missing)
+    return msgspec.structs.replace(answer, usage=usage), UsageSource.ESTIMATED
 
 
 def _rest(exchange: Exchange, parser: StreamReader) -> Call | None:
