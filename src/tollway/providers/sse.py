@@ -44,6 +44,8 @@ class EventSplitter:
         """
         if self._oversized:
             return []
+        if self._begun and not self._pieces and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            return [event for block in chunk[:-2].split(b"\n\n") if (event := _event(block)) is not None]
         if self._pieces:
             self._pieces.append(chunk)
             self._size += len(chunk)
@@ -100,9 +102,11 @@ def _blocks(data: bytes, start: int) -> list[bytes]:
 
 def _event(block: bytes) -> ServerEvent | None:
     """The name and data of one event without its end; ``None`` if it has no data."""
-    if b"\n" not in block and b"\r" not in block:
-        return (b"", block[6:]) if block.startswith(b"data: ") else _by_line(block)
-    if block.startswith(b"event: ") and b"\r" not in block:
+    if b"\r" in block:
+        return _by_line(block)
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return b"", block[6:]
+    if block.startswith(b"event: "):
         name, _, rest = block.partition(b"\n")
         if rest.startswith(b"data: ") and b"\n" not in rest:
             return name[7:], rest[6:]

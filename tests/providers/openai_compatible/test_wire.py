@@ -9,7 +9,7 @@ from msgspec import Raw
 from support.chats import AT
 from support.recordings import available, recordings
 from tollway.chat.collect import collect
-from tollway.chat.events import Broke, Counted, Event, PartBegun, SignatureDelta
+from tollway.chat.events import Begun, Broke, Counted, Event, PartBegun, SignatureDelta
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     Citation,
@@ -363,6 +363,13 @@ def test_old_function_calls_are_tool_calls() -> None:
     (begun,) = [event for event in events if isinstance(event, PartBegun)]
     assert isinstance(begun.part, ToolCallPart)
     assert collect(events).choices[0].stop is Stop.TOOL_CALLS
+
+
+def test_what_azure_finds_in_the_prompt_is_no_beginning() -> None:
+    verdict = {"choices": [], "id": "", "model": "", "prompt_filter_results": [{"prompt_index": 0}]}
+    begun, *_ = heard(verdict, delta("stop", content="a") | {"id": "x", "model": "gpt"}, provider="azure")
+    assert isinstance(begun, Begun)
+    assert (begun.id, begun.model) == ("x", "gpt")
 
 
 def test_azures_filter_is_a_failure_of_its_own() -> None:

@@ -84,13 +84,12 @@ def _tools(asked: shapes.Request, losses: Losses) -> tuple[Tool | ProviderTool, 
 
 
 def _tool(raw: Raw, path: str, losses: Losses) -> Tool | ProviderTool:
-    try:
-        kind = _decode_kind(raw).type
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        kind = "function"  # the strict decoder says what is wrong
-    if kind not in {"function", "custom"}:
-        return ProviderTool(source=OPENAI, kind=kind, raw=raw)
-    tool = _TOOL.decode(raw, losses, path)
+    tool = _TOOL.attempt(raw)
+    if tool is None:
+        kind = _kind(raw)
+        if kind not in {"function", "custom"}:
+            return ProviderTool(source=OPENAI, kind=kind, raw=raw)
+        tool = _TOOL.decode(raw, losses, path)
     cache = tool.cache_control.ttl if tool.cache_control is not None else ""
     if tool.type == "custom" and tool.custom is not None:
         format_ = _said(tool.custom.format)
@@ -100,6 +99,13 @@ def _tool(raw: Raw, path: str, losses: Losses) -> Tool | ProviderTool:
     if tool.function is None:
         raise InvalidRequestError(f"`{path}.{tool.type}` is missing.", param=f"{path}.{tool.type}")
     return msgspec.structs.replace(_function(tool.function), cache=cache) if cache else _function(tool.function)
+
+
+def _kind(raw: Raw) -> str:
+    try:
+        return _decode_kind(raw).type
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "function"  # the strict decoder says what is wrong
 
 
 def _function(function: shapes.FunctionTool) -> Tool:

@@ -34,6 +34,13 @@ class StrictDecoder(Generic[_T]):
     def _shape(self) -> inspect.Type:
         return inspect.type_info(self._type)
 
+    def attempt(self, raw: bytes | Raw) -> _T | None:
+        """The value, ``None`` if it holds anything that is not known or not right."""
+        try:
+            return self._decode(raw)
+        except _MALFORMED:
+            return None
+
     def decode(self, raw: bytes | Raw, losses: Losses, path: str = "") -> _T:
         """The value.
 
@@ -46,10 +53,8 @@ class StrictDecoder(Generic[_T]):
             InvalidRequestError: a value is not what the dialect says.
             UnsupportedFieldError: see `Losses`.
         """
-        try:
-            return self._decode(raw)
-        except _MALFORMED:
-            pass
+        if (found := self.attempt(raw)) is not None:
+            return found
         try:
             return self._decode(_pruned(bytes(raw), self._shape, path, losses) or b"null")
         except _MALFORMED as error:

@@ -2,7 +2,8 @@
 
 Rules, beside those of `chat_messages`:
 
-- the caller's labels (``metadata``) are Tollway's tags, and go on only where the provider stores the answer;
+- the end user and the labels (``metadata``) are the ledger's: they go on where the provider has a field for the one,
+  and stores the answer with the others;
 - a tier that means the usual price is left out where there are none;
 - thinking that is switched off is told only to servers that have a word for it, and how thoughts are to be summed up is
   not told: these servers tell what they tell;
@@ -205,12 +206,9 @@ class _Writer:
     def labels(self) -> None:
         """Who asks, for what, and what else there is to say."""
         chat = self._chat
-        if chat.user:
-            name, _, member = self._form.user_field.partition(".")
-            if name:
-                self._body[name] = {member: chat.user} if member else chat.user
-            else:
-                self.lose("user")
+        name, _, member = self._form.user_field.partition(".")
+        if chat.user and name:
+            self._body[name] = {member: chat.user} if member else chat.user
         if chat.service_tier and ("service_tier" in self._form.fields or chat.service_tier not in _USUAL_TIERS):
             self.put("service_tier", _TIERS.get(chat.service_tier, chat.service_tier))
         self.put("verbosity", chat.verbosity or None)

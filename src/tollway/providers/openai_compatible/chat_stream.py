@@ -120,6 +120,8 @@ class ChatStream:
             events.append(Broke(*words))
             return
         if not self._begun:
+            if not (body.model or body.choices or body.usage is not NULL):
+                return  # Azure's verdict on the prompt comes before the answer begins
             self._begun = True
             events.append(begun_of(body))
         if sources := sources_of(body):
