@@ -107,10 +107,11 @@ class ChatStream:
         return events
 
     def _read(self, data: bytes, events: list[Event]) -> None:
-        if self.done or data.strip() == b"[DONE]":
-            if not self.done:
-                self.done = True
-                self._close(events)
+        if self.done:
+            return
+        if data.strip() == b"[DONE]":
+            self.done = True
+            self._close(events)
             return
         try:
             body = _decode(data)
@@ -124,6 +125,9 @@ class ChatStream:
                 return  # Azure's verdict on the prompt comes before the answer begins
             self._begun = True
             events.append(begun_of(body))
+        self._take(body, events)
+
+    def _take(self, body: Body, events: list[Event]) -> None:
         if sources := sources_of(body):
             self._sources = sources
         for choice in body.choices or ():
