@@ -150,7 +150,6 @@ class Inference:
     """The parts of the data plane of one worker."""
 
     authenticator: Authenticator
-    backgrounds: Backgrounds
     dialogues: Dialogues
     health: LiveHealth
     idempotency_endings: IdempotencyEndings
@@ -160,7 +159,6 @@ class Inference:
     pipeline: Pipeline
     places: Places
     recorder: Recorder
-    responses: ResponseStore
     shadows: Shadows
     sign_in: SignIn
     transport: Transport
@@ -288,7 +286,6 @@ class Factory:
         )
         return Inference(
             authenticator,
-            dialogues.backgrounds,
             dialogues,
             health,
             endings,
@@ -298,7 +295,6 @@ class Factory:
             pipeline,
             places,
             recorder,
-            dialogues.store,
             shadows,
             sign_in,
             transport,

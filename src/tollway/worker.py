@@ -106,7 +106,7 @@ class Worker:
             await inference.leases.aclose()
             await journal.aclose()
             await inference.idempotency_endings.aclose()
-            await inference.responses.aclose()
+            await inference.dialogues.store.aclose()
             inference.sign_in.close()
             await inference.transport.aclose()
             await context.aclose()
@@ -160,7 +160,7 @@ class Worker:
         announce_ready()
         await asyncio.wait({serving, asyncio.create_task(self._stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
         inference.places.closed = True
-        await self._finish(data_plane, inference.backgrounds)
+        await self._finish(data_plane, inference.dialogues.backgrounds)
         watching.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # the library has no types here
         await serving
@@ -190,8 +190,8 @@ class Worker:
 
 def _stored(factory: Factory, inference: Inference) -> Stored:
     responses = ResponseEndpoints(
-        factory.response_find(inference.responses),
-        factory.response_remove(inference.responses),
+        factory.response_find(inference.dialogues.store),
+        factory.response_remove(inference.dialogues.store),
         InputCount(inference.dialogues),
     )
     conversations = ConversationEndpoints(factory.conversation_find(), factory.conversation_change())
