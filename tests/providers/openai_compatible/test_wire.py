@@ -345,6 +345,8 @@ def test_an_error_inside_the_stream_breaks_it(error: object) -> None:
     (broke,) = parser.feed(b"data: " + json.dumps({"error": error, "choices": []}).encode() + b"\n\n")
     assert isinstance(broke, Broke)
     assert broke.message == "no luck"
+    assert parser.feed(b"data: [DONE]\n\n") == []
+    assert not parser.done
 
 
 def test_pages_that_a_whole_answer_relies_on_are_its_citations() -> None:

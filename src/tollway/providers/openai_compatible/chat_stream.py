@@ -72,14 +72,14 @@ _REFUSAL_BEGINS = RefusalPart(text="")
 class ChatStream:
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_begun", "_choices", "_part_count", "_sources", "_spec", "_splitter", "_unread", "done")
+    __slots__ = ("_begun", "_broke", "_choices", "_part_count", "_sources", "_spec", "_splitter", "_unread", "done")
 
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         self._splitter = EventSplitter()
         self._choices: dict[int, _Answer] = {}
         self._sources: Sequence[Citation] = ()
-        self._begun = False
+        self._begun = self._broke = False
         self._part_count: Counted | None = None
         self._unread = False
         self.done = False
@@ -107,7 +107,7 @@ class ChatStream:
         return events
 
     def _read(self, data: bytes, events: list[Event]) -> None:
-        if self.done:
+        if self.done or self._broke:
             return
         if data.strip() == b"[DONE]":
             self.done = True
@@ -118,6 +118,7 @@ class ChatStream:
         except MALFORMED:
             return
         if body.error is not NULL and (words := words_of(body.error)) is not None:
+            self._broke = True
             events.append(Broke(*words))
             return
         if not self._begun:
