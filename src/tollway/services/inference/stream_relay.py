@@ -141,7 +141,9 @@ def _rest(exchange: Exchange, parser: StreamReader) -> Call | None:
 
 def cut_error(exchange: Exchange, cut: TollwayError) -> StreamCutError:
     """What the caller is told of a stream that broke off."""
-    return StreamCutError(
+    error = StreamCutError(
         f"The stream of provider {exchange.target.deployment.name!r} broke off: {cut.message}",
         next_step="What came so far is metered. Try again.",
     )
+    error.request_id = exchange.inbound.request_id
+    return error
