@@ -57,9 +57,12 @@ def test_another_tenants_things_are_a_404_by_id_and_by_name(gateway: Gateway, ot
         f"/keys/{other.names['key']}",
         f"/providers/{other.names['provider']}",
         "/providers/secretive",
+        "/providers/secretive/credentials",
+        f"/providers/{other.names['provider']}/credentials",
+        "/aliases/hidden/fast",
+        "/route/report?alias=fast&project=hidden",
         f"/organizations/{other.names['organization']}",
         "/organizations/rival",
-        "/aliases/hidden/fast",
     ]
     statuses = {path: gateway.client.get(f"/api/v1{path}", headers=headers).status_code for path in paths}
     assert statuses == dict.fromkeys(paths, httpx.codes.NOT_FOUND)

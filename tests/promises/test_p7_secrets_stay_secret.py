@@ -18,6 +18,17 @@ def secrets(gateway: Gateway, standin: StandIn) -> dict[str, str]:
     key = gateway.new_key()
     wrong = "tw-wrong-key-that-is-still-a-secret-of-someone"
     standin.on("confidential", confidential)
+    further = "sk-further-credential-that-must-stay-secret-7d20"
+    document = json.dumps({"type": "service_account", "private_key": "-----BEGIN-of-a-secret-that-stays-one-55a1"})
+    gateway.add_provider("several", standin.base_url)
+    for name, secret in (("second", further), ("third", document)):
+        gateway.admin("POST", "/providers/several/credentials", {"name": name, "credential": secret})
+    gateway.admin("PUT", "/providers/several/credentials/second", {"credential": further})
+    gateway.client.post(  # refused, and may not be repeated
+        "/api/v1/providers/several/credentials",
+        json={"name": "Not A Name", "credential": further},
+        headers=gateway.headers(gateway.admin_key),
+    )
     last = ""
     for fields in ({}, {"stream": True}):
         for model in ("confidential", "cut", "malformed-json", "bad-request", "hang-before-head"):
@@ -30,7 +41,15 @@ def secrets(gateway: Gateway, standin: StandIn) -> dict[str, str]:
     gateway.client.get(f"/v1/{PROMPT}", headers=gateway.headers(key))
     gateway.client.post("/api/v1/keys", json={"name": PROMPT * 10}, headers=gateway.headers(gateway.admin_key))
     gateway.entry(last)
-    return {"prompt": PROMPT, "reply": REPLY, "key": key, "wrong key": wrong, "credential": STUB_CREDENTIAL}
+    return {
+        "prompt": PROMPT,
+        "reply": REPLY,
+        "key": key,
+        "wrong key": wrong,
+        "credential": STUB_CREDENTIAL,
+        "further credential": further,
+        "document": "BEGIN-of-a-secret-that-stays-one-55a1",
+    }
 
 
 def confidential(received: Received) -> Reply:
@@ -84,7 +103,16 @@ def test_no_command_line_holds_a_secret(gateway: Gateway, secrets: dict[str, str
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/providers", "/api/v1/providers/stub", "/api/v1/keys", "/metrics", "/openapi.json"]
+    "path",
+    [
+        "/api/v1/providers",
+        "/api/v1/providers/stub",
+        "/api/v1/providers/several/credentials",
+        "/api/v1/audit/events",
+        "/api/v1/keys",
+        "/metrics",
+        "/openapi.json",
+    ],
 )
 def test_nothing_that_can_be_read_shows_a_secret(gateway: Gateway, secrets: dict[str, str], path: str) -> None:
     answer = gateway.client.get(path, headers=gateway.headers(gateway.admin_key))
