@@ -39,14 +39,20 @@ def said(received: Received, reply: dict[str, Any]) -> Reply:
     return Reply(recut(b"data: " + body + b"\r\n\r\n", received.serial), headers=SSE, framing="chunked")
 
 
+def claude(received: Received) -> Reply:
+    if "count-tokens" in received.path:
+        return Reply([b'{"input_tokens": 12}'])
+    if received.json.get("stream") is True:
+        return Reply([anthropic.stream("text")], headers=SSE)
+    return Reply([anthropic.plain("text")])
+
+
 def gemini(received: Received) -> Reply:
     """Calls the tool, and speaks when it has the result."""
     if "/token" in received.path:
         return Reply([json.dumps(GRANT).encode()])
     if "publishers/anthropic" in received.path:
-        streamed = received.json.get("stream") is True
-        body = anthropic.stream("text") if streamed else anthropic.plain("text")
-        return Reply([body], headers=SSE) if streamed else Reply([body])
+        return claude(received)
     if "blocked" in received.path:
         return said(received, BLOCKED)
     if "keyless" in received.path:
@@ -167,6 +173,28 @@ def test_claude_at_vertex_answers(world: World, *, stream: bool) -> None:
     )
     assert "model" not in world.last.json
     assert world.last.json["anthropic_version"] == "vertex-2023-10-16"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_messages_for_claude_pass_vertex_as_they_are(world: World, *, stream: bool) -> None:
+    fields = {"max_tokens": 9, "messages": [ASK], "stream": stream, "brand_new": {"a": [1.50]}}
+    reply = world.gateway.post(
+        "/v1/messages",
+        {"model": "vertex/claude-sonnet-4-5@20250929"} | fields,
+        headers={"anthropic-beta": "some-beta-2025-01-01"},
+    )
+    assert reply.status_code == 200, reply.text
+    assert "msg_1" in reply.text
+    assert world.last.json == fields | {"anthropic_version": "vertex-2023-10-16"}
+    assert world.last.header("anthropic-beta") == "some-beta-2025-01-01"
+    assert world.last.path.endswith(":streamRawPredict" if stream else ":rawPredict")
+
+
+def test_vertex_counts_the_tokens_of_messages(world: World) -> None:
+    body = {"model": "vertex/claude-sonnet-4-5@20250929", "messages": [ASK]}
+    assert world.gateway.post("/v1/messages/count_tokens", body).json() == {"input_tokens": 12}
+    assert world.last.path.endswith("/publishers/anthropic/models/count-tokens:rawPredict")
+    assert world.last.json["model"] == "claude-sonnet-4-5@20250929"
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

@@ -56,6 +56,7 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         surfaces: the surfaces of Tollway's that it has itself, so that bytes pass through; others are translated to its
             dialect, where they can be.
         dialects: beginnings of model names → the dialect in which it serves them, where that is not `dialect`.
+        dialect_surfaces: dialect of `dialects` → the surfaces that it has itself for those models.
         output_limit_fields: the fields of a chat completion by which it bounds its output, the best one first. A bound
             in another one it does not heed, so a request with a hard budget gets one of these.
         options: what it needs or takes besides; others are refused.
@@ -78,6 +79,7 @@ class ProviderSpec(msgspec.Struct, frozen=True):
     auth: Auth = Auth.BEARER
     surfaces: frozenset[str] = OPENAI_SURFACES
     dialects: tuple[tuple[str, str], ...] = ()
+    dialect_surfaces: tuple[tuple[str, frozenset[str]], ...] = ()
     options: tuple[OptionSpec, ...] = ()
     form: ChatForm = ANY_FORM
     addresses: str = ""
@@ -99,9 +101,11 @@ class ProviderSpec(msgspec.Struct, frozen=True):
             return self.dialect
         return next((dialect for beginning, dialect in self.dialects if model.startswith(beginning)), self.dialect)
 
-    def surfaces_of(self, model: str) -> frozenset[str]:  # noqa: ARG002 -- of all its models
+    def surfaces_of(self, model: str) -> frozenset[str]:
         """The surfaces that it has itself for a model."""
-        return self.surfaces
+        if not self.dialect_surfaces:
+            return self.surfaces
+        return dict(self.dialect_surfaces).get(self.dialect_of(model), self.surfaces)
 
 
 def sign_in_option(*identities: str) -> OptionSpec:

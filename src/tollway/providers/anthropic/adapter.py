@@ -22,12 +22,14 @@ from tollway.providers.openai_compatible.request import build_body
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.anthropic import read_usage
 from tollway.providers.usage.estimate import estimate_usage
+from tollway.providers.vertex.passing import at_vertex
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
 from tollway.routing.json_object import decode_object
 
 _LIMITS = ("max_tokens",)
+_VERTEX = "vertex"
 _PROMPT = ("system", "messages", "tools")
 _NO_TEXTS = frozenset({"source", "signature", "data", "cache_control", "encrypted_content"})
 """Members of blocks that are no text to a tokenizer."""
@@ -67,13 +69,16 @@ class AnthropicAdapter:
         """The caller's bytes but for the model and the output's bound."""
         if output_tokens:
             call = _with_less_thinking(call, output_tokens)
-        return UpstreamRequest(
+        request = UpstreamRequest(
             url=deployment.base_url + surface.upstream_path,
             headers=request_headers(deployment, spec, call.headers),
             body=build_body(
                 call, model=model, ask_for_usage=False, limits=_LIMITS if bounded else (), limit=output_tokens
             ),
         )
+        if spec.addresses != _VERTEX:
+            return request
+        return at_vertex(request, deployment, surface=surface.name, model=model, stream=call.stream)
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:  # noqa: ARG002 -- it counts one way
         """See `Adapter.parse_reply`."""

@@ -14,6 +14,9 @@ SPECIAL_HOSTS = (
     ("eu", "aiplatform.eu.rep.googleapis.com"),
 )
 """Locations that are no single region have hosts of their own; a provider's address holds them already."""
+MAKER_OF_CLAUDE = "anthropic"
+CLAUDE_VERSION = "vertex-2023-10-16"
+"""Of Anthropic's format as Vertex AI wants it named in the body."""
 _TUNED = "endpoints/"
 """A model that was tuned is asked at its endpoint; its name is then ``endpoints/123``."""
 

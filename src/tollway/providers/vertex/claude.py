@@ -16,12 +16,10 @@ from tollway.providers.anthropic.stream import AnthropicStream
 from tollway.providers.anthropic.wire import AnthropicWire
 from tollway.providers.auth import auth_headers
 from tollway.providers.registry import ProviderSpec
-from tollway.providers.vertex.address import vertex_url
+from tollway.providers.vertex.address import CLAUDE_VERSION, MAKER_OF_CLAUDE, vertex_url
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
 
-_VERSION = "vertex-2023-10-16"
-_MAKER = "anthropic"
 _NO_SUCH_FIELDS = frozenset({"service_tier"})
 """Vertex AI refuses what it does not know; these Anthropic serves at its own address only."""
 _encode = msgspec.json.Encoder().encode
@@ -39,7 +37,7 @@ class VertexClaudeWire:
         self, chat: ChatRequest, *, deployment: Deployment, spec: ProviderSpec, model: str, losses: Losses
     ) -> UpstreamRequest:
         """See `Wire.build_request`."""
-        body = {"anthropic_version": _VERSION} | messages_body(chat, model=model, losses=losses)
+        body = {"anthropic_version": CLAUDE_VERSION} | messages_body(chat, model=model, losses=losses)
         for name in _NO_SUCH_FIELDS & body.keys():
             losses.lose(name)
             del body[name]
@@ -48,7 +46,7 @@ class VertexClaudeWire:
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         headers |= auth_headers(spec.auth, deployment)
         method = "streamRawPredict" if chat.stream else "rawPredict"
-        url = vertex_url(deployment, publisher=_MAKER, model=model, method=method)
+        url = vertex_url(deployment, publisher=MAKER_OF_CLAUDE, model=model, method=method)
         return UpstreamRequest(url, headers, _encode(body))
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> ChatReply | None:
