@@ -9,6 +9,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from support.cloud import Asked, Cloud, Told
 from support.gateway import Gateway, chat_body, running
@@ -36,7 +38,13 @@ def role(_: Asked) -> dict[str, str]:
     }
 
 
-def instance_metadata(asked: Asked) -> Told:
+def machine(asked: Asked) -> Told:
+    """What this machine is told of itself: by Azure, by Google's token endpoint, by the instance's metadata."""
+    if asked.path.startswith("/msi"):
+        expires_on = int(dt.datetime.now(dt.UTC).timestamp()) + 3_600
+        return Told({"access_token": "entra", "expires_on": str(expires_on), "token_type": "Bearer"})
+    if asked.path == "/token":
+        return Told({"access_token": "ya29", "expires_in": 3_600})
     if asked.method == "PUT":
         return Told("metadata-token")
     return Told(json.dumps(role(asked)) if asked.path.endswith("/the-role") else "the-role")
@@ -61,6 +69,17 @@ def is_signed(received: Received) -> bool:
     return bool(region == REGION and signer.signature(text, request) == fields["Signature"])
 
 
+def with_token(token: str, format_name: str) -> StandIn:
+    """A provider that answers who shows this token, and nobody else."""
+
+    def answer(received: Received) -> Reply:
+        if ("authorization", f"Bearer {token}") not in received.headers:
+            return Reply([SPEAKERS[format_name].error(401, "no token")], status=401)
+        return script(SPEAKERS[format_name])(received)
+
+    return StandIn(answer)
+
+
 def aws(received: Received) -> Reply:
     """Bedrock: refuses what is not signed, and does not show a key of its own."""
     if not is_signed(received) and ("authorization", "Bearer bedrock-key") not in received.headers:
@@ -76,13 +95,27 @@ def bedrock() -> Iterator[StandIn]:
 
 
 @pytest.fixture(scope="module")
+def azure() -> Iterator[StandIn]:
+    with with_token("entra", "openai") as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def vertex() -> Iterator[StandIn]:
+    with with_token("ya29", "gemini") as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
 def gateway(
-    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory, bedrock: StandIn
-) -> Iterator[Gateway]:
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory, bedrock: StandIn,
+    azure: StandIn, vertex: StandIn,
+) -> Iterator[Gateway]:  # fmt: skip
     settings = {"TOLLWAY_DRAIN_INTERVAL_MS": "20", "AWS_EC2_METADATA_DISABLED": "false"}
     data_dir = tmp_path_factory.mktemp("clouds") / "data"
-    with Cloud(instance_metadata) as metadata:
+    with Cloud(machine) as metadata:
         settings["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata.url
+        settings["IDENTITY_ENDPOINT"], settings["IDENTITY_HEADER"] = f"{metadata.url}/msi", "header"
         with running(data_dir, postgres_server.create(), **settings) as gateway:
             keys = json.dumps({"access_key_id": "AKID", "secret_access_key": KEYS["AKID"][0]})
             region = {"region": REGION}
@@ -90,12 +123,28 @@ def gateway(
             add_bedrock(gateway, "plain", bedrock, credential="bedrock-key", options=region)
             add_bedrock(gateway, "role", bedrock, credential=None, options=region | {"sign_in": "ambient"})
             add_bedrock(gateway, "none", bedrock, credential=None, options=region)
+            add(gateway, "azure", azure, credential=None, options={"sign_in": "ambient"})
+            federated = {"project": "p-1", "sign_in": "federated"}
+            account = json.dumps(service_account(f"{metadata.url}/token"))
+            add(gateway, "vertex", vertex, credential=account, options=federated)
             yield gateway
 
 
-def add_bedrock(gateway: Gateway, name: str, standin: StandIn, **fields: object) -> None:
-    gateway.add_provider(name, standin.base_url.removesuffix("/v1"), spec="bedrock", **fields)
+def service_account(token_uri: str) -> dict[str, str]:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return {
+        "type": "service_account", "client_email": "me@p-1.example", "private_key": pem.decode(), "token_uri": token_uri
+    }  # fmt: skip
+
+
+def add(gateway: Gateway, name: str, standin: StandIn, **fields: object) -> None:
+    gateway.add_provider(name, standin.base_url.removesuffix("/v1"), **{"spec": name} | fields)
     gateway.set_price(name, "*")
+
+
+def add_bedrock(gateway: Gateway, name: str, standin: StandIn, **fields: object) -> None:
+    add(gateway, name, standin, spec="bedrock", **fields)
 
 
 def ask(gateway: Gateway, provider: str, *, stream: bool = False) -> httpx.Response:
@@ -122,6 +171,15 @@ def test_a_caller_of_openais_dialect_is_answered_by_bedrock(
         lambda: gateway.query("SELECT * FROM ledger_entry WHERE request_id = %s", answer.headers["x-request-id"])
     )
     assert (entry["outcome"], entry["usage_source"]) == ("ok", "provider")
+
+
+@each_mode
+@pytest.mark.parametrize("provider", ["azure", "vertex"])
+def test_a_token_of_the_cloud_reaches_the_provider(gateway: Gateway, provider: str, mode: str) -> None:
+    body = chat_body() | {"model": f"{provider}/text", "stream": mode == "stream"}
+    answer = gateway.post("/v1/chat/completions", body)
+    assert answer.status_code == 200, answer.text
+    assert '"stop"' in answer.text
 
 
 def test_a_provider_without_a_credential_is_told_so_and_never_signed_in_to_as_the_machine(
