@@ -1,12 +1,14 @@
 """Between a caller who speaks one dialect and a provider that speaks another: both meet in `tollway.chat`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from tollway.chat.dialect import ChatDialect, StreamRenderer
-from tollway.chat.events import Begun, Broke, Counted, Delta, Event, TranscriptDelta
+from tollway.chat.events import Begun, Broke, Counted, Delta, Event, PartBegun, TranscriptDelta
 from tollway.chat.losses import Losses
+from tollway.chat.message import AudioPart
 from tollway.chat.reply import ChatReply
 from tollway.errors import UpstreamError
 from tollway.ledger.usage import Usage
@@ -123,7 +125,18 @@ class Translation:
 class TranslatedStream:
     """One stream, event by event. Satisfies `tollway.providers.adapter.StreamReader`."""
 
-    __slots__ = ("_answer", "_ended", "_kept", "_model", "_parser", "_renderer", "_rest", "counted", "failed")
+    __slots__ = (
+        "_answer",
+        "_ended",
+        "_kept",
+        "_model",
+        "_parser",
+        "_renderer",
+        "_rest",
+        "_sounds",
+        "counted",
+        "failed",
+    )
 
     def __init__(self, parser: WireStream, renderer: StreamRenderer, model: str) -> None:
         self._parser = parser
@@ -131,6 +144,7 @@ class TranslatedStream:
         self._model = model
         self._answer = Answer()
         self._kept: list[str] = []
+        self._sounds: set[tuple[int, int]] = set()
         self._rest = b""
         self._ended = False
         self.counted = False
@@ -172,26 +186,50 @@ class TranslatedStream:
         return self._answer
 
     def _take(self, events: Sequence[Event]) -> bytes:
-        if not events:
+        if not events or self.failed:
             return b""
         for index, event in enumerate(events):
             kind = type(event)
-            if kind is Delta or kind is TranscriptDelta:
-                self._kept.append(event.text)  # type: ignore[union-attr]  # as the line above says
-            elif kind is Counted:
-                self._count(event)  # type: ignore[arg-type]
-            elif kind is Begun and event.model:  # type: ignore[union-attr]
-                self._answer = replace(self._answer, model=event.model)  # type: ignore[union-attr]
+            if kind is Delta:
+                self._keep(event)  # type: ignore[arg-type]  # as the line above says
             elif kind is Broke:
                 self.failed = True
                 return self._renderer.feed(events[: index + 1])
+            elif kind in _READ:
+                _READ[kind](self, event)
         return self._renderer.feed(events)
+
+    def _keep(self, delta: Delta) -> None:
+        """Keep the text for an estimate; a sound in base64 is none."""
+        if not self._sounds or (delta.choice, delta.index) not in self._sounds:
+            self._kept.append(delta.text)
+
+    def _begin_part(self, begun: PartBegun) -> None:
+        self._kept += part_texts(begun.part)
+        if isinstance(begun.part, AudioPart):
+            self._sounds.add((begun.choice, begun.index))
+
+    def _transcribe(self, delta: TranscriptDelta) -> None:
+        self._kept.append(delta.text)
+
+    def _begin(self, begun: Begun) -> None:
+        if begun.model:
+            self._answer = replace(self._answer, model=begun.model)
 
     def _count(self, counted: Counted) -> None:
         self.counted = counted.whole
         self._answer = Answer(
             self._answer.model or self._model, counted.usage, counted.provider_cost, _tier(counted.service_tier)
         )
+
+
+_READ: dict[type, Callable[[TranslatedStream, Any], None]] = {
+    Begun: TranslatedStream._begin,  # noqa: SLF001 -- its own
+    PartBegun: TranslatedStream._begin_part,  # noqa: SLF001
+    TranscriptDelta: TranslatedStream._transcribe,  # noqa: SLF001
+    Counted: TranslatedStream._count,  # noqa: SLF001
+}
+"""Event → what is noted of it."""
 
 
 def _tier(service_tier: str) -> str:
