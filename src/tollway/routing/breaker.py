@@ -64,10 +64,9 @@ class Breaker:
 
     def succeeded(self, now_s: float) -> bool:
         """A request was answered; whether that has closed it."""
-        if not self._opened:  # by far the most common
+        if not self._opened:
             self._in_a_row = 0
-            if self._failed:
-                self._note(now_s, failed=False)
+            self._note(now_s, failed=False)
             return False
         self.close()
         return True

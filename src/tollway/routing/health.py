@@ -53,7 +53,7 @@ class Health:
         self._recent_wholes: deque[float] = deque(maxlen=_RECENT_MAX)
 
     def answered(self, waited_s: float, duration_s: float, output_tokens: int, *, stream: bool) -> None:
-        """A request was answered.
+        """A request was answered: how long that took.
 
         Args:
             waited_s: until the first token of a stream, or until the whole reply.
@@ -62,17 +62,25 @@ class Health:
             stream: whether it was a stream.
         """
         self.news += 1
-        (self._recent_streams if stream else self._recent_wholes).append(waited_s)
         if stream:
+            self._recent_streams.append(waited_s)
             self.first_token_s = _averaged(self.first_token_s, waited_s)
+            spent_s = duration_s - waited_s
+        else:
+            self._recent_wholes.append(waited_s)
+            spent_s = max(duration_s - (self.first_token_s or 0), 0)
         if output_tokens > 0:
-            spent_s = duration_s - waited_s if stream else max(duration_s - (self.first_token_s or 0), 0)
             self.token_s = _averaged(self.token_s, spent_s / output_tokens)
 
     def ended(self, now_s: float, *, failed: bool) -> None:
         """A request ended, well or because the provider failed. `now_s`: of a clock that never steps."""
         self._failures = self.error_rate(now_s) * (1 - _FAILURE_PART) + (_FAILURE_PART if failed else 0)
         self._failures_at_s = now_s
+
+    @property
+    def is_spotless(self) -> bool:
+        """Whether nothing has ever failed."""
+        return not self._failures
 
     def error_rate(self, now_s: float) -> float:
         """Part of the recent requests that failed, 0 to 1."""

@@ -14,6 +14,7 @@ import structlog
 from tollway.data.changes import Change, announce
 from tollway.data.session import Database
 from tollway.errors import DatabaseUnavailableError
+from tollway.ledger.usage import Usage
 from tollway.routing.breaker import TROUBLE, Breaker, Rests, rest_s, rests_for_all_models
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure, FailureKind
@@ -30,6 +31,7 @@ _GATHER_S = 0.05
 _LATENCY_INTERVAL_S = 10.0
 _TOLD_MAX = 50
 _MINUTE_S = 60
+_S_US = 1_000_000
 _NOT_TOLD_BELOW_S = 1.0
 """Shorter rests are over when others hear of them."""
 _UNDECIDED = frozenset({FailureKind.RATE_LIMITED, FailureKind.EXHAUSTED, FailureKind.CREDENTIAL})
@@ -157,10 +159,28 @@ class LiveHealth:
 
     # --- what happens to requests -----------------------------------------------------------------------
 
-    def succeeded(self, patient: Patient, *, tokens: int = 0) -> None:
-        """A request was answered, with so many tokens in and out."""
+    def answered(
+        self, patient: Patient, usage: Usage | None, waited_us: int, duration_us: int, *, stream: bool
+    ) -> None:
+        """A request was answered.
+
+        Args:
+            patient: by whom.
+            usage: what was counted, ``None`` if nothing was.
+            waited_us: microseconds until the first token of a stream, or until the whole reply.
+            duration_us: until the end.
+            stream: whether it was a stream.
+        """
+        output_tokens = 0
+        if usage is not None:
+            output_tokens = usage.output_total
+            patient.tokens += usage.input_total + output_tokens
+        patient.health.answered(waited_us / _S_US, duration_us / _S_US, output_tokens, stream=stream)
+        if not patient.health.is_spotless:  # by far the most are
+            self._recovered(patient)
+
+    def _recovered(self, patient: Patient) -> None:
         now_s = time.monotonic()
-        patient.tokens += tokens
         patient.health.ended(now_s, failed=False)
         if patient.breaker.succeeded(now_s):
             _log.info("breaker_closed", provider_id=patient.provider_id, model=patient.model)
@@ -213,6 +233,7 @@ class LiveHealth:
                 return
             patient = self._patients[key] = Patient(*key)
         if news.open_s:
+            patient.health.ended(now_s, failed=True)
             patient.breaker.open(now_s, news.open_s)
         elif news.open_s is not None:
             patient.breaker.close()

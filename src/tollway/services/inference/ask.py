@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections.abc import Coroutine
+from typing import Any
 
 from tollway.errors import (
     InvalidRequestError,
@@ -14,7 +16,7 @@ from tollway.errors import (
     UpstreamTooLargeError,
     UpstreamUnreachableError,
 )
-from tollway.providers.adapter import Answer, StreamReader
+from tollway.providers.adapter import Answer, StreamReader, UpstreamRequest
 from tollway.providers.auth import STATIC
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport, Upstream
@@ -68,7 +70,7 @@ class Asker:
         self._sign_in = sign_in
         self._max_reply_bytes = max_reply_bytes
 
-    async def ask(self, exchange: Exchange, *, wait: bool, timeout_s: float = math.inf) -> Reply:
+    def ask(self, exchange: Exchange, *, wait: bool, timeout_s: float = math.inf) -> Coroutine[Any, Any, Reply]:
         """Ask the present target. A reply with a `reader` must be closed.
 
         Args:
@@ -81,7 +83,10 @@ class Asker:
             UnsupportedFieldError, InvalidRequestError: it cannot be asked for this.
         """
         if timeout_s == math.inf:
-            return await self._ask(exchange, wait=wait)
+            return self._ask(exchange, wait=wait)
+        return self._ask_within(exchange, wait=wait, timeout_s=timeout_s)
+
+    async def _ask_within(self, exchange: Exchange, *, wait: bool, timeout_s: float) -> Reply:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._ask(exchange, wait=wait)
@@ -92,14 +97,18 @@ class Asker:
             ) from error
 
     async def _ask(self, exchange: Exchange, *, wait: bool) -> Reply:
-        upstream = await self._prepare(exchange)
+        target = exchange.target
+        request = self._request(exchange)
+        if target.spec.sign_in and target.spec.auth_for(target.deployment) not in STATIC:
+            request = await self._sign_in.authorize(request, target.deployment, target.spec)
+        upstream = self._upstream(exchange, request)
         await upstream.send()
         try:
             exchange.status = upstream.status
             reply = Reply(upstream)
-            adapter = exchange.target.adapter
+            adapter = target.adapter
             if upstream.status in _OK and exchange.call.stream and is_stream(upstream, adapter.streams_as):
-                reply.reader = adapter.stream_reader(exchange.call, spec=exchange.target.spec)
+                reply.reader = adapter.stream_reader(exchange.call, spec=target.spec)
                 if wait:
                     await _begin(reply)
                 reply.waited_us = exchange.attempt_us()
@@ -113,7 +122,7 @@ class Asker:
         self._read(exchange, reply)
         return reply
 
-    async def _prepare(self, exchange: Exchange) -> Upstream:
+    def _request(self, exchange: Exchange) -> UpstreamRequest:
         target, claims = exchange.target, exchange.claims
         request = target.adapter.build_request(
             exchange.call,
@@ -125,16 +134,18 @@ class Asker:
             output_tokens=claims.demand.sent_output_tokens if claims is not None else 0,
         )
         exchange.dropped = request.dropped
+        return request
+
+    def _upstream(self, exchange: Exchange, request: UpstreamRequest) -> Upstream:
         if request.made is not None:
             return OwnAnswer(request.made)
-        if target.spec.sign_in and target.spec.auth_for(target.deployment) not in STATIC:
-            request = await self._sign_in.authorize(request, target.deployment, target.spec)
+        deployment = exchange.target.deployment
         return self._transport.post(
             request.url,
             headers=request.headers,
             body=request.body,
-            provider=target.deployment.name,
-            public_only=target.deployment.public_only,
+            provider=deployment.name,
+            public_only=deployment.public_only,
             timeout_s=exchange.left_s(),
         )
 

@@ -1,6 +1,7 @@
 """Ask one deployment after the other until one answers; the caller notices nothing but the time it takes."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -28,7 +29,6 @@ from tollway.services.live_health import LiveHealth
 
 _BUDGETS_MAX = 10_000
 """Routes whose retries are counted; callers choose the models of some providers."""
-_S_US = 1_000_000
 
 
 class Failed(msgspec.Struct, frozen=True, gc=False):
@@ -98,7 +98,8 @@ class Attempts:
         Raises:
             TollwayError: the last failure, if the caller was told nothing.
         """
-        self._budget(exchange).asked(exchange.route.retry.max_extra_percent)
+        if self._budgets and (budget := self._budgets.get(_budget_key(exchange))) is not None:
+            budget.asked(exchange.route.retry.max_extra_percent)
         while (failed := await self._attempt(exchange, caller)) is not None:
             target = exchange.target
             if not await self._go_on(exchange, failed):
@@ -111,7 +112,7 @@ class Attempts:
         patient = exchange.target.patient
         exchange.tried += 1
         patient.began(time.monotonic())
-        timeout_s = _patience_s(exchange)
+        timeout_s = _patience_s(exchange) if exchange.is_pressed else math.inf
         try:
             if exchange.route.hedge is None:
                 reply = await self._asker.ask(exchange, wait=bool(exchange.steps), timeout_s=timeout_s)
@@ -123,7 +124,8 @@ class Attempts:
             if reply.reader is not None:
                 await self._stream(exchange, reply, reply.reader, caller)
             elif reply.answer is not None:
-                self._answered(exchange, reply)
+                waited_us = reply.waited_us
+                self._health.answered(exchange.target.patient, reply.answer.usage, waited_us, waited_us, stream=False)
                 await self._relay.whole(exchange, reply, reply.answer, caller)
         except StreamCutError:
             raise
@@ -136,15 +138,6 @@ class Attempts:
         finally:
             patient.health.in_flight -= 1
         return None
-
-    def _answered(self, exchange: Exchange, reply: Reply) -> None:
-        """A whole reply came: note how long it took."""
-        usage = reply.answer.usage if reply.answer is not None else None
-        output_tokens = usage.output_total if usage is not None else 0
-        waited_s = reply.waited_us / _S_US
-        patient = exchange.target.patient
-        patient.health.answered(waited_s, waited_s, output_tokens, stream=False)
-        self._health.succeeded(patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
 
     async def _stream(self, exchange: Exchange, reply: Reply, reader: StreamReader, caller: Caller) -> None:
         """A stream has begun: pass it on, and what follows if it breaks."""
@@ -175,11 +168,8 @@ class Attempts:
         if ended.cut:
             self._health.failed(target.patient, Failure(FailureKind.CUT), target.credential_id)
             return None if ended.rest is None else await self._resume(exchange, ended, ended.rest)
-        usage = ended.answer.usage
-        output_tokens = usage.output_total if usage is not None else 0
-        duration_s = exchange.attempt_us() / _S_US
-        target.patient.health.answered(reply.waited_us / _S_US, duration_s, output_tokens, stream=True)
-        self._health.succeeded(target.patient, tokens=output_tokens + (usage.input_total if usage is not None else 0))
+        duration_us = exchange.attempt_us()
+        self._health.answered(target.patient, ended.answer.usage, reply.waited_us, duration_us, stream=True)
         return None
 
     async def _resume(self, exchange: Exchange, ended: Ended, rest: Call) -> tuple[Reply, StreamReader]:
@@ -312,7 +302,8 @@ class Attempts:
         return bool(deployment.credentials and rest_s(failure) and self._health.awake(deployment, target.model))
 
     def _budget(self, exchange: Exchange) -> RetryBudget:
-        key = (exchange.principal.project_id, exchange.call.model)
+        """Of its route; whole, before the first retry."""
+        key = _budget_key(exchange)
         budget = self._budgets.get(key)
         if budget is None:
             if len(self._budgets) >= _BUDGETS_MAX:
@@ -321,12 +312,14 @@ class Attempts:
         return budget
 
 
+def _budget_key(exchange: Exchange) -> tuple[str, str]:
+    return exchange.principal.project_id, exchange.call.model
+
+
 def _patience_s(exchange: Exchange) -> float:
     """How long the present attempt may take to begin its answer."""
-    timeout_s = exchange.route.retry.attempt_timeout_s
-    if timeout_s is None or not exchange.steps:
-        return exchange.left_s()
-    return min(timeout_s, exchange.left_s())
+    left_s, timeout_s = exchange.left_s(), exchange.route.retry.attempt_timeout_s
+    return left_s if timeout_s is None or not exchange.steps else min(timeout_s, left_s)
 
 
 def _code(failed: Failed) -> str:

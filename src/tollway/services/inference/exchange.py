@@ -23,6 +23,7 @@ from tollway.services.inference.claims import Claims
 from tollway.services.live_health import Patient
 
 Headers = Sequence[tuple[bytes, bytes]]
+_NEVER_S = math.inf
 
 
 class Caller(Protocol):
@@ -186,17 +187,22 @@ class Exchange:
         self.response_bytes = 0
         self.settled = False
         self.charge = self.saved = 0
-        self.deadline_s = math.inf
+        self.deadline_s = _NEVER_S
         if inbound.timeout_s is not None or route.timeout_s is not None:
-            self.deadline_s = time.monotonic() + min(inbound.timeout_s or math.inf, route.timeout_s or math.inf)
+            self.deadline_s = time.monotonic() + min(inbound.timeout_s or _NEVER_S, route.timeout_s or _NEVER_S)
 
     def elapsed_us(self) -> int:
         """Microseconds since admission."""
         return (time.perf_counter_ns() - self.started_ns) // 1_000
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether an attempt may have to be given up: for the caller's sake, or because another target could answer."""
+        return self.deadline_s != _NEVER_S or bool(self.steps)
+
     def left_s(self) -> float:
         """Seconds the caller still waits."""
-        return math.inf if self.deadline_s == math.inf else self.deadline_s - time.monotonic()
+        return _NEVER_S if self.deadline_s == _NEVER_S else self.deadline_s - time.monotonic()
 
     def passed(self, size: int) -> None:
         """Count bytes of the reply body on their way to the caller."""

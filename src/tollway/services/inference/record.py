@@ -74,9 +74,9 @@ class Recorder:
         call, principal, sheet, claims = exchange.call, exchange.principal, exchange.target.sheet, exchange.claims
         input_rate = sheet.rates.get("input") if sheet is not None else None
         price = input_rate.price if input_rate is not None else None
-        opening = claims.opening(estimated_charge(len(call.body), price)) if claims is not None else ()
+        opening = claims.opening(estimated_charge(call.text_bytes, price)) if claims is not None else ()
         if beside is not None:
-            opening = merged((*opening, *beside.opening(estimated_charge(len(call.body), price))))
+            opening = merged((*opening, *beside.opening(estimated_charge(call.text_bytes, price))))
             beside.opened = True
         self._journal.open(
             EntryOpen(
@@ -93,7 +93,7 @@ class Recorder:
                 call.user_tag,
                 call.tags,
                 call.stream,
-                len(call.body),
+                call.text_bytes,
                 price,
                 input_rate.ref if input_rate is not None else "",
                 opening,
@@ -200,7 +200,9 @@ class Recorder:
             source = UsageSource.NONE
         else:
             usage = answer.usage
-            sheet = self._sheet(exchange, _model_answered(answer), answer.service_tier)
+            sheet = exchange.target.sheet
+            if answer.service_tier or answer.model != exchange.target.model:
+                sheet = self._sheet(exchange, _model_answered(answer), answer.service_tier)
             charge = rate(usage, sheet) if sheet is not None else _UNPRICED
             if charge.total > ENTRY_MAX_PICO:  # absurd counts at an absurd price: flagged, never a wrong sum
                 charge = _UNPRICED
