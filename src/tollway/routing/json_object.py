@@ -59,6 +59,16 @@ def tolerant(decode: Callable[[bytes], _T]) -> Callable[[bytes | msgspec.Raw], _
     return tolerant_decode
 
 
+def utf8_only(decode: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
+    """A decoder that raises UnicodeDecodeError for what is not UTF-8 anywhere, also in values that stay raw."""
+
+    def strict_decode(data: bytes) -> _T:
+        data.isascii() or data.decode()
+        return decode(data)
+
+    return strict_decode
+
+
 def without_halves(data: bytes) -> bytes:
     """The same JSON, of the same length, with an escaped U+FFFD for every escaped half of a surrogate pair."""
     readable = bytearray(data)

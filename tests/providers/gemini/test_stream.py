@@ -280,6 +280,14 @@ def test_pictures_come_as_pictures_and_their_tokens_are_counted_apart() -> None:
     assert (reply.usage.output, reply.usage.image_output) == (10, 1_290)
 
 
+def test_bytes_that_are_no_text_are_no_reply_wherever_they_stand() -> None:
+    for part in (b'{"functionCall":{"name":"f","args":{"a":"\xff"}}}', b'{"executableCode":{"code":"\xff"}}'):
+        body = b'{"candidates":[{"content":{"parts":[' + part + b']},"finishReason":"STOP"}]}'
+        assert parse_reply(body) is None
+        assert read(b"data: " + body + b"\n\n")[0] == []
+        assert parse_reply(body.replace(b"\xff", b"x")) is not None
+
+
 def test_an_error_inside_a_stream_breaks_it() -> None:
     error = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
     events, parser = read(sse({"candidates": [candidate({"text": "a"}, finish=None)]}, error))

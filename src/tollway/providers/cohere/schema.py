@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import tolerant, utf8_only
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 ABSENT = Raw(b"null")
@@ -98,5 +98,5 @@ class StreamEvent(msgspec.Struct, gc=False):
     message: str | None = None
 
 
-decode_response = tolerant(msgspec.json.Decoder(Response).decode)
-decode_event = tolerant(msgspec.json.Decoder(StreamEvent).decode)
+decode_response = tolerant(utf8_only(msgspec.json.Decoder(Response).decode))
+decode_event = tolerant(utf8_only(msgspec.json.Decoder(StreamEvent).decode))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import tolerant, utf8_only
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not what they should be."""
@@ -87,5 +87,5 @@ class Response(msgspec.Struct, rename="camel", gc=False):
     error: Any = None
 
 
-decode_response = tolerant(msgspec.json.Decoder(Response).decode)
+decode_response = tolerant(utf8_only(msgspec.json.Decoder(Response).decode))
 decode_part = tolerant(msgspec.json.Decoder(WirePart).decode)
