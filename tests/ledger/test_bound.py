@@ -33,6 +33,9 @@ bounds = st.builds(
     image_input=st.booleans(),
     other_output=st.booleans(),
     searches=st.integers(0, 3),
+    images=st.integers(0, 3),
+    audio_seconds=st.integers(0, 90),
+    characters=st.integers(0, 90),
 )
 
 
@@ -44,7 +47,9 @@ def usages(draw: st.DrawFn, bound: UsageBound, answer_tokens: int) -> Usage:
     other = ("audio_output", "image_output") if bound.other_output else ()
     output_tokens = answer_tokens * bound.answers + bound.extra_output_tokens
     counts = draw(split(TEXT + audio + image, bound.input_tokens)) | draw(split(OUTPUT + other, output_tokens))
-    return Usage(**counts, requests=draw(st.integers(0, 1)), web_searches=draw(st.integers(0, bound.searches)))
+    pieces = {name: draw(st.integers(0, getattr(bound, name))) for name in ("images", "audio_seconds", "characters")}
+    searches = draw(st.integers(0, bound.searches))
+    return Usage(**counts, **pieces, requests=draw(st.integers(0, 1)), web_searches=searches)
 
 
 @st.composite
@@ -110,6 +115,12 @@ def test_each_answer_each_search_and_the_request_itself_count() -> None:
     prices = sheet(output="5", requests="1000", web_searches="10000")
     held = cost_bound(prices, UsageBound(0, answers=3, extra_output_tokens=2, searches=4), 10)
     assert held == (3 * 10 + 2) * 5 * 10**6 + 10**9 + 4 * 10**10 + 9
+
+
+def test_each_picture_second_and_character_counts() -> None:
+    prices = sheet(images="40000", audio_seconds="100", characters="15")
+    held = cost_bound(prices, UsageBound(0, answers=0, searches=0, images=2, audio_seconds=60, characters=7), 0)
+    assert held == 2 * 40_000 * 10**6 + 60 * 100 * 10**6 + 7 * 15 * 10**6 + 9
 
 
 def test_what_is_free_holds_nothing_and_any_answer_is_affordable() -> None:

@@ -7,14 +7,17 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
+from support.forms import form_body
 from support.gateway import UNPRICED, Gateway, new_mark
+from support.replies import SOUND
 from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
 from tollway.api.inference.surfaces import SURFACES
-from tollway.providers.spec import OPENAI_SURFACES
+from tollway.providers.registry import OPENAI_COMPATIBLE
 from tollway.routing.call import Surface
 
 REQUIRED: dict[str, Any] = {
@@ -22,8 +25,24 @@ REQUIRED: dict[str, Any] = {
     "prompt": "a",
     "input": "a",
     "max_tokens": 100,
+    "image": b"\x89PNG\r\n\x00",
+    "file": SOUND,
 }
-"""A good value for each field that some surface requires."""
+"""A good value for each field that some surface requires; bytes are a file."""
+COUNTED = {
+    "images": ("usage_input", "usage_image_output"),
+    "image_edits": ("usage_input", "usage_image_output"),
+    "image_variations": ("usage_input", "usage_image_output"),
+    "transcriptions": ("usage_audio_input", "usage_output"),
+    "translations": ("usage_audio_input", "usage_output"),
+}
+"""Surface → the kinds in which the provider's two numbers count, where they are not text."""
+BOUNDLESS = {
+    **dict.fromkeys(("images", "image_edits", "image_variations"), "model"),
+    **dict.fromkeys(("transcriptions", "translations"), "file"),
+}
+"""Surface → the field by which a request has no bound, at the price of tokens: refused under a hard budget."""
+BOUNDARY = "a-boundary-of-the-tests"
 MADE_HERE = {"count_tokens"}
 """Surfaces that are answered without asking the stand-in, which does not have them: nothing is counted or charged."""
 
@@ -44,17 +63,28 @@ class Case:
         required = {name: REQUIRED[name] for name in self.surface.required}
         if self.surface.dialect == "messages" and "user" in fields:
             fields["metadata"] = {"user_id": fields.pop("user")}
-        return {"model": model} | required | ({"stream": True} if self.streaming else {}) | fields
+        stream: dict[str, Any] = {"stream_format": "sse"} if self.surface.name == "speech" else {"stream": True}
+        return {"model": model} | required | (stream if self.streaming else {}) | fields
+
+    def post(
+        self, gateway: Gateway, body: dict[str, Any], *, key: str | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """Send a body as the surface takes it: as JSON, or as a form with files."""
+        if not self.surface.form:
+            return gateway.post(self.path, body, key=key, headers=headers)
+        sent = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"} | (headers or {})
+        return gateway.post(self.path, form_body(body, BOUNDARY), key=key, headers=sent)
 
     @property
     def upstream_path(self) -> str:
         """Where the stand-in hears of it: what it does not have itself is translated to chat completions."""
-        return self.surface.upstream_path if self.surface.name in OPENAI_SURFACES else "/chat/completions"
+        return self.surface.upstream_path if self.surface.name in OPENAI_COMPATIBLE.surfaces else "/chat/completions"
 
     @property
     def tags(self) -> dict[str, str]:
         """The tags of a request that names some in the header, and others in the body where the dialect has room."""
-        return {"env": "prod"} | ({} if self.surface.dialect == "messages" else {"team": "search"})
+        no_room = self.surface.dialect == "messages" or self.surface.form
+        return {"env": "prod"} | ({} if no_room else {"team": "search"})
 
 
 CASES = [
@@ -77,8 +107,8 @@ each_that_asks = _each([case for case in CASES if case.surface.name not in MADE_
 def test_authentication(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
     asked = case.body(user=mark)
-    nobody = gateway.client.post(case.path, json=asked)
-    stranger = gateway.post(case.path, asked, key="tw-unknown")
+    nobody = gateway.client.post(case.path, json={})
+    stranger = case.post(gateway, asked, key="tw-unknown")
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "missing_api_key")
     assert (stranger.status_code, stranger.json()["error"]["code"]) == (401, "invalid_api_key")
     assert not standin.marked(mark)
@@ -87,7 +117,7 @@ def test_authentication(gateway: Gateway, standin: StandIn, case: Case) -> None:
 @each_surface
 def test_a_key_without_the_scope_is_refused(gateway: Gateway, case: Case) -> None:
     reader = gateway.new_key(None, scopes=["read"])
-    answer = gateway.post(case.path, case.body(), key=reader)
+    answer = case.post(gateway, case.body(), key=reader)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "permission_denied")
 
 
@@ -95,9 +125,9 @@ def test_a_key_without_the_scope_is_refused(gateway: Gateway, case: Case) -> Non
 def test_a_revoked_key_is_refused_within_a_moment(gateway: Gateway, case: Case) -> None:
     made = gateway.admin("POST", "/keys", {"name": new_mark(), "project": "default"})
     asked = case.body()
-    assert gateway.post(case.path, asked, key=made["key"]).is_success
+    assert case.post(gateway, asked, key=made["key"]).is_success
     gateway.admin("POST", f"/keys/{made['id']}/revoke")
-    refused = wait_until(lambda: gateway.post(case.path, asked, key=made["key"]).status_code == 401, within_s=5)
+    refused = wait_until(lambda: case.post(gateway, asked, key=made["key"]).status_code == 401, within_s=5)
     assert refused
 
 
@@ -105,9 +135,9 @@ def test_a_revoked_key_is_refused_within_a_moment(gateway: Gateway, case: Case) 
 def test_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
     large = case.body(user=mark, padding="x" * 1024 * 1024)
-    assert gateway.post(case.path, large).status_code == 413
+    assert case.post(gateway, large).status_code == 413
     asked = case.body(user=mark)
-    assert gateway.post(case.path, asked, headers={"x-padding": "x" * 70_000}).status_code == 431
+    assert case.post(gateway, asked, headers={"x-padding": "x" * 70_000}).status_code == 431
     assert not standin.marked(mark)
 
 
@@ -116,21 +146,21 @@ def test_required_fields(gateway: Gateway, case: Case) -> None:
     for name in ("model", *case.surface.required):
         asked = case.body()
         del asked[name]
-        answer = gateway.post(case.path, asked)
+        answer = case.post(gateway, asked)
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, name)
 
 
 @each_surface
 def test_routing(gateway: Gateway, standin: StandIn, case: Case) -> None:
-    unknown = gateway.post(case.path, case.body(model="nowhere/plain"))
+    unknown = case.post(gateway, case.body(model="nowhere/plain"))
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
     narrow = gateway.new_key(allowed_models=["stub/alpha"])
-    refused = gateway.post(case.path, case.body(), key=narrow)
+    refused = case.post(gateway, case.body(), key=narrow)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed")
     gateway.admin("PUT", "/aliases/default/everyday", {"target": "stub/alpha"})
     mark = new_mark()
     asked = case.body(model="everyday", user=mark)
-    wait_until(lambda: gateway.post(case.path, asked).is_success, what="the alias to be known")
+    wait_until(lambda: case.post(gateway, asked).is_success, what="the alias to be known")
     heard = standin.marked(mark)
     if case.surface.name not in MADE_HERE:
         assert {received.model for received in heard} == {"alpha"}
@@ -141,20 +171,30 @@ def test_routing(gateway: Gateway, standin: StandIn, case: Case) -> None:
 def test_prices(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
     asked = case.body(model=UNPRICED, user=mark)
-    assert gateway.post(case.path, asked).json()["error"]["code"] == "model_not_priced"
+    assert case.post(gateway, asked).json()["error"]["code"] == "model_not_priced"
     assert not standin.marked(mark)
 
 
-@each_that_asks
+@_each([case for case in CASES if case.surface.name in BOUNDLESS])
+def test_a_hard_budget_refuses_what_has_no_bound(gateway: Gateway, standin: StandIn, case: Case) -> None:
+    rich = Spender(gateway)
+    rich.budget("1000")
+    mark = new_mark()
+    refused = case.post(gateway, case.body(user=mark), key=rich.key)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, BOUNDLESS[case.surface.name])
+    assert not standin.marked(mark)
+
+
+@_each([case for case in CASES if case.surface.name not in MADE_HERE | BOUNDLESS.keys()])
 def test_budgets(gateway: Gateway, standin: StandIn, case: Case) -> None:
     broke, rich = Spender(gateway), Spender(gateway)
     broke.budget("0")
     rich.budget("1")
     mark = new_mark()
-    refused = gateway.post(case.path, case.body(user=mark), key=broke.key)
+    refused = case.post(gateway, case.body(user=mark), key=broke.key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (402, "budget_exceeded")
     assert not standin.marked(mark)
-    assert gateway.post(case.path, case.body(user=mark), key=rich.key).is_success
+    assert case.post(gateway, case.body(user=mark), key=rich.key).is_success
     charge = gateway.entry(mark)["charge_pico"]
     wait_until(lambda: rich.settled_pico() == charge, what="the budget to have the charge")
 
@@ -164,7 +204,7 @@ def test_rate_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
     hurried = Spender(gateway)
     hurried.limit("requests", 1, window="day")
     mark = new_mark()
-    first, second = (gateway.post(case.path, case.body(user=mark), key=hurried.key) for _ in range(2))
+    first, second = (case.post(gateway, case.body(user=mark), key=hurried.key) for _ in range(2))
     assert first.is_success
     assert (second.status_code, second.json()["error"]["code"]) == (429, "rate_limited")
     assert first.headers["x-ratelimit-remaining-requests"] == second.headers["x-ratelimit-remaining-requests"] == "0"
@@ -175,13 +215,17 @@ def test_rate_limits(gateway: Gateway, standin: StandIn, case: Case) -> None:
 def test_metering(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
     asked = case.body(metadata={"team": "search"}, user=mark)
-    answer = gateway.post(case.path, asked, headers={"x-tollway-tags": "env=prod"})
+    answer = case.post(gateway, asked, headers={"x-tollway-tags": "env=prod"})
     assert answer.is_success
     entry = gateway.entry(mark)
     assert (entry["surface"], entry["stream"], entry["status"]) == (case.surface.name, case.streaming, 200)
     assert (entry["provider"], entry["model_asked"], entry["model_sent"]) == ("stub", "stub/plain", "plain")
     assert (entry["usage_source"], entry["priced"]) == ("provider", True)
-    assert (entry["usage_input"], entry["usage_output"]) == standin.marked(mark)[0].tokens
+    kinds = COUNTED.get(case.surface.name, ("usage_input", "usage_output"))
+    if case.surface.name == "speech":  # sold by the character
+        assert entry["usage_characters"] == len(REQUIRED["input"])
+    else:
+        assert tuple(entry[kind] for kind in kinds) == standin.marked(mark)[0].tokens
     assert entry["charge_pico"] > 0
     assert entry["request_id"] == answer.headers["x-request-id"]
     assert entry["tags"] == case.tags
@@ -192,7 +236,7 @@ def test_metering(gateway: Gateway, standin: StandIn, case: Case) -> None:
 @each_that_asks
 def test_idempotency(gateway: Gateway, standin: StandIn, case: Case) -> None:
     mark = new_mark()
-    first, second = (gateway.post(case.path, case.body(user=mark), headers={"idempotency-key": mark}) for _ in "ab")
+    first, second = (case.post(gateway, case.body(user=mark), headers={"idempotency-key": mark}) for _ in "ab")
     assert first.is_success
     assert (second.status_code, second.content) == (first.status_code, first.content)
     assert second.headers["x-tollway-replayed"] == "true"
@@ -205,7 +249,7 @@ def test_what_is_answered_here_is_in_the_ledger_too_and_limited(gateway: Gateway
     mark = new_mark()
     caller = Spender(gateway)
     caller.limit("requests", 1, window="day")
-    first, second = (gateway.post(case.path, case.body(user=mark), key=caller.key) for _ in range(2))
+    first, second = (case.post(gateway, case.body(user=mark), key=caller.key) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 429)
     entry = gateway.entry(mark)
     assert (entry["surface"], entry["status"], entry["charge_pico"]) == (case.surface.name, 200, 0)
@@ -217,14 +261,14 @@ def test_what_is_answered_here_is_in_the_ledger_too_and_limited(gateway: Gateway
 def test_errors_of_the_provider_are_metered_too(gateway: Gateway, case: Case) -> None:
     mark = new_mark()
     asked = case.body(model="stub/rate-limited", user=mark)
-    assert gateway.post(case.path, asked).status_code == 429
+    assert case.post(gateway, asked).status_code == 429
     entry = gateway.entry(mark)
     assert (entry["status"], entry["outcome"], entry["charge_pico"]) == (429, "upstream_error", 0)
 
 
 @each_surface
 def test_logging(gateway: Gateway, case: Case) -> None:
-    request_id = gateway.post(case.path, case.body()).headers["x-request-id"]
+    request_id = case.post(gateway, case.body()).headers["x-request-id"]
 
     def line() -> dict[str, Any] | None:
         for text in gateway.log_path.read_text().splitlines():

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.prices import price_base
-from tollway.ledger.money import usd_text
+from tollway.ledger.money import charge, pico_from_usd, usd_text
 from tollway.ledger.price import PriceSheet, Rate
 from tollway.ledger.price_base import BaseBook
 from tollway.ledger.rating import rate
 from tollway.ledger.usage import KINDS, Usage
 from tollway.services import price_base as loading
-from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, UNMAPPED, build
+from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, STATED_FREE, UNMAPPED, build
 
 PROVIDERS = {provider.id: provider for provider in data.providers}
 MODELS = [(provider.id, model.id) for provider in data.providers for model in provider.models]
@@ -71,7 +71,7 @@ def test_every_price_is_that_of_genai_prices_at_every_time(row: tuple[str, str],
         assert found is sheet is None
         return
     prices = found.get_prices(moment, {"service_tier": tier} if tier else None)
-    if not any(vars(prices).values()) and found.id.endswith(FREE_SUFFIX):
+    if not any(vars(prices).values()) and (found.id.endswith(FREE_SUFFIX) or (provider, found.id) in STATED_FREE):
         assert sheet.rates.keys() == {"input", "output"}
         assert {rate.price for rate in sheet.rates.values()} == {0}
     else:
@@ -182,11 +182,24 @@ def test_a_model_that_the_source_lists_without_a_price_is_not_free() -> None:
     assert sheet.rates == {}
 
 
-def test_a_model_sold_in_units_we_do_not_count_has_no_rates_and_names_them() -> None:
-    sheet = price_base().sheet("groq", "whisper-large-v3", at=0)
+def test_a_model_sold_in_units_we_do_not_count_names_them() -> None:
+    sheet = price_base().sheet("x-ai", "grok-voice-latest", at=0)
     assert sheet is not None
-    assert sheet.rates == {}
-    assert sheet.unmapped
+    assert sheet.unmapped == ("input_text_messages_kcount",)
+
+
+def test_sound_is_priced_by_the_second_and_speech_by_the_character() -> None:
+    heard, spoken = (price_base().sheet("openai", model, at=0) for model in ("whisper-1", "tts-1"))
+    assert heard is not None
+    assert charge(60, heard.rates["audio_seconds"].price) == pico_from_usd(Decimal("0.006"))
+    assert spoken is not None
+    assert charge(1_000_000, spoken.rates["characters"].price) == pico_from_usd(Decimal(15))
+
+
+def test_moderation_is_free_as_openai_states() -> None:
+    sheet = price_base().sheet("openai", "omni-moderation-latest", at=0)
+    assert sheet is not None
+    assert {kind: rate.price for kind, rate in sheet.rates.items()} == {"input": 0, "output": 0}
 
 
 def test_building_the_book_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:

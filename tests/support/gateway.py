@@ -26,6 +26,8 @@ STOP_TIMEOUT_S = 30.0
 STUB_CREDENTIAL = "sk-stub-credential-that-must-stay-secret-7f3a"
 INPUT_USD, OUTPUT_USD = "2.5", "10"
 """Prices of every model of the stand-in, USD per million tokens."""
+CHARACTERS_USD = "15"
+"""And per million characters that it speaks."""
 UNPRICED = "unpriced/plain"
 """A model of the stand-in under the name of a provider without prices."""
 COMMAND = (sys.executable, "-m", "tollway", "serve")
@@ -183,7 +185,7 @@ class Gateway:
     def add_stub(self, standin: StandIn) -> None:
         """Register the stand-in as `stub`, with a price for every model, and as `unpriced`."""
         self.add_provider("stub", standin.base_url, models=["plain", "gpt"])
-        self.set_price("stub", "*")
+        self.set_price("stub", "*", {"input": INPUT_USD, "output": OUTPUT_USD, "characters": CHARACTERS_USD})
         self.add_provider("unpriced", standin.base_url)
 
     def add_provider(self, name: str, base_url: str, **fields: object) -> None:

@@ -48,6 +48,8 @@ def answer(received: Received) -> Reply:
     path = received.path.partition("?")[0]
     if path.endswith("/embeddings"):
         return embeddings(received)
+    if (made := MEDIA.get(path.partition("/v1")[2])) is not None:
+        return made(received)
     if path.endswith("/models"):
         return Reply([json.dumps({"object": "list", "data": []}).encode()])
     if received.json.get("stream"):
@@ -166,6 +168,71 @@ def embeddings(received: Received) -> Reply:
         "usage": {"prompt_tokens": tokens[0], "total_tokens": tokens[0]},
     }
     return Reply([json.dumps(body).encode()], tokens=tokens)
+
+
+def moderation(received: Received) -> Reply:
+    """Nothing is wrong. OpenAI counts nothing; Mistral counts tokens."""
+    tokens = (tokens_of(received)[0], 0)
+    result = {"flagged": False, "categories": {"violence": False}, "category_scores": {"violence": 0.01}}
+    body = {"id": "modr-1", "model": received.model, "results": [result], "usage": usage_object(tokens)}
+    return Reply([json.dumps(body).encode()], tokens=tokens)
+
+
+def image(received: Received) -> Reply:
+    """One small picture, counted in tokens; streamed with a partial one before it."""
+    tokens = tokens_of(received)
+    usage = {"input_tokens": tokens[0], "output_tokens": tokens[1], "total_tokens": sum(tokens)}
+    usage |= {"input_tokens_details": {"text_tokens": tokens[0], "image_tokens": 0}}
+    if str(received.json.get("stream")).lower() != "true":
+        body = {"created": 1_790_000_000, "data": [{"b64_json": "iVBORw0KGgo="}], "usage": usage}
+        return Reply([json.dumps(body).encode()], tokens=tokens)
+    kind = "image_edit" if received.path.endswith("/edits") else "image_generation"
+    partial = {"type": f"{kind}.partial_image", "partial_image_index": 0, "b64_json": "iVBORw0KGgo="}
+    whole = {"type": f"{kind}.completed", "b64_json": "iVBORw0KGgo=", "usage": usage}
+    body_bytes = b"".join(b"event: %b\n%b" % (str(each["type"]).encode(), event(each)) for each in (partial, whole))
+    return Reply(recut(body_bytes, received.serial), headers=SSE, framing="chunked", tokens=tokens)
+
+
+def speech(received: Received) -> Reply:
+    """Bytes that are no JSON and no text, or events."""
+    if received.json.get("stream_format") != "sse":
+        return Reply([SOUND], headers=(("content-type", "audio/mpeg"),))
+    tokens = tokens_of(received)
+    usage = {"input_tokens": tokens[0], "output_tokens": tokens[1], "total_tokens": sum(tokens)}
+    events = [
+        event({"type": "speech.audio.delta", "audio": "//PExA=="}),
+        event({"type": "speech.audio.done", "usage": usage}),
+    ]
+    return Reply(recut(b"".join(events), received.serial), headers=SSE, framing="chunked", tokens=tokens)
+
+
+def transcript(received: Received) -> Reply:
+    """What was said, counted in tokens; streamed with one delta before it."""
+    tokens = tokens_of(received)
+    usage = {"type": "tokens", "input_tokens": tokens[0], "output_tokens": tokens[1], "total_tokens": sum(tokens)}
+    usage |= {"input_token_details": {"text_tokens": 0, "audio_tokens": tokens[0]}}
+    told = {"text": "The gateway passes every byte on.", "usage": usage}
+    if received.json.get("response_format") == "srt":
+        return Reply([b"1\n00:00:00,000 --> 00:01:02,500\nThe gateway.\n"], headers=(("content-type", "text/plain"),))
+    if str(received.json.get("stream")).lower() != "true":
+        return Reply([json.dumps(told).encode()], tokens=tokens)
+    events = [event({"type": "transcript.text.delta", "delta": "The gateway"})]
+    events.append(event(told | {"type": "transcript.text.done"}))
+    return Reply(recut(b"".join(events), received.serial), headers=SSE, framing="chunked", tokens=tokens)
+
+
+SOUND = b"ID3\x04\x00\x00\xff\xfb\x90\x64" + bytes(range(256))
+"""The beginning of an MP3 file: not UTF-8."""
+MEDIA = {
+    "/moderations": moderation,
+    "/images/generations": image,
+    "/images/edits": image,
+    "/images/variations": image,
+    "/audio/speech": speech,
+    "/audio/transcriptions": transcript,
+    "/audio/translations": transcript,
+}
+"""Path → reply of what is not a text for a text."""
 
 
 def _envelope(received: Received, kind: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ answers is chosen by the ``model`` of the request: `StandIn.on` scripts one, eve
 
 import asyncio
 import contextlib
+import email.message
+import email.policy
 import json
 import socket
 import struct
@@ -13,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 START_TIMEOUT_S = 10.0
 LINGER_RESET = struct.pack("ii", 1, 0)
@@ -77,12 +79,25 @@ class Received:
 
     @property
     def json(self) -> dict[str, object]:
-        """The body as a JSON object, empty if it is none."""
+        """The body as a JSON object, or the texts of a multipart form; empty if it is neither."""
+        if (self.header("content-type") or "").startswith("multipart/"):
+            return {name: value.decode() for name, value in self.parts if b"\x00" not in value}
         with contextlib.suppress(ValueError):
             value = json.loads(self.body)
             if isinstance(value, dict):
                 return value
         return {}
+
+    @property
+    def parts(self) -> list[tuple[str, bytes]]:
+        """The parts of a multipart form: name and value."""
+        head = f"content-type: {self.header('content-type')}\r\n\r\n".encode()
+        form = email.message_from_bytes(head + self.body, policy=email.policy.HTTP)
+        parts = cast("list[email.message.EmailMessage]", form.get_payload())
+        return [
+            (str(part.get_param("name", header="content-disposition")), cast("bytes", part.get_payload(decode=True)))
+            for part in parts
+        ]
 
     @property
     def model(self) -> str:

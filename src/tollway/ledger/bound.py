@@ -17,6 +17,7 @@ _AUDIO_INPUT = ("audio_input", "audio_cache_read")
 _IMAGE_INPUT = ("image_input",)
 _OUTPUT = ("output", "reasoning", "citation")
 _OTHER_OUTPUT = ("audio_output", "image_output")
+_SINGLE = (("requests",), ("web_searches",), ("images",), ("audio_seconds",), ("characters",))
 _ROUNDING_PICO = -(-len(KINDS) // 2)
 """Each line of a charge is rounded on its own, by half a pico-dollar at the most."""
 
@@ -31,6 +32,9 @@ class UsageBound(msgspec.Struct, frozen=True, gc=False):
         audio_input, image_input: whether input tokens may be of that kind.
         other_output: whether output tokens may be audio or images.
         searches: how often the provider may search for it.
+        images: how many pictures it may make.
+        audio_seconds: of sound that it may hear.
+        characters: of text that it may speak.
     """
 
     input_tokens: int
@@ -40,6 +44,9 @@ class UsageBound(msgspec.Struct, frozen=True, gc=False):
     image_input: bool = False
     other_output: bool = False
     searches: int = 1
+    images: int = 0
+    audio_seconds: int = 0
+    characters: int = 0
 
 
 class _Dearest(msgspec.Struct, frozen=True, gc=False):
@@ -50,6 +57,9 @@ class _Dearest(msgspec.Struct, frozen=True, gc=False):
     output: int
     request: int
     search: int
+    image: int
+    second: int
+    character: int
 
 
 _held: dict[tuple[int, bool, bool, bool], tuple[PriceSheet, tuple[_Dearest, ...]]] = {}
@@ -95,6 +105,9 @@ def _units_without_answers(dearest: _Dearest, bound: UsageBound) -> int:
         + bound.extra_output_tokens * dearest.output
         + dearest.request
         + bound.searches * dearest.search
+        + bound.images * dearest.image
+        + bound.audio_seconds * dearest.second
+        + bound.characters * dearest.character
     )
 
 
@@ -127,7 +140,7 @@ def _steps(rates: dict[str, Rate], bound: UsageBound) -> tuple[_Dearest, ...]:
     outputs = _OUTPUT + _OTHER_OUTPUT * bound.other_output
     groups = [
         [rate for kind in kinds if (rate := rate_of(kind, rates)) is not None]
-        for kinds in (inputs, outputs, ("requests",), ("web_searches",))
+        for kinds in (inputs, outputs, *_SINGLE)
     ]
     edges = sorted({above for group in groups for rate in group for above, _ in rate.tiers})
     return tuple(_Dearest(above, *(_highest(group, above) for group in groups)) for above in (-1, *edges))

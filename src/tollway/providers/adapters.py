@@ -1,6 +1,7 @@
 """Which adapter asks a provider what came in at a surface."""
 
 from collections.abc import Callable
+from functools import partial
 
 from tollway.chat.dialect import ChatDialect, Dialect
 from tollway.chat.losses import Losses
@@ -8,6 +9,7 @@ from tollway.errors import NotSupportedByProviderError
 from tollway.providers.adapter import Adapter
 from tollway.providers.anthropic.adapter import AnthropicAdapter, CountAdapter
 from tollway.providers.openai_compatible.adapter import OpenAIAdapter
+from tollway.providers.openai_compatible.media_adapter import METERS, MediaAdapter
 from tollway.providers.openai_compatible.responses_adapter import ResponsesAdapter
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.token_count import TokenCount
@@ -20,12 +22,16 @@ PASSING: dict[str, Adapter] = {
     "chat": _OPENAI,
     "completions": _OPENAI,
     "embeddings": _OPENAI,
+    "moderations": _OPENAI,
     "messages": AnthropicAdapter(),
     "count_tokens": CountAdapter(),
 }
 """Surface → the adapter that passes its bytes on, to a provider that has the surface itself."""
-PASSING_EACH: dict[str, Callable[[Call], Adapter]] = {"responses": ResponsesAdapter}
-"""The same for surfaces whose replies tell of the request: one adapter for each."""
+PASSING_EACH: dict[str, Callable[[Call, str], Adapter]] = {
+    "responses": lambda call, _: ResponsesAdapter(call),
+    **{name: partial(MediaAdapter, meter) for name, meter in METERS.items()},
+}
+"""The same for surfaces whose replies are read by what was asked: one adapter for each request and model."""
 MADE_HERE: dict[str, Callable[[ChatDialect, Call], Adapter]] = {"count_tokens": TokenCount}
 """Surfaces that are answered here, where the provider does not have them."""
 
@@ -51,7 +57,7 @@ def adapter_for(
     """
     if surface.name in spec.surfaces_of(model):
         passing = PASSING.get(surface.name)
-        return passing if passing is not None else PASSING_EACH[surface.name](call)
+        return passing if passing is not None else PASSING_EACH[surface.name](call, model)
     if surface.name in MADE_HERE:
         return MADE_HERE[surface.name](dialect, call)  # type: ignore[arg-type]  # as below
     wire = WIRES.get(spec.dialect_of(model))

@@ -25,6 +25,19 @@ _RESPONSES = frozenset({"responses"})
 https://docs.x.ai/docs/guides/responses-api, https://openrouter.ai/docs/api/reference/responses/overview,
 https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses."""
 
+_IMAGES = frozenset({"images", "image_edits", "image_variations"})
+_SOUND = frozenset({"speech", "transcriptions", "translations"})
+_HEARING = _SOUND - {"speech"}
+_BATCHES = frozenset({"files", "batches"})
+_MODERATIONS = frozenset({"moderations"})
+_ALL = OPENAI_SURFACES | _RESPONSES | _IMAGES | _SOUND | _BATCHES | _MODERATIONS
+"""https://platform.openai.com/docs/api-reference. Others say what they have at
+https://learn.microsoft.com/azure/ai-foundry/openai/latest, https://console.groq.com/docs/api-reference,
+https://docs.mistral.ai/api, https://docs.x.ai/docs/api-reference, https://docs.together.ai/reference,
+https://docs.z.ai/api-reference/image/generate-image and
+https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html. Files and batches of another form than OpenAI's
+(Mistral's, Together's) are left out."""
+
 
 def _hosted(  # a row of the table below
     name: str,
@@ -53,7 +66,15 @@ def _hosted(  # a row of the table below
     )
 
 
-def _own(name: str, title: str, base_url: str, url_variable: str, form: ChatForm) -> ProviderSpec:
+def _own(
+    name: str,
+    title: str,
+    base_url: str,
+    url_variable: str,
+    form: ChatForm,
+    *,
+    surfaces: frozenset[str] = OPENAI_SURFACES,
+) -> ProviderSpec:
     """A server that runs at the user's: no key, no price per token."""
     return ProviderSpec(
         name=name,
@@ -64,6 +85,7 @@ def _own(name: str, title: str, base_url: str, url_variable: str, form: ChatForm
         price_provider="local",
         stream_usage_option=True,
         form=form,
+        surfaces=surfaces,
     )
 
 
@@ -73,6 +95,7 @@ OPENAI_COMPATIBLE = ProviderSpec(
     base_url="",
     usage=convention_for("openai_compatible"),
     stream_usage_option=True,
+    surfaces=_ALL - _RESPONSES,
 )
 
 LOCAL = ProviderSpec(
@@ -97,7 +120,7 @@ _AZURE = ProviderSpec(
     output_limit_fields=_BOTH,
     auth=Auth.API_KEY,
     form=OPENAI_FORM,
-    surfaces=OPENAI_SURFACES | _RESPONSES,
+    surfaces=_ALL - {"image_variations", *_MODERATIONS},
     addresses="azure",
     sign_in="azure",
     options=(
@@ -250,7 +273,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "OPENAI_API_KEY",
         OPENAI_FORM,
         output_limit_fields=_BOTH,
-        surfaces=OPENAI_SURFACES | _RESPONSES,
+        surfaces=_ALL,
     ),
     _AZURE,
     _hosted(
@@ -260,7 +283,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "GROQ_API_KEY",
         _GROQ,
         output_limit_fields=_BOTH,
-        surfaces=_CHAT | _RESPONSES,
+        surfaces=_CHAT | _RESPONSES | _SOUND | _BATCHES,
     ),
     # Mistral sends usage in the last chunk of every stream
     _hosted(
@@ -270,7 +293,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "MISTRAL_API_KEY",
         _MISTRAL,
         stream_usage=False,
-        surfaces=_VECTORS,
+        surfaces=_VECTORS | _MODERATIONS | {"transcriptions"},
     ),
     _hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", _DEEPSEEK, surfaces=_TEXTS),
     _hosted(
@@ -290,9 +313,16 @@ ROWS: tuple[ProviderSpec, ...] = (
         _XAI,
         price_provider="x-ai",
         output_limit_fields=_BOTH,
-        surfaces=_TEXTS | _RESPONSES,
+        surfaces=_TEXTS | _RESPONSES | {"images"},
     ),
-    _hosted("together", "Together AI", "https://api.together.xyz/v1", "TOGETHER_API_KEY", _TOGETHER),
+    _hosted(
+        "together",
+        "Together AI",
+        "https://api.together.xyz/v1",
+        "TOGETHER_API_KEY",
+        _TOGETHER,
+        surfaces=OPENAI_SURFACES | _SOUND | {"images"},
+    ),
     _hosted(
         "fireworks",
         "Fireworks AI",
@@ -329,9 +359,9 @@ ROWS: tuple[ProviderSpec, ...] = (
         surfaces=_CHAT,
     ),
     _hosted("moonshotai", "Moonshot AI", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", _MOONSHOT, surfaces=_CHAT),
-    _hosted("zai", "Z.ai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", _ZAI, surfaces=_VECTORS),
+    _hosted("zai", "Z.ai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", _ZAI, surfaces=_VECTORS | {"images"}),
     _own("ollama", "Ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST", _OLLAMA),
-    _own("vllm", "vLLM", "http://127.0.0.1:8000/v1", "VLLM_BASE_URL", _VLLM),
+    _own("vllm", "vLLM", "http://127.0.0.1:8000/v1", "VLLM_BASE_URL", _VLLM, surfaces=OPENAI_SURFACES | _HEARING),
     _own("llama_cpp", "llama.cpp", "http://127.0.0.1:8080/v1", "LLAMA_CPP_BASE_URL", _LLAMA_CPP),
     LOCAL,
     OPENAI_COMPATIBLE,

@@ -16,6 +16,7 @@ class Surface(msgspec.Struct, frozen=True):
         cacheable: whether the same request may get the same answer again.
         translates: whether a provider of another dialect can stand in for one that has the surface itself.
         remembers: whether a request may go on with what was kept of earlier ones.
+        form: whether its body may be a multipart form.
     """
 
     name: str
@@ -27,6 +28,23 @@ class Surface(msgspec.Struct, frozen=True):
     translates: bool = False
     cacheable: bool = False
     remembers: bool = False
+    form: bool = False
+
+
+class Form(msgspec.Struct, frozen=True, gc=False):
+    """How a body that is a multipart form holds what was read of it.
+
+    Attributes:
+        content_type: the caller's header, which names the boundary between the parts.
+        model_at: where the value of ``model`` begins and ends.
+        files: the fields that are files, in their order: name, where it begins and where it ends.
+        file_bytes: size of the files together.
+    """
+
+    content_type: str
+    model_at: tuple[int, int]
+    files: tuple[tuple[str, int, int], ...]
+    file_bytes: int
 
 
 class Recalled(msgspec.Struct, frozen=True):
@@ -54,6 +72,7 @@ class Call(msgspec.Struct):
         user_tag: the end user the caller names, empty if none.
         tags: sorted ``(name, value)`` pairs from ``metadata`` and ``x-tollway-tags``.
         headers: the caller's headers that a provider of the same dialect gets as well, names in lower case.
+        form: how the body holds all this if it is a multipart form; each of `fields` is then a JSON string.
         recalled: what was kept of the dialogue it goes on with; its `fields` and `body` hold that already.
     """
 
@@ -67,3 +86,9 @@ class Call(msgspec.Struct):
     tags: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     recalled: Recalled | None = None
+    form: Form | None = None
+
+    @property
+    def text_bytes(self) -> int:
+        """Size of the body but for files, which are no text."""
+        return len(self.body) if self.form is None else len(self.body) - self.form.file_bytes

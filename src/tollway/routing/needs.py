@@ -46,8 +46,8 @@ def needs_of(call: Call) -> frozenset[Capability]:
 
 def prompt_tokens(call: Call) -> int:
     """About how many tokens go in; what is packed into text (images, audio) does not count."""
-    size = len(call.body)
-    if size > _PACKED_MIN_BYTES:
+    size = call.text_bytes
+    if size > _PACKED_MIN_BYTES and call.form is None:
         size -= sum(len(packed) for packed in _PACKED.findall(call.body))
     return size // _BYTES_PER_TOKEN
 

@@ -18,8 +18,10 @@ from tollway.ledger.price_base import BaseBook, BaseModel, BaseProvider, Match, 
 
 PER_MILLION = 1
 PER_THOUSAND = 1_000
+PER_HOUR = Decimal(1_000_000) / 3_600
+"""What a price per hour times this is per million seconds."""
 
-DIMENSIONS: dict[str, tuple[str, int]] = {
+DIMENSIONS: dict[str, tuple[str, int | Decimal]] = {
     "input_mtok": ("input", PER_MILLION),
     "cache_read_mtok": ("cache_read", PER_MILLION),
     "cache_write_mtok": ("cache_write_5m", PER_MILLION),
@@ -34,6 +36,9 @@ DIMENSIONS: dict[str, tuple[str, int]] = {
     "output_citation_mtok": ("citation", PER_MILLION),
     "requests_kcount": ("requests", PER_THOUSAND),
     "web_searches_kcount": ("web_searches", PER_THOUSAND),
+    "audio_hours": ("audio_seconds", PER_HOUR),
+    "input_audio_hours": ("audio_seconds", PER_HOUR),
+    "input_mchars": ("characters", PER_MILLION),
 }
 """Price key of genai-prices → kind of usage, and what its price times this is per million units.
 
@@ -43,9 +48,6 @@ UNMAPPED: dict[str, str] = {
     "cache_image_read_mtok": "realtime only; chat replies do not tell cached image tokens apart",
     "input_video_mtok": "no surface reports video tokens",
     "output_video_mtok": "no surface reports video tokens",
-    "audio_hours": "no audio surface",
-    "input_audio_hours": "no audio surface",
-    "input_mchars": "no speech surface",
     "input_document_kpages": "no document surface",
     "input_annotated_document_kpages": "no document surface",
     "input_text_messages_kcount": "no surface counts messages",
@@ -60,6 +62,10 @@ FREE_SUFFIX = ":free"
 know, it does not tell. Only OpenRouter's ``:free`` variants say it themselves
 (https://openrouter.ai/docs/guides/routing/model-variants/free); the others are not priced."""
 FREE = {"input": Rate(0), "output": Rate(0)}
+STATED_FREE: dict[tuple[str, str], str] = {
+    ("openai", "moderation"): "https://developers.openai.com/api/docs/models/omni-moderation-latest, 2026-11-22",
+}
+"""Provider and model of genai-prices → where the provider itself says that it is free, and when that was read."""
 
 
 def build() -> BaseBook:
@@ -71,13 +77,19 @@ def _provider(source: types.Provider) -> BaseProvider:
     return BaseProvider(
         id=source.id,
         match=_match(source.provider_match) if source.provider_match else None,
-        models=tuple(_model(each) for each in source.models),
+        models=tuple(_model(each, free=_is_free(source, each)) for each in source.models),
         fallbacks=tuple(source.fallback_model_providers or ()),
     )
 
 
-def _model(source: types.ModelInfo) -> BaseModel:
-    if isinstance(source.prices, types.ModelPrice) and not _stated(source.prices) and source.id.endswith(FREE_SUFFIX):
+def _is_free(provider: types.Provider, model: types.ModelInfo) -> bool:
+    """Whether a model without any price is one that costs nothing."""
+    unstated = isinstance(model.prices, types.ModelPrice) and not _stated(model.prices)
+    return unstated and (model.id.endswith(FREE_SUFFIX) or (provider.id, model.id) in STATED_FREE)
+
+
+def _model(source: types.ModelInfo, *, free: bool) -> BaseModel:
+    if free:
         windows: tuple[Window, ...] = (Window(When(), FREE),)
     elif isinstance(source.prices, types.ModelPrice):
         windows = (_window(None, source.prices),)
@@ -111,7 +123,7 @@ def _stated(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]
     return {key: price for key, price in vars(prices).items() if price is not None}
 
 
-def _rate(price: Decimal | types.TieredPrices, factor: int) -> Rate:
+def _rate(price: Decimal | types.TieredPrices, factor: int | Decimal) -> Rate:
     if isinstance(price, types.TieredPrices):
         tiers = tuple((each.start, pico_from_usd(each.price * factor)) for each in price.tiers)
         return Rate(pico_from_usd(price.base * factor), tiers)

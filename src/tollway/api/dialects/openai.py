@@ -1,4 +1,4 @@
-"""The OpenAI dialect: chat completions, completions and embeddings. Pure.
+"""The OpenAI dialect: chat completions, completions, embeddings, moderations, images and audio. Pure.
 
 Source: OpenAI's published OpenAPI description (`openai/openai-openapi`).
 """
@@ -10,6 +10,7 @@ import msgspec
 from tollway.api.dialects.openai_chat_reply import render_reply
 from tollway.api.dialects.openai_chat_request import to_chat
 from tollway.api.dialects.openai_chat_stream import ChunkRenderer
+from tollway.api.dialects.openai_form import is_form, read_form
 from tollway.api.dialects.top_level import flag_of, members_of, model_of, read_fields, tags_of, text_or_none
 from tollway.chat.losses import Losses
 from tollway.chat.reply import ChatReply
@@ -18,6 +19,7 @@ from tollway.constants import TAG_VALUE_MAX_CHARS
 from tollway.errors import TollwayError
 from tollway.routing.call import Call, Surface
 
+_SPEECH = "speech"
 _encode = msgspec.json.Encoder().encode
 _WHOLE_ONLY = ("n", "tools", "functions", "response_format", "logprobs", "audio")
 """Fields of requests whose answers cannot be gone on with in the middle."""
@@ -34,22 +36,23 @@ class _Envelope(msgspec.Struct):
     error: _Message
 
 
-def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: str = "") -> Call:
+def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: str = "", form_type: bytes = b"") -> Call:
     """Read a request body.
 
     Args:
-        body: JSON as it came.
+        body: JSON as it came, or a multipart form.
         surface: name of the surface.
         required: fields that must be there besides ``model``.
         tags_header: value of ``x-tollway-tags``.
+        form_type: value of ``content-type`` if the body is a form.
 
     Raises:
-        MalformedBodyError: not a JSON object in UTF-8.
+        MalformedBodyError: not a JSON object in UTF-8, or not a form.
         InvalidRequestError: a field that Tollway itself needs is absent or of the wrong type.
     """
-    fields = read_fields(body, required)
+    fields, form = read_form(body, form_type, required) if form_type else (read_fields(body, required), None)
     model = model_of(fields)
-    stream = flag_of(fields, "stream")
+    stream = flag_of(fields, "stream") or (surface == _SPEECH and _streams_events(fields))
     return Call(
         surface=surface,
         model=model,
@@ -59,6 +62,7 @@ def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: st
         wants_usage=stream and _wants_usage(fields),
         user_tag=_user_tag(fields),
         tags=tags_of(fields, tags_header) if tags_header or "metadata" in fields else (),
+        form=form,
     )
 
 
@@ -70,7 +74,8 @@ class OpenAIDialect:
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:
         """See `parse` of this module."""
         tags = headers.get(b"x-tollway-tags", b"").decode("utf-8", "replace")
-        return parse(body, surface=surface.name, required=surface.required, tags_header=tags)
+        form_type = headers[b"content-type"] if surface.form and is_form(headers) else b""
+        return parse(body, surface=surface.name, required=surface.required, tags_header=tags, form_type=form_type)
 
     def to_chat(self, call: Call, losses: Losses) -> ChatRequest:
         """See `tollway.api.dialects.openai_chat_request`."""
@@ -113,6 +118,11 @@ def error_body(error: TollwayError) -> bytes:
 def error_event(error: TollwayError) -> bytes:
     """The envelope as an event of a stream."""
     return b"data: " + error_body(error) + b"\n\n"
+
+
+def _streams_events(fields: dict[str, msgspec.Raw]) -> bool:
+    """Whether speech is asked for as events and not as a file."""
+    return bytes(fields.get("stream_format", b"")) == b'"sse"'
 
 
 def _wants_usage(fields: dict[str, msgspec.Raw]) -> bool:

@@ -3,6 +3,7 @@
 import time
 
 from tollway.errors import InvalidRequestError
+from tollway.ledger.bound import pays_for_output
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.price_book import PriceBook
 from tollway.providers.adapter import DEFAULT_TIERS
@@ -38,17 +39,14 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
     output_tokens = bound.output_tokens
     if output_tokens is None:
         output_tokens = _default(bound, context_tokens, default_output_tokens)
-    if binding and not _is_priced(sheet, output_tokens):
+    if binding and not _is_priced(sheet, bound, output_tokens):
         raise not_priced(
             exchange.target.deployment, exchange.target.model, "or make the budget that applies a soft one"
         )
     if binding and bound.boundless:
-        raise InvalidRequestError(
-            f"With the field `{bound.boundless[:64]}` this request may cost more than can be known before, and a hard "
-            "budget applies to it.",
-            next_step="Leave the field out, or have an administrator make the budget a soft one.",
-            param=bound.boundless[:64],
-        )
+        raise boundless(bound.boundless)
+    if binding and bound.boundless_output and sheet is not None and pays_for_output(sheet, bound):
+        raise boundless(bound.boundless_output)
     demand = Demand(bound, _sheets(exchange, prices, bound.service_tier), output_tokens)
     demand.price()
     if binding and not bound.heeded and demand.pays_for_output():
@@ -62,8 +60,26 @@ def _default(bound: RequestBound, context_tokens: int, default_output_tokens: in
     return min(default_output_tokens, room, bound.longest or room)
 
 
-def _is_priced(sheet: PriceSheet | None, output_tokens: int) -> bool:
-    return sheet is not None and "input" in sheet.rates and (not output_tokens or "output" in sheet.rates)
+def boundless(field: str) -> InvalidRequestError:
+    """What is said of a request whose cost has no bound, because of one of its fields."""
+    return InvalidRequestError(
+        f"With the field `{field[:64]}` this request may cost more than can be known before, and a hard budget applies "
+        "to it.",
+        next_step="Leave the field out, or have an administrator make the budget a soft one.",
+        param=field[:64],
+    )
+
+
+def _is_priced(sheet: PriceSheet | None, bound: RequestBound, output_tokens: int) -> bool:
+    """Whether what it costs is known: by the piece, or in tokens."""
+    if sheet is None:
+        return False
+    rates = sheet.rates
+    if (bound.images and "images" in rates) or (bound.characters and "characters" in rates):
+        return True
+    if bound.audio_seconds and "audio_seconds" in rates:
+        return True
+    return "input" in rates and (not output_tokens or "output" in rates)
 
 
 def _sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[PriceSheet, ...]:
