@@ -126,8 +126,6 @@ class LiveCatalog:
         if change.noun == "health":
             self._hear_health(change)
             return
-        if change.noun in {ALL, "response"} and self.hear_response is not None:
-            await self.hear_response(change)
         if change.noun in {ALL, "quota", "recall"}:
             await self._follow_quotas(change)
         if change.noun in {ALL, "catalog"}:
@@ -136,3 +134,5 @@ class LiveCatalog:
             self._price_book = await self._load_price_book()
         if change.noun in {ALL, "key"}:
             await self._authenticator.refresh()
+        if change.noun in {ALL, "response"} and self.hear_response is not None:
+            await self.hear_response(change)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from support.gateway import Gateway, new_mark
-from support.replies import SSE, recut, tokens_of
-from support.standin import Received, Reply, StandIn
+from support.replies import SSE, plain, recut, tokens_of
+from support.spender import Spender
+from support.standin import Pause, Received, Reply, StandIn
 from support.waiting import wait_until
 
 PATH = "/v1/responses"
@@ -147,6 +148,24 @@ def test_a_project_that_keeps_nothing_says_so(gateway: Gateway) -> None:
             assert (refused.status_code, refused.json()["error"]["code"]) == (400, "content_not_kept")
             assert refused.json()["error"]["param"] == next(iter(fields))
         assert gateway.post("/v1/conversations", {}, key=key).status_code == 400
+
+
+def test_a_response_that_is_refused_after_it_was_queued_has_failed(gateway: Gateway, standin: StandIn) -> None:
+    standin.on("leisurely", lambda received: Reply([Pause(1.0), *plain(received).steps]))
+    hurried = Spender(gateway)
+    hurried.limit("parallel", 1, queue_s=0.4)
+    body = {"model": "stub/leisurely", "input": "One.", "background": True}
+    first, second = (ask(gateway, body, key=hurried.key) for _ in "ab")
+
+    def state(response: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = gateway.client.get(
+            f"{PATH}/{response['id']}", headers=gateway.headers(hurried.key)
+        ).json()
+        return found
+
+    wait_until(lambda: state(first)["status"] == "completed", what="the first to end")
+    wait_until(lambda: state(second)["status"] == "failed", what="the second to be refused")
+    assert state(second)["error"]["code"] == "rate_limited"
 
 
 def test_the_oldest_items_are_left_out_where_all_are_too_many(gateway: Gateway, standin: StandIn) -> None:

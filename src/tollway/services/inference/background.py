@@ -75,6 +75,7 @@ class Backgrounds:
         self._running[kept.key] = (task, collected)
         task.add_done_callback(lambda _: self._running.pop(kept.key, None))
         await asyncio.wait({task}, timeout=_REFUSED_WITHIN_S)
+        collected.answered = True
         if task.done() and not task.cancelled() and (refusal := task.result()) is not None:
             await self._remove.remove(kept.principal, kept.id)
             raise refusal
@@ -85,9 +86,10 @@ class Backgrounds:
         if change.noun == "response":
             self._stop({key for key in self._running if key[1] == change.id})
         elif change.noun == ALL and self._running:
+            known = set(self._running)  # before it is asked: what begins meanwhile is not in its answer
             async with self._database.read() as session:
                 still = await responses.running_of(session, self._worker_id)
-            self._stop(self._running.keys() - still)
+            self._stop(known - still)
 
     async def idle(self, timeout_s: float) -> None:
         """Wait for what runs."""
@@ -101,8 +103,7 @@ class Backgrounds:
         await self.idle(_LAST_WORDS_S)
 
     def _stop(self, keys: set[tuple[str, str]]) -> None:
-        for key in keys:
-            task, collected = self._running[key]
+        for task, collected in [self._running[key] for key in keys & self._running.keys()]:
             collected.left = True
             task.cancel()
 
@@ -118,7 +119,7 @@ class Backgrounds:
                 raise  # its row says so already
             response = dialect.state_body(call, "failed", ("server_error", "The worker that ran it stopped."))
         except TollwayError as error:
-            if not error.in_ledger:
+            if not error.in_ledger and not collected.answered:
                 return error
             response = dialect.state_body(call, "failed", (error.code, error.text))
         except Exception:  # noqa: BLE001 -- a defect of ours: the response fails, the log gets the cause
@@ -129,13 +130,14 @@ class Backgrounds:
 
 
 class _Collected:
-    """A caller that waits for nothing: the reply is collected."""
+    """A caller that waits for nothing: the reply is collected. Attributes: answered: whether the real one has left."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._chunks: list[bytes] = []
         self.status = 0
         self.left = False
+        self.answered = False
 
     @property
     def body(self) -> bytes:
