@@ -143,3 +143,18 @@ async def test_what_has_expired_already_is_no_grant(keep: Keep) -> None:
     with pytest.raises(SignInRefused, match="clock"):
         await kept.get()
     kept.close()
+
+
+@pytest.mark.parametrize(("new_s", "asked"), [(0.0, 2), (60.0, 1)])
+async def test_a_grant_that_a_provider_refused_is_fetched_anew_unless_it_is_new(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch, new_s: float, asked: int
+) -> None:
+    monkeypatch.setattr(module, "_NEW_S", new_s)
+    cloud = Cloud()
+    kept = keep(cloud)
+    await kept.get()
+    await eventually(lambda: time.monotonic() > kept._fetched_s)
+    kept.distrust()
+    await kept.get()
+    assert cloud.asked == asked
+    kept.close()

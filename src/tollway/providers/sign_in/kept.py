@@ -20,6 +20,8 @@ _INTERVAL_MIN_S = 10.0
 """Between two fetches ahead of time: some clouds give the same token until shortly before it expires."""
 _REFUSED_S = 5.0
 """A refusal is told again for so long, instead of asking the cloud for each request."""
+_NEW_S = 30.0
+"""What was fetched so shortly before is not the reason for a provider's refusal."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +39,7 @@ class KeptGrant:
         self._task: asyncio.Task[Grant] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._used = False
+        self._fetched_s = 0.0
 
     def ready(self) -> Grant | None:
         """The grant at hand, if it still holds. On the hot path."""
@@ -59,6 +62,11 @@ class KeptGrant:
             raise self._refused[1]
         self._used = True
         return await asyncio.shield(self._begin())  # one who leaves does not take it from the others
+
+    def distrust(self) -> None:
+        """A provider refused what was granted: fetch it anew for the next request, unless it is new already."""
+        if self._grant is not None and time.monotonic() - self._fetched_s > _NEW_S:
+            self._grant = None
 
     def close(self) -> None:
         """Fetch no more."""
@@ -99,6 +107,7 @@ class KeptGrant:
             _log.warning("cloud_sign_in_refused", identity=self._name, reason=refused.reason)
         else:
             self._refused = None
+            self._fetched_s = time.monotonic()
             self._schedule(_wait_s(self._grant))
             return
         if self._grant is not None:

@@ -70,6 +70,12 @@ class SignIn:
         added = found.signer.sign(request.url, request.headers, request.body, now_s=time.time())
         return replace(request, headers=request.headers | added)
 
+    def distrust(self, deployment: Deployment, spec: ProviderSpec) -> None:
+        """The provider refused who asked: what was granted may have been taken back."""
+        found = self._signed_in.get(identity_of(spec.sign_in, deployment.credential, deployment.options))
+        if found is not None and found.kept is not None:
+            found.kept.distrust()
+
     def close(self) -> None:
         """Fetch no more."""
         for signed_in in self._signed_in.values():

@@ -161,6 +161,8 @@ class Asker:
                 )
         else:
             reply.failure = target.adapter.classify_failure(upstream.status, upstream.headers, reply.body)
+            if target.spec.sign_in and reply.failure.kind is FailureKind.CREDENTIAL:
+                self._sign_in.distrust(target.deployment, target.spec)
 
 
 async def _begin(reply: Reply) -> None:
