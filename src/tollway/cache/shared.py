@@ -45,7 +45,7 @@ class SharedStore:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 found = await self._redis.get(_place(project_id, key))
-            return None if found is None else _decode(found)
+            return None if not isinstance(found, bytes) else _decode(found)
         except (RedisError, OSError, TimeoutError, msgspec.MsgspecError) as error:
             self._failed(error)
             return None

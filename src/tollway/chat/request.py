@@ -79,8 +79,8 @@ class ChatRequest(msgspec.Struct, kw_only=True):
         stop: sequences that end the answer.
         n: how many answers.
         logprobs, top_logprobs: whether to tell probabilities, and of how many alternatives.
-        user, metadata: an opaque id of the end user, and the caller's own labels. Both are for Tollway's ledger; they go
-            on to a provider that has a place for them, and elsewhere are no loss.
+        user, metadata: an opaque id of the end user, and the caller's own labels. Both are for Tollway's ledger; they
+            go on to a provider that has a place for them, and elsewhere are no loss.
         modalities, audio: the kinds of output, and the voice, as they came.
         stream: whether the answer comes as events.
         extras: fields that only the wire format `source` knows, by name, as they came.

@@ -48,7 +48,9 @@ class Speaker:
 
 
 SPEAKERS: dict[str, Speaker] = {
-    "openai": Speaker("openai_compatible", openai.plain, openai.stream, openai.error, lambda r: r.json.get("stream") is True),
+    "openai": Speaker(
+        "openai_compatible", openai.plain, openai.stream, openai.error, lambda r: r.json.get("stream") is True
+    ),
     "anthropic": Speaker(
         "anthropic",
         anthropic.plain,
