@@ -77,7 +77,7 @@ def test_a_removed_webhook_takes_its_deliveries_with_it_and_leaves_the_events(pl
     plane.must("DELETE", "/webhooks/alerts")
     assert plane("GET", "/webhooks/alerts").status_code == HTTPStatus.NOT_FOUND
     actions = [row["action"] for row in plane.must("GET", "/audit/events")["data"]]
-    assert actions == ["webhook.removed", "webhook.created"]
+    assert actions[:2] == ["webhook.removed", "webhook.created"]
 
 
 def test_two_webhooks_of_one_name_are_a_conflict(plane: ControlPlane) -> None:
