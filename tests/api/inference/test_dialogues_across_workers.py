@@ -1,0 +1,89 @@
+"""Dialogues of one Tollway with several workers: any of them goes on, cancels, and tells what became of the others."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from support import replies
+from support.gateway import Gateway, new_mark, running
+from support.postgres import PostgresServer
+from support.standin import Hold, Received, Reply, StandIn
+from support.waiting import wait_until
+
+PATH = "/v1/responses"
+
+
+def held(received: Received) -> Reply:
+    return Reply([Hold(), *replies.plain(received).steps])
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[StandIn]:
+    with StandIn(replies.answer) as server:
+        server.on("held", held)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def workers(
+    postgres_server: PostgresServer, stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A Tollway of three workers."""
+    data_dir = tmp_path_factory.mktemp("workers") / "data"
+    with running(data_dir, postgres_server.create(), stand_in, TOLLWAY_WORKERS="3") as gateway:
+        yield gateway
+
+
+def call(gateway: Gateway, method: str, path: str, body: object = None) -> dict[str, Any]:
+    """One request over a connection of its own: any worker may answer it."""
+    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        answer = client.request(method, path, json=body, headers=gateway.headers())
+    assert answer.is_success, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_any_worker_goes_on_at_once(workers: Gateway, stand_in: StandIn) -> None:
+    made = call(workers, "POST", "/v1/conversations", {})
+    previous, mark = None, new_mark()
+    for turn in range(8):
+        body = {"model": "stub/plain", "input": f"Turn {turn}.", "user": mark}
+        chained = body | ({"previous_response_id": previous["id"]} if previous else {})
+        previous = call(workers, "POST", PATH, chained)
+        call(workers, "POST", PATH, body | {"conversation": made["id"]})
+    sizes = [len(received.json["messages"]) for received in stand_in.marked(mark)]  # type: ignore[arg-type]
+    assert sizes == [size for turn in range(8) for size in (2 * turn + 1, 2 * turn + 1)]
+
+
+def test_any_worker_cancels(workers: Gateway, stand_in: StandIn) -> None:
+    stand_in.hold()
+    mark = new_mark()
+    body = {"model": "stub/held", "input": "One.", "background": True, "user": mark}
+    begun = [call(workers, "POST", PATH, body) for _ in range(4)]
+    wait_until(lambda: len(stand_in.marked(mark)) == 4, what="all to be asked")
+    for each in begun:
+        assert call(workers, "POST", f"{PATH}/{each['id']}/cancel")["status"] == "cancelled"
+    entries = wait_until(lambda: len(found := workers.entries(mark)) == 4 and found, what="all to end")
+    assert {entry["outcome"] for entry in entries} == {"client_left"}
+
+
+def test_what_ran_in_a_killed_worker_has_failed(workers: Gateway, stand_in: StandIn) -> None:
+    stand_in.hold()
+    mark = new_mark()
+    body = {"model": "stub/held", "input": "One.", "background": True, "user": mark}
+    begun = [call(workers, "POST", PATH, body) for _ in range(4)]
+    wait_until(lambda: len(stand_in.marked(mark)) == 4, what="all to be asked")
+    for worker in workers.serving_workers():
+        worker.send_signal(signal.SIGKILL)
+    wait_until(workers.serves, what="other workers")
+
+    def states() -> set[str]:
+        return {call(workers, "GET", f"{PATH}/{each['id']}")["status"] for each in begun}
+
+    wait_until(lambda: states() == {"failed"}, within_s=30, what="all to have failed")
+    found = call(workers, "GET", f"{PATH}/{begun[0]['id']}")
+    assert found["error"]["message"]
+    assert {entry["outcome"] for entry in workers.entries(mark)} == {"interrupted"}
