@@ -140,7 +140,7 @@ def test_speakers_alternate_and_instructions_stand_apart() -> None:
 def test_media_is_bytes_or_lies_in_s3() -> None:
     assert content(
         ImagePart(media=Media("base64", PIXEL), cache="5m"),
-        ImagePart(media=Media("url", "s3://bucket/cat.webp"), detail="auto"),
+        ImagePart(media=Media("url", "s3://bucket/cat.webp"), detail="low"),
         FilePart(media=Media("base64", "JVBERi0="), name="Q3 plan (v2)_final.pdf", title="", context="c", cites=True),
         FilePart(media=Media("text", "words")),
         FilePart(media=Media("base64", "AAAA", "video/3gpp")),
@@ -290,7 +290,8 @@ def test_the_form_of_the_answer_is_a_schema() -> None:
             "structure": {"jsonSchema": {"schema": bytes(SCHEMA).decode(), "name": "place", "description": "d"}},
         }
     }
-    assert lost(ask(response_format=ResponseFormat(kind="json_object"))) == ["response_format"]
+    (system,) = body_of(ask(response_format=ResponseFormat(kind="json_object")))["system"]
+    assert "JSON" in system["text"]
 
 
 def test_sampling_labels_and_tier_are_carried() -> None:
@@ -354,6 +355,10 @@ def test_each_family_is_told_how_much_to_think_in_its_own_way(
 )
 def test_thinking_that_a_family_cannot_be_asked_for_is_named(model: str, reasoning: Reasoning) -> None:
     assert lost(ask(reasoning=reasoning), model) == ["reasoning_effort"]
+
+
+def test_a_temperature_beyond_the_scale_is_named() -> None:
+    assert lost(ask(temperature=1.5)) == ["temperature"]
 
 
 def test_models_that_take_no_sampling_are_asked_for_none() -> None:

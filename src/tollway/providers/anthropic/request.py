@@ -29,7 +29,7 @@ from tollway.routing.json_object import decode_object
 
 _TIERS = {"": "", "auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
-_JSON_ONLY = "Answer with one JSON object and nothing else."
+JSON_ONLY = "Answer with one JSON object and nothing else."
 _MAX_TEMPERATURE = 1.0
 _CHOICES = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
 
@@ -48,7 +48,7 @@ def messages_body(chat: ChatRequest, *, model: str, losses: Losses) -> dict[str,
     body: dict[str, Any] = {"max_tokens": max_tokens, "messages": prompt.messages}
     system = prompt.system
     if chat.response_format is not None and chat.response_format.kind == "json_object":
-        system = [*system, {"type": "text", "text": _JSON_ONLY}]
+        system = [*system, {"type": "text", "text": JSON_ONLY}]
     if system:
         body["system"] = system
     _add_tools(body, chat, losses)

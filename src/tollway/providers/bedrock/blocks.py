@@ -2,6 +2,7 @@
 
 Rules, where the two are not quite the same:
 
+- an image's `detail` is a hint that Converse has no word for;
 - an image or a document is bytes, or lies in S3 (an address ``s3://…``); Converse fetches nothing from the web;
 - a document must have a name of letters, digits, blanks, ``-``, ``(``, ``)``, ``[`` and ``]``: others become ``-``;
 - ids of tool calls that Converse does not take are replaced by a hash of them, in the call and in its result;
@@ -161,8 +162,6 @@ class BlockWriter:
 
     def _media(self, part: ImagePart | AudioPart | FilePart, path: str) -> Block | None:
         if isinstance(part, ImagePart):
-            if part.detail not in {"", "auto"}:
-                self._losses.lose(f"{path}.detail")
             return self._sourced("image", part.media, _image_format(part.media), path)
         if isinstance(part, AudioPart):
             format_ = part.format if part.format in _SOUND_FORMATS else _SOUNDS.get(part.media.mime, "")

@@ -8,7 +8,9 @@ Rules, where it says things in another way than callers do:
   declared, Claude is told in its own field, and for others it is lost;
 - tools that are allowed by name: the others are left out;
 - labels go to ``requestMetadata`` as far as they have its form, the end user as ``user``;
-- a form of the answer is a schema that is always obeyed, whether asked for strictly or not;
+- a form of the answer is a schema that is always obeyed, whether asked for strictly or not; JSON of any form is asked
+  for in words, at the end of ``system``;
+- what there is anyway is no loss: one answer, no logprobs, penalties of 0, text;
 - fields by Converse's own names (`_OWN_FIELDS`) may stand in any caller's request, and pass as they are. They cannot
   raise the bound of the output, choose faster hardware whose prices are not in the price book, or replace a guardrail
   that the provider's options set.
@@ -26,6 +28,7 @@ from tollway.chat.losses import Losses
 from tollway.chat.message import Message, TextPart, ToolCallPart, ToolResultPart
 from tollway.chat.request import ChatRequest, ResponseFormat
 from tollway.providers.anthropic.models import abilities
+from tollway.providers.anthropic.request import JSON_ONLY
 from tollway.providers.bedrock.blocks import Block, BlockWriter, cache_point
 from tollway.providers.bedrock.family import Family, add_reasoning, family_of, set_field
 from tollway.providers.bedrock.tools import tool_config
@@ -40,6 +43,7 @@ _TIERS = frozenset({"priority", "default", "flex", "reserved"})
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
 _METADATA_MAX = 16
+_TEMPERATURE_MAX = 1.0
 _UNBENT = 1
 """The value of every sampling parameter that changes nothing."""
 _UNSAID = frozenset({b"null", b"false", b"[]"})
@@ -62,7 +66,7 @@ def converse_body(chat: ChatRequest, *, model: str, options: dict[str, str], los
     tools = tool_config(chat, family, additional, has_calls=_has_calls(chat), losses=losses)
     if tools:
         body["toolConfig"] = tools
-    _add_format(body, chat, chat.response_format, losses)
+    _add_format(body, chat.response_format)
     _add_metadata(body, chat)
     _add_tier(body, chat, losses)
     _add_guardrail(body, chat, options)
@@ -123,12 +127,15 @@ def _add_inference(
 ) -> None:
     family = family_of(model)
     wanted: dict[str, Any] = {"maxTokens": chat.max_output_tokens, "stopSequences": chat.stop or None}
+    warm = chat.temperature is not None and chat.temperature > _TEMPERATURE_MAX
+    if warm:
+        losses.lose("temperature", "It ends at 1 there.")
     if family.claude and not abilities(model).samples:
         for name, value in (("temperature", chat.temperature), ("top_p", chat.top_p), ("top_k", chat.top_k)):
             if value not in {None, _UNBENT}:
                 losses.lose(name, "The model takes none.")
     else:
-        wanted |= {"temperature": chat.temperature, "topP": chat.top_p}
+        wanted |= {"temperature": None if warm else chat.temperature, "topP": chat.top_p}
         if chat.top_k is not None and family.top_k:
             set_field(additional, family.top_k, chat.top_k)
         elif chat.top_k is not None:
@@ -138,11 +145,11 @@ def _add_inference(
         body["inferenceConfig"] = inference
 
 
-def _add_format(body: dict[str, Any], chat: ChatRequest, wanted: ResponseFormat | None, losses: Losses) -> None:
+def _add_format(body: dict[str, Any], wanted: ResponseFormat | None) -> None:
     if wanted is None or wanted.kind == "text":
         return
     if wanted.kind == "json_object" or wanted.schema is None:
-        losses.lose(field_name(chat.source, "response_format"), "Bedrock gives JSON by a schema only.")
+        body["system"] = [*body.get("system", ()), {"text": JSON_ONLY}]
         return
     schema: dict[str, Any] = {"schema": bytes(wanted.schema).decode("utf-8", "replace")}
     if wanted.name:
