@@ -39,7 +39,8 @@ async def test_windows_go_once_nothing_counts_them_any_more_and_their_leases_wit
         a_window(connection, rolling, ended_s=126 * DAY_S, length_s=1.5 * DAY_S)
         a_window(connection, daily, ended_s=3 * HOUR_S, length_s=60)
         a_window(connection, daily, ended_s=3 * HOUR_S, length_s=1)
-    assert await Purge(database).purge() == {"short_windows": 2, "windows": 3, "idempotency_claims": 0, "workers": 0}
+    purged = await Purge(database).purge()
+    assert {kind: count for kind, count in purged.items() if count} == {"short_windows": 2, "windows": 3}
     with psycopg.connect(database_url) as connection:
         ends = connection.execute("SELECT end_us FROM quota_window").fetchall()
         leases = connection.execute("SELECT count(*) FROM quota_lease").fetchone()
