@@ -22,8 +22,9 @@ from tollway.ledger.price import PriceSheet, Rate
 from tollway.ledger.price_base import BaseBook
 from tollway.ledger.rating import rate
 from tollway.ledger.usage import KINDS, Usage
+from tollway.providers.stated_free import STATED_FREE
 from tollway.services import price_base as loading
-from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, STATED_FREE, UNMAPPED, build
+from tollway.services.price_base_build import DIMENSIONS, FREE_SUFFIX, UNMAPPED, build
 
 PROVIDERS = {provider.id: provider for provider in data.providers}
 MODELS = [(provider.id, model.id) for provider in data.providers for model in provider.models]

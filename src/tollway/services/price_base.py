@@ -11,6 +11,7 @@ import msgspec
 
 from tollway.ledger import price_base as structure
 from tollway.ledger.price_base import BaseBook, PriceBase
+from tollway.providers import stated_free
 
 BUILDER = "tollway.services.price_base_build"
 BUILD_TIMEOUT_S = 60.0
@@ -44,7 +45,8 @@ async def load_price_base(cache_dir: Path | None = None) -> PriceBase:
 def _fingerprint() -> str:
     """Changes with the prices and with the code that reads them."""
     digest = hashlib.sha256(version("genai-prices").encode())
-    for source in (Path(structure.__file__), Path(__file__).with_name("price_base_build.py")):
+    sources = (structure.__file__, stated_free.__file__, Path(__file__).with_name("price_base_build.py"))
+    for source in map(Path, sources):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:_FINGERPRINT_CHARS]
 

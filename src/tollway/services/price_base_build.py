@@ -15,6 +15,7 @@ from genai_prices.data import providers
 from tollway.ledger.money import pico_from_usd
 from tollway.ledger.price import Rate
 from tollway.ledger.price_base import BaseBook, BaseModel, BaseProvider, Match, When, Window
+from tollway.providers.stated_free import STATED_FREE
 
 PER_MILLION = 1
 PER_THOUSAND = 1_000
@@ -62,10 +63,6 @@ FREE_SUFFIX = ":free"
 know, it does not tell. Only OpenRouter's ``:free`` variants say it themselves
 (https://openrouter.ai/docs/guides/routing/model-variants/free); the others are not priced."""
 FREE = {"input": Rate(0), "output": Rate(0)}
-STATED_FREE: dict[tuple[str, str], str] = {
-    ("openai", "moderation"): "https://developers.openai.com/api/docs/models/omni-moderation-latest, 2026-11-22",
-}
-"""Provider and model of genai-prices → where the provider itself says that it is free, and when that was read."""
 
 
 def build() -> BaseBook:
