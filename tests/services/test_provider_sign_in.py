@@ -92,3 +92,30 @@ async def test_what_a_tenant_stored_is_not_trusted_with_this_machine_because_the
     for attempt in (further.add, further.put):
         with pytest.raises(UnprocessableError, match="takes no further credentials"):
             await attempt(organization, "cloud", "second", '{"type":"x"}', actor_key_id=TENANT.key_id)
+
+
+@pytest.mark.parametrize(
+    ("spec", "document", "names"),
+    [
+        ("bedrock", '{"access_key_id":"a"}', "`secret_access_key`"),
+        ("azure", '{"tenant_id":"t","client_id":"c"}', "`certificate`"),
+        ("vertex", '{"client_email":"e"}', "`type`"),
+    ],
+)
+async def test_a_document_that_no_cloud_takes_is_refused_when_it_is_stored(
+    database: Database, organization: str, spec: str, document: str, names: str
+) -> None:
+    options = {"bedrock": {"region": "a"}, "vertex": {"project": "p"}}.get(spec, {})
+    register, change = ProviderRegister(database, VAULT), ProviderChange(database, VAULT)
+    settings = ProviderSettings(spec=spec, base_url="https://1.1.1.1", credential=document, options=options)
+    with pytest.raises(UnprocessableError) as refused:
+        await register.create(organization, "cloud", settings, caller=PLATFORM)
+    assert names in refused.value.next_step
+    plain = ProviderSettings(spec=spec, base_url="https://1.1.1.1", credential="key", options=options)
+    await register.create(organization, "cloud", plain, caller=PLATFORM)
+    with pytest.raises(UnprocessableError):
+        await change.change(organization, "cloud", ProviderSettings(credential=document), caller=PLATFORM)
+    with pytest.raises(UnprocessableError):
+        await ProviderCredentials(database, VAULT).add(
+            organization, "cloud", "second", document, actor_key_id=PLATFORM.key_id
+        )

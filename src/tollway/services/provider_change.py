@@ -19,7 +19,7 @@ from tollway.services.provider_register import (
     seal_credential,
 )
 from tollway.services.provider_settings import ProviderSettings, clean_credential
-from tollway.services.provider_sign_in import require_sign_in
+from tollway.services.provider_sign_in import require_sign_in, require_whole_document
 
 
 class ProviderChange:
@@ -46,6 +46,7 @@ class ProviderChange:
             if row is None:
                 raise no_provider()
             options = _options(row, settings.options or {})
+            require_whole_document(REGISTRY.get(row.spec, OPENAI_COMPATIBLE), credential)
             await require_sign_in(session, row, options, caller, given=credential is not None)
             await _place(session, row, options, base_url, given=credential is not None)
             if base_url is not None:

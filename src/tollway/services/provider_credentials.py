@@ -59,7 +59,7 @@ class ProviderCredentials:
         cleaned = clean_credential(credential)
         async with self._database.write() as session, session.begin():
             owner = await _lock(session, organization_id, provider)
-            require_further_credentials(owner)
+            require_further_credentials(owner, cleaned)
             return await self._add(session, owner, name, cleaned, actor_key_id)
 
     async def put(
@@ -69,7 +69,7 @@ class ProviderCredentials:
         cleaned = clean_credential(credential)
         async with self._database.write() as session, session.begin():
             owner = await _lock(session, organization_id, provider)
-            require_further_credentials(owner)
+            require_further_credentials(owner, cleaned)
             row = await provider_credentials.find(session, owner.id, name)
             if row is None:
                 return await self._add(session, owner, name, cleaned, actor_key_id), True

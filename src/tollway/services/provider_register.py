@@ -25,7 +25,7 @@ from tollway.services.provider_settings import (
     same_host,
     spec_of,
 )
-from tollway.services.provider_sign_in import require_sign_in
+from tollway.services.provider_sign_in import require_sign_in, require_whole_document
 
 
 class _Resolved(msgspec.Struct, frozen=True):
@@ -74,6 +74,8 @@ async def _resolve(name: str, settings: ProviderSettings, caller: Principal | No
     spec = spec_of(name, settings)
     _require_not_local(name, spec, caller)
     options = check_options(spec, changed_options({}, settings.options or {}))
+    credential = None if settings.credential is None else clean_credential(settings.credential)
+    require_whole_document(spec, credential)
     base_url, public_only = await _base_url(spec, options, settings.base_url, caller)
     return _Resolved(
         spec=spec.name,
@@ -82,7 +84,7 @@ async def _resolve(name: str, settings: ProviderSettings, caller: Principal | No
         public_only=public_only,
         price_provider=settings.price_provider or spec.price_provider or name,
         declared_only=bool(settings.declared_only),
-        credential=None if settings.credential is None else clean_credential(settings.credential),
+        credential=credential,
         models=settings.models,
         options=options,
     )

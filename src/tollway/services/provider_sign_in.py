@@ -7,8 +7,9 @@ from tollway.data.schema.provider import Provider
 from tollway.data.session import WriteSession
 from tollway.errors import UnprocessableError
 from tollway.identity.principal import Principal
-from tollway.providers.sign_in.identity import CREDENTIAL, FEDERATED, mode_of, require_sign_in_allowed
-from tollway.providers.spec import SIGN_IN
+from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
+from tollway.providers.sign_in.identity import CREDENTIAL, FEDERATED, lacking, mode_of, require_sign_in_allowed
+from tollway.providers.spec import SIGN_IN, ProviderSpec
 
 
 async def require_sign_in(
@@ -46,13 +47,27 @@ async def require_sign_in(
         )
 
 
-def require_further_credentials(row: Provider) -> None:
-    """Refuse further credentials for a provider that signs in as this machine: they would be trusted as its own is.
+def require_whole_document(spec: ProviderSpec, credential: str | None) -> None:
+    """Refuse a document that no cloud could be signed in to with. It is not shown.
 
     Raises:
-        UnprocessableError: it does.
+        UnprocessableError: something is not in it.
+    """
+    names = lacking(spec.sign_in, credential or "")
+    if names:
+        raise UnprocessableError(
+            f"The document is no credential of {spec.title}.", next_step=f"It needs {names}.", param="credential"
+        )
+
+
+def require_further_credentials(row: Provider, credential: str) -> None:
+    """Refuse a further credential for a provider that signs in as this machine: it would be trusted as its own is.
+
+    Raises:
+        UnprocessableError: it does; or see `require_whole_document`.
     """
     if mode_of(row.options) != CREDENTIAL:
         raise UnprocessableError(
             "A provider that signs in as this machine takes no further credentials.", param="credential"
         )
+    require_whole_document(REGISTRY.get(row.spec, OPENAI_COMPATIBLE), credential)

@@ -25,6 +25,12 @@ AMBIENT = "ambient"
 FEDERATED = "federated"
 _OPTIONS = ("region", "profile", "client_id")
 """Options that change who signs in, or for what."""
+_DOCUMENTS = {
+    "aws": (("access_key_id", "secret_access_key"),),
+    "azure": (("tenant_id", "client_id", "client_secret"), ("tenant_id", "client_id", "certificate")),
+    "google": (("type",),),
+}
+"""Cloud → what a document of it must have: all members of one of these."""
 _decode_document = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -70,6 +76,14 @@ def identity_of(cloud: str, credential: str, options: Mapping[str, str]) -> Iden
     mode = mode_of(options)
     told = tuple((name, options[name]) for name in _OPTIONS if options.get(name))
     return Identity(cloud, mode, "" if mode == AMBIENT else credential, told)
+
+
+def lacking(cloud: str, credential: str) -> str:
+    """What a document of a cloud should have and has not, in words; empty if it is whole, or a plain key."""
+    document = Identity(cloud, CREDENTIAL, credential).document()
+    if document is None or any(all(document.get(name) for name in names) for names in _DOCUMENTS.get(cloud, ((),))):
+        return ""
+    return " or ".join(", ".join(f"`{name}`" for name in names) for names in _DOCUMENTS[cloud])
 
 
 def require_sign_in_allowed(caller: Principal | None, *options: Mapping[str, str]) -> None:
