@@ -27,7 +27,7 @@ def routed(
     postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
     """A Tollway of one worker, with a provider that nobody listens at."""
-    settings = {"TOLLWAY_READ_TIMEOUT_S": "1", "TOLLWAY_DRAIN_INTERVAL_MS": "20", "TOLLWAY_BUDGET_WAIT_S": "0.1"}
+    settings = {"TOLLWAY_READ_TIMEOUT_S": "0.6", "TOLLWAY_DRAIN_INTERVAL_MS": "20", "TOLLWAY_BUDGET_WAIT_S": "0.1"}
     data_dir = tmp_path_factory.mktemp("routed") / "data"
     with closed_port() as port, running(data_dir, postgres_server.create(), standin, **settings) as gateway:
         gateway.add_provider("gone", f"http://127.0.0.1:{port}/v1")
@@ -288,6 +288,26 @@ def test_a_hedge_that_loses_changes_nothing_but_the_charge(routed: Gateway, stan
     answer, mark = ask(routed, alias, stream=True)
     assert b"[DONE]" in answer.content
     assert [each["error"] for each in routed.entry(mark)["attempts"]] == ["hedge_lost", ""]
+
+
+def test_a_caller_who_leaves_both_attempts_of_a_hedge_pays_for_both(routed: Gateway, standin: StandIn) -> None:
+    spender = Spender(routed)
+    spender.budget("1")
+    late = [new_model(standin, Reply(before=(Hang(),))) for _ in range(2)]
+    alias = make_route(routed, *late, hedge={"after_ms": 50, "max_percent": 100})
+    mark = new_mark()
+    with pytest.raises(httpx.ReadTimeout):
+        routed.client.post(
+            PATH,
+            json=chat_body(user=mark, max_tokens=100) | {"model": alias},
+            headers=routed.headers(spender.key),
+            timeout=0.5,
+        )
+    entry = routed.entry(mark)
+    assert [each["error"] for each in entry["attempts"]] == ["hedge_lost", "client_left"]
+    assert entry["charge_pico"] == sum(each["charge"] for each in entry["attempts"])
+    held = 2 * 100 * 10_000_000
+    wait_until(lambda: spender.settled_pico() > held, what="the strict budget to be charged the bounds of both")
 
 
 def test_a_shadow_is_asked_without_the_caller_noticing(routed: Gateway, standin: StandIn) -> None:

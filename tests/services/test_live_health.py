@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from support.waiting import wait_until
+from support.waiting import eventually
 from tollway.data.changes import Change
 from tollway.data.session import Database
 from tollway.ledger.usage import Usage
@@ -45,10 +45,6 @@ async def workers(database: Database, url: str) -> AsyncIterator[tuple[LiveHealt
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    await asyncio.to_thread(wait_until, holds, what="the other worker to hear of it")
-
-
 async def test_what_one_worker_sees_fail_the_other_leaves_alone(database: Database, database_url: str) -> None:
     async with workers(database, database_url) as (one, two):
         patient = one.patient(EAST, "m")
@@ -59,16 +55,16 @@ async def test_what_one_worker_sees_fail_the_other_leaves_alone(database: Databa
                 one.failed(patient, Failure(FailureKind.SERVER, 500), ID)
             return heard.breaker.state(time.monotonic()) is not BreakerState.CLOSED
 
-        await until(break_it)
+        await eventually(break_it)
         one.answered(patient, Usage(), 1_000, 2_000, stream=True)
-        await until(lambda: heard.breaker.allows(0.0))
+        await eventually(lambda: heard.breaker.allows(0.0))
 
 
 async def test_a_credential_that_rests_here_rests_there(database: Database, database_url: str) -> None:
     async with workers(database, database_url) as (one, two):
         one.failed(one.patient(EAST, "m"), REFUSED, ID)
         assert one.awake(EAST, "m") == [OTHER]
-        await until(lambda: two.awake(EAST, "m") == [OTHER])
+        await eventually(lambda: two.awake(EAST, "m") == [OTHER])
 
 
 async def test_credentials_take_turns_without_those_that_rest_and_all_if_all_do(database: Database) -> None:

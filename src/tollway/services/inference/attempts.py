@@ -134,7 +134,11 @@ class Attempts:
             self._health.failed(exchange.target.patient, failure, exchange.target.credential_id)
             return Failed(failure, error)
         except UnsupportedFieldError as error:
+            patient.breaker.released()
             return Failed(failure_of(error), error)
+        except asyncio.CancelledError:
+            patient.breaker.released()
+            raise
         finally:
             patient.health.in_flight -= 1
         return None
@@ -202,8 +206,10 @@ class Attempts:
         if failed.reply is None:
             assert failed.error is not None  # noqa: S101 -- it is one or the other
             raise failed.error
-        if failed.reply.reader is not None:  # a stream that began with an error: passed on as it came
-            await self._stream(exchange, failed.reply, failed.reply.reader, caller)
+        if failed.reply.reader is not None:
+            if not exchange.attempting:
+                raise UpstreamError("The provider's stream began with an error.", next_step="Try again.")
+            await self._stream(exchange, failed.reply, failed.reply.reader, caller)  # as it came
         else:
             await self._relay.refusal(exchange, failed.reply, caller)
 
@@ -256,6 +262,8 @@ class Attempts:
         """Get ready to ask the same target again; whether it can be."""
         if exchange.claims is None or not exchange.claims.settled:
             exchange.begin_attempt(exchange.target)
+            if exchange.spent is not None:
+                self._recorder.open(exchange)
             return True
         return await self._begin(exchange, exchange.target.candidate)
 

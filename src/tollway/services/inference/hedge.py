@@ -5,7 +5,7 @@ import copy
 import time
 from collections.abc import Iterable
 
-from tollway.errors import TollwayError
+from tollway.errors import JournalUnavailableError, TollwayError
 from tollway.ledger.spent import together
 from tollway.providers.adapter import Answer
 from tollway.routing.retry import RetryBudget
@@ -79,7 +79,12 @@ class Hedger:
                 await self._holder.hold(second)
             except TollwayError:
                 continue
-            self._recorder.open(exchange, beside=second.claims)
+            try:
+                self._recorder.open(exchange, beside=second.claims)
+            except JournalUnavailableError:
+                if second.claims is not None:
+                    second.claims.abandon()
+                raise
             return second
         return None
 

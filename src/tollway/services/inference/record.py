@@ -77,7 +77,6 @@ class Recorder:
         opening = claims.opening(estimated_charge(call.text_bytes, price)) if claims is not None else ()
         if beside is not None:
             opening = merged((*opening, *beside.opening(estimated_charge(call.text_bytes, price))))
-            beside.opened = True
         self._journal.open(
             EntryOpen(
                 exchange.entry_id,
@@ -101,8 +100,9 @@ class Recorder:
                 exchange.spent,
             )
         )
-        if claims is not None:
-            claims.opened = True
+        for held in (claims, beside):
+            if held is not None:
+                held.opened = True
 
     def bill(self, exchange: Exchange, error: str, answer: Answer | None) -> None:
         """End an attempt that another one follows: what it held is settled, what it cost is added to `spent`.
