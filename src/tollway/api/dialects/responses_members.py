@@ -4,7 +4,6 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.losses import Losses
-from tollway.chat.message import Media
 from tollway.errors import InvalidRequestError
 from tollway.routing.json_object import decode_object, tolerant
 
@@ -14,7 +13,6 @@ _read_number = msgspec.json.Decoder(float).decode
 _read_integer = msgspec.json.Decoder(int, strict=False).decode
 _NULL = b"null"
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_DATA = "data:"
 
 
 class Members:
@@ -154,12 +152,3 @@ def list_of(raw: Raw, path: str) -> list[Raw]:
 def wrong(path: str, wanted: str) -> InvalidRequestError:
     """What is said of a value that is of another kind than it should be."""
     return InvalidRequestError(f"`{path[:200]}` must be {wanted}.", param=path[:200])
-
-
-def media_of(address: str) -> Media:
-    """Where the bytes are: in a ``data:`` URL, or behind an address."""
-    if not address.startswith(_DATA):
-        return Media("url", address)
-    head, _, data = address[len(_DATA) :].partition(",")
-    mime, _, encoding = head.partition(";")
-    return Media("base64", data, mime) if encoding.endswith("base64") else Media("url", address)
