@@ -213,6 +213,7 @@ def test_what_is_not_there_is_a_404(gateway: Gateway, method: str, path: str) ->
     ("method", "path", "body", "status"),
     [
         ("PUT", f"{PATH}/resp_a", b"{}", 405),
+        ("POST", f"{PATH}/compact", b"{}", 404),
         ("GET", "/v1/conversations", b"", 405),
         ("GET", f"{PATH}/resp_a?stream=true", b"", 400),
         ("GET", f"{PATH}/resp_a?surprise=1", b"", 400),

@@ -18,6 +18,7 @@ from tollway.data.changes import ALL, Change
 from tollway.data.session import Database
 from tollway.errors import TollwayError
 from tollway.routing.call import Call
+from tollway.services.dialogue_load import bounded
 from tollway.services.inference.exchange import Headers, Inbound
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.response_remove import ResponseRemove
@@ -69,7 +70,8 @@ class Backgrounds:
             turn=Turn(kept.turn.input, Raw(dialect.state_body(call, responses.RUNNING))),
             worker_id=self._worker_id,
         )
-        await self._store.begin(running)
+        async with bounded("whether it can be kept"):
+            await self._store.begin(running)
         collected = _Collected(body)
         task = asyncio.create_task(self._run(inbound, dialect, call, collected, kept))
         self._running[kept.key] = (task, collected)
