@@ -70,8 +70,7 @@ class Hedger:
         """An attempt at the next target, held and recorded; ``None`` if none can be made."""
         while exchange.steps:
             step = exchange.steps.pop(0)
-            second = _alone(exchange)
-            second.claims = None
+            second = _fork(exchange)
             try:
                 second.begin_attempt(self._planner.target(exchange, step.candidate))
                 if not second.target.patient.breaker.allows(time.monotonic()):
@@ -179,3 +178,10 @@ def _alone(exchange: Exchange) -> Exchange:
     alone = copy.copy(exchange)
     alone.attempts, alone.spent = (), None
     return alone
+
+
+def _fork(exchange: Exchange) -> Exchange:
+    """Another attempt at the same time, that holds nothing yet."""
+    fork = _alone(exchange)
+    fork.claims = None
+    return fork
