@@ -4,6 +4,14 @@ import pytest
 
 from support.command import Command
 from support.gateway import Gateway, new_mark
+from support.waiting import wait_until
+from tollway.constants import SHADOW_TAG
+
+
+def _copied(gateway: Gateway, alias: str, mark: str) -> bool:
+    """Ask once more; whether an entry of a shadow has landed."""
+    gateway.post("/v1/chat/completions", {"model": alias, "messages": [], "user": mark}).raise_for_status()
+    return any(SHADOW_TAG in entry["tags"] for entry in gateway.entries(mark))
 
 
 @pytest.fixture
@@ -51,4 +59,9 @@ def test_what_was_answered_is_reported_by_target(tollway: Command, gateway: Gate
     found = tollway.ok("route", "report", alias, "--since", "1h", "--json").json
     assert [(row["target"], row["role"], row["requests"]) for row in found["data"]] == [("stub/plain", "target", 1)]
     assert "stub/plain" in tollway.ok("route", "report", alias).out
+    shadow = new_mark()
+    tollway.ok("aliases", "set", alias, "stub/plain", "--shadow", "stub/gpt=100")
+    wait_until(lambda: _copied(gateway, alias, shadow), what="a request that is copied")
+    found = tollway.ok("route", "report", alias, "--json").json["data"]
+    assert ("stub/gpt", "shadow") in {(row["target"], row["role"]) for row in found}
     assert "Nothing was asked" in tollway.ok("route", "report", "nothing").err
