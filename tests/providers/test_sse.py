@@ -53,6 +53,14 @@ def test_every_way_to_write_an_event_is_read(stream: bytes) -> None:
     assert splitter.feed(stream) + splitter.finish() == [(b"", b"a")]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_events_come_out_of_single_bytes(end: bytes) -> None:
+    splitter = EventSplitter()
+    stream = b"data: a" + end + end + b"event: b" + end + b"data: c" + end + end
+    found = [event for byte in stream for event in splitter.feed(bytes([byte]))]
+    assert found == [(b"", b"a"), (b"b", b"c")]
+
+
 def test_a_stream_that_ends_inside_an_event_is_torn() -> None:
     splitter = EventSplitter()
     assert splitter.feed(b"data: a\n\ndata: b") == [(b"", b"a")]

@@ -195,6 +195,11 @@ def test_every_word_for_how_much_to_think_is_understood(fields: dict[str, Any], 
     assert chat_of(**fields).reasoning == expected
 
 
+def test_hints_for_openai_alone_say_nothing_elsewhere_but_to_store_does() -> None:
+    assert chat_of(prompt_cache_key="k", prompt_cache_retention="24h", store=False).extras == {}
+    assert chat_of(store=True).extras == {"store": Raw(b"true")}
+
+
 def test_an_unknown_field_at_the_top_is_kept_and_a_null_says_nothing() -> None:
     assert [*chat_of(new_thing={"a": 1}, other=None).extras] == ["new_thing"]
 
@@ -296,7 +301,9 @@ def _text(choice: Choice, kind: type[TextPart | RefusalPart | ThinkingPart]) -> 
 
 
 def test_usage_is_told_in_openais_convention() -> None:
-    usage = Usage(input=10, cache_read=5, cache_write_5m=2, audio_input=3, output=7, reasoning=4)
+    usage = Usage(
+        input=11, cache_read=4, audio_cache_read=1, cache_write_5m=2, audio_input=2, output=7, reasoning=4
+    )  # fmt: skip
     told = json.loads(DIALECT.render_reply(ChatReply(usage=usage), call()))["usage"]
     assert (told["prompt_tokens"], told["completion_tokens"], told["total_tokens"]) == (20, 11, 31)
     assert told["prompt_tokens_details"] == {"cached_tokens": 5, "audio_tokens": 3, "cache_write_tokens": 2}
@@ -328,7 +335,7 @@ def test_probabilities_stand_in_the_chunk_of_their_text() -> None:
     renderer = DIALECT.renderer(call(stream=True))
     weighed = Logprobs(0, Raw(b'{"content":[{"token":"a"}]}'))
     events = [Begun(), PartBegun(0, 0, TextPart(text="")), Delta(0, 0, "a"), weighed]
-    *_, chunk = sse(renderer.feed(events))
+    _, chunk = sse(renderer.feed(events))
     assert chunk["choices"][0]["delta"] == {"content": "a"}
     assert chunk["choices"][0]["logprobs"] == {"content": [{"token": "a"}]}
 
