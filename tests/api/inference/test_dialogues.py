@@ -239,3 +239,18 @@ def test_what_is_kept_is_for_keys_of_the_data_plane_only(gateway: Gateway, path:
     assert gateway.client.get(path).status_code == 401
     reader = gateway.new_key(None, scopes=["read"])
     assert gateway.client.get(path, headers=gateway.headers(reader)).status_code == 403
+
+
+def test_an_answer_from_the_cache_is_no_turn_of_another_dialogue(gateway: Gateway, standin: StandIn) -> None:
+    name = new_mark()
+    gateway.admin("POST", "/projects", {"name": name, "cache_ttl_s": 600})
+    key, mark = gateway.new_key(name), new_mark()
+    headers = gateway.headers(key)
+    made = [gateway.post("/v1/conversations", {}, key=key) for _ in "ab"]
+    assert all(each.is_success for each in made), made[0].text
+    for conversation in (each.json()["id"] for each in made):
+        asked = {"model": "stub/plain", "input": "One.", "conversation": conversation, "user": mark}
+        assert ask(gateway, asked, key=key)["conversation"] == {"id": conversation}
+        listed = gateway.client.get(f"/v1/conversations/{conversation}/items", headers=headers)
+        assert len(listed.json()["data"]) == 2
+    assert len(standin.marked(mark)) == 2

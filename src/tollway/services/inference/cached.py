@@ -69,6 +69,10 @@ class ResponseCache:
         await self._store.aclose()
 
     def _key(self, exchange: Exchange) -> bytes | None:
+        """The key; ``None`` for a request whose answer belongs to one dialogue, and tells of it."""
+        recalled = exchange.call.recalled
+        if recalled is not None and recalled.told.keys() - {"store"}:
+            return None
         return cache_key(
             exchange.call,
             project_id=exchange.principal.project_id,
