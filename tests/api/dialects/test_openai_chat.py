@@ -344,13 +344,21 @@ def test_cited_documents_are_told_beside_the_addresses() -> None:
     passage = Citation("document", text="it rains", document=0, unit="page", start=1, end=2)
     address = Citation("url", url="https://example.com", title="News")
     parts = (TextPart(text="One. "), TextPart(text="Two.", citations=(passage, address)))
-    message = json.loads(DIALECT.render_reply(ChatReply(choices=(Choice(parts=parts),)), call()))["choices"][0][
-        "message"
-    ]
-    assert message["content"] == "One. Two."
-    cited = message["annotations"][0]["url_citation"]
-    assert (cited["url"], cited["start_index"], cited["end_index"]) == ("https://example.com", 5, 9)
-    assert message["citations"][0] | {"text": "it rains", "document": 0, "start": 1} == message["citations"][0]
+    reply = ChatReply(choices=(Choice(parts=parts),))
+    plain = json.loads(DIALECT.render_reply(reply, call()))["choices"][0]["message"]
+    for message in (plain, gathered(streamed(reply))[0]["message"]):
+        assert message["content"] == "One. Two."
+        cited = message["annotations"][0]["url_citation"]
+        assert (cited["url"], cited["start_index"], cited["end_index"]) == ("https://example.com", 5, 9)
+        assert message["citations"][0] | {"text": "it rains", "document": 0, "start": 1} == message["citations"][0]
+
+
+def test_the_sequence_that_ended_an_answer_is_told() -> None:
+    reply = ChatReply(choices=(Choice(stop=Stop.SEQUENCE, stop_sequence="END"),))
+    (plain,) = json.loads(DIALECT.render_reply(reply, call()))["choices"]
+    told = streamed(reply, wants_usage=False)[-2]["choices"][0]
+    assert (plain["finish_reason"], plain["stop_reason"]) == (told["finish_reason"], told["stop_reason"])
+    assert plain["stop_reason"] == "END"
 
 
 def test_a_provider_that_breaks_down_is_told_in_the_envelope() -> None:
