@@ -14,8 +14,8 @@ _ROWS = [
 ]
 _CODES = {error.code: error.status for error in error_classes()}
 _UNAVAILABLE = 500
-_NOT_A_FAULT = {"internal_error", "schema_mismatch"}
-"""A defect, and an upgrade that was not finished: both have pages of their own."""
+_NOT_A_FAULT = {"internal_error", "schema_mismatch", "not_in_cache"}
+"""A defect, an upgrade that was not finished, and what a caller asked for: they have pages of their own."""
 
 
 def _tests() -> set[str]:
