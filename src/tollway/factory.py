@@ -23,6 +23,7 @@ from tollway.services.alias_put import AliasPut
 from tollway.services.alias_remove import AliasRemove
 from tollway.services.audit_list import AuditList
 from tollway.services.authenticate import Authenticator
+from tollway.services.batch_meter import BatchMeter
 from tollway.services.catalog_load import CatalogLoad
 from tollway.services.change_feed import ChangeFeed
 from tollway.services.content_seal import ContentSeal
@@ -67,6 +68,7 @@ from tollway.services.machine_providers import MachineProviders
 from tollway.services.model_declare import ModelDeclare
 from tollway.services.model_list import ModelList
 from tollway.services.model_remove import ModelRemove
+from tollway.services.object_exchange import ObjectExchange
 from tollway.services.organization_change import OrganizationChange
 from tollway.services.organization_create import OrganizationCreate
 from tollway.services.organization_delete import OrganizationDelete
@@ -83,6 +85,7 @@ from tollway.services.project_list import ProjectList
 from tollway.services.provider_change import ProviderChange
 from tollway.services.provider_credentials import ProviderCredentials
 from tollway.services.provider_list import ProviderList
+from tollway.services.provider_objects import ProviderObjects
 from tollway.services.provider_register import ProviderRegister
 from tollway.services.provider_remove import ProviderRemove
 from tollway.services.purge import Purge
@@ -367,6 +370,15 @@ class Factory:
     def response_remove(self, store: ResponseStore) -> ResponseRemove:
         """Deletes and cancels responses."""
         return ResponseRemove(self._context.database, store)
+
+    def provider_objects(self, inference: Inference) -> ProviderObjects:
+        """Serves files and batches that providers keep."""
+        max_reply_bytes = self._context.settings.limits.max_reply_bytes
+        exchange = ObjectExchange(
+            inference.live, inference.transport, inference.sign_in, max_reply_bytes=max_reply_bytes
+        )
+        meter = BatchMeter(inference.live, inference.leases, inference.recorder)
+        return ProviderObjects(self._context.database, exchange, meter, inference.leases)
 
     # --- the control plane ------------------------------------------------------------------------------
 

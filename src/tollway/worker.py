@@ -21,6 +21,7 @@ from granian.server.embed import Server
 from tollway.api.inference.conversations import ConversationEndpoints
 from tollway.api.inference.data_plane import DataPlane
 from tollway.api.inference.models import ModelList
+from tollway.api.inference.objects import ObjectEndpoints
 from tollway.api.inference.responses import ResponseEndpoints
 from tollway.api.inference.stored import Stored
 from tollway.app import Tollway, create_control_plane
@@ -195,7 +196,8 @@ def _stored(factory: Factory, inference: Inference) -> Stored:
         InputCount(inference.dialogues),
     )
     conversations = ConversationEndpoints(factory.conversation_find(), factory.conversation_change())
-    return Stored(inference.authenticator, (*responses.routes, *conversations.routes))
+    objects = ObjectEndpoints(factory.provider_objects(inference))
+    return Stored(inference.authenticator, (*responses.routes, *conversations.routes, *objects.routes))
 
 
 def _settle_garbage_collector() -> None:

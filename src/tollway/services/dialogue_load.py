@@ -166,7 +166,7 @@ class DialogueLoad:
 
 
 @asynccontextmanager
-async def bounded(what: str) -> AsyncIterator[None]:
+async def bounded(what: str, *, or_else: str = ", or send the dialogue itself as input") -> AsyncIterator[None]:
     """A time in which the database must have answered, or it counts as away."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -174,7 +174,7 @@ async def bounded(what: str) -> AsyncIterator[None]:
     except TimeoutError as late:
         raise DatabaseUnavailableError(
             f"The database did not answer, so {what} cannot be read.",
-            next_step="Try again shortly, or send the dialogue itself as input.",
+            next_step=f"Try again shortly{or_else}.",
             headers=(("retry-after", "2"),),
         ) from late
 

@@ -45,8 +45,8 @@ async def load_price_base(cache_dir: Path | None = None) -> PriceBase:
 def _fingerprint() -> str:
     """Changes with the prices and with the code that reads them."""
     digest = hashlib.sha256(version("genai-prices").encode())
-    sources = (structure.__file__, stated_free.__file__, Path(__file__).with_name("price_base_build.py"))
-    for source in map(Path, sources):
+    builder = Path(__file__).with_name("price_base_build.py")
+    for source in (Path(structure.__file__), Path(stated_free.__file__), builder):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:_FINGERPRINT_CHARS]
 

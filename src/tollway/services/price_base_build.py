@@ -58,6 +58,8 @@ UNMAPPED: dict[str, str] = {
 that has no other price has none at all, and is refused as not priced."""
 
 
+_BATCH = {"processing": "batch"}
+"""What genai-prices calls the service tier ``batch``."""
 FREE_SUFFIX = ":free"
 """Genai-prices lists some models without any price and so takes them for free: whether they are, or it merely does not
 know, it does not tell. Only OpenRouter's ``:free`` variants say it themselves
@@ -92,11 +94,11 @@ def _model(source: types.ModelInfo, *, free: bool) -> BaseModel:
         windows = (_window(None, source.prices),)
     else:
         windows = tuple(_window(each.constraint, each.prices) for each in source.prices)
-    # Other variants are chosen by what no surface offers (batch processing, speed modes, search types).
+    # Other variants are chosen by what no surface offers (speed modes, search types).
     variants = tuple(
-        _window(each.constraint, each.prices, each.when["service_tier"])
+        _window(each.constraint, each.prices, next(iter(each.when.values())))
         for each in source.price_variants or ()
-        if each.when.keys() == {"service_tier"}
+        if each.when.keys() == {"service_tier"} or each.when == _BATCH
     )
     return BaseModel(source.id, _match(source.match), windows, variants, source.context_window or 0)
 

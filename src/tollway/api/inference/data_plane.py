@@ -35,7 +35,7 @@ from tollway.telemetry.observer import Observer
 
 PREFIX = "/v1/"
 _MODELS = "/v1/models"
-_STORED = ("/v1/responses/", "/v1/conversations")
+_STORED = ("/v1/responses/", "/v1/conversations", "/v1/files", "/v1/batches")
 _DIALECT = DIALECTS["chat"]
 """Of paths that are no surface."""
 _MESSAGES = DIALECTS["messages"]
@@ -152,8 +152,8 @@ class DataPlane:
     async def _answer_stored(
         self, scope: Scope, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
     ) -> None:
-        """What is kept of dialogues."""
-        body = await self._stored.answer(
+        """What is kept, here or for us at a provider."""
+        told = await self._stored.answer(
             scope["method"],
             scope["path"],
             query=scope.get("query_string", b""),
@@ -161,7 +161,7 @@ class DataPlane:
             headers=headers,
             caller=caller,
         )
-        await _answer(caller, 200, body, request_id)
+        await _answer(caller, told.status, told.body, request_id, content_type=told.content_type.encode("latin-1"))
 
     async def _answer_other(
         self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
@@ -247,10 +247,16 @@ async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dial
 
 
 async def _answer(
-    caller: HttpCaller, status: int, body: bytes, request_id: str, extra: list[tuple[bytes, bytes]] | None = None
+    caller: HttpCaller,
+    status: int,
+    body: bytes,
+    request_id: str,
+    extra: list[tuple[bytes, bytes]] | None = None,
+    *,
+    content_type: bytes = b"application/json",
 ) -> None:
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
         *(extra or []),

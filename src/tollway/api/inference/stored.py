@@ -15,6 +15,7 @@ from tollway.identity.principal import Principal, Scope
 from tollway.services.authenticate import Authenticator, require_scope
 
 ID = "([^/]{1,200})"
+_OK, _JSON = 200, "application/json"
 
 
 class Body(Protocol):
@@ -43,7 +44,15 @@ class Asked(msgspec.Struct, frozen=True):
     caller: Body
 
 
-Answer = Callable[[Asked], Awaitable[bytes]]
+class Told(msgspec.Struct, frozen=True):
+    """An answer that is not simply JSON and good."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+Answer = Callable[[Asked], Awaitable[bytes | Told]]
 Routes = tuple[tuple[str, dict[str, Answer]], ...]
 """Pattern of a path → method → what answers it; the first that fits."""
 
@@ -57,8 +66,8 @@ class Stored:
 
     async def answer(
         self, method: str, path: str, *, query: bytes, key: bytes, headers: Mapping[bytes, bytes], caller: Body
-    ) -> bytes:
-        """The body of the answer.
+    ) -> Told:
+        """The answer.
 
         Args:
             method: of the request.
@@ -86,5 +95,6 @@ class Stored:
             require_scope(principal, Scope.INFERENCE)
             if not all(map(is_id, found.groups())):
                 break
-            return await answer(Asked(principal, found.groups(), query, headers, caller))
+            told = await answer(Asked(principal, found.groups(), query, headers, caller))
+            return told if isinstance(told, Told) else Told(_OK, _JSON, told)
         raise NotFoundError(f"There is nothing at {path[:200]}.")

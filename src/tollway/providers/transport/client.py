@@ -32,8 +32,9 @@ class Transport:
         provider: str,
         public_only: bool = False,
         timeout_s: float = math.inf,
+        method: str = "POST",
     ) -> Upstream:
-        """Prepare a POST; nothing is sent until the exchange is entered.
+        """Prepare a POST, or what another `method` asks for; nothing is sent until the exchange is entered.
 
         Args:
             url: where to.
@@ -42,13 +43,14 @@ class Transport:
             provider: its name, for errors.
             public_only: whether the host must be on the public internet, now and at every connection.
             timeout_s: for the whole exchange, if that is less than the installation allows.
+            method: of the request.
 
         Raises:
             UpstreamUnreachableError: the URL or a header cannot be used.
         """
         try:
             target = self._target(url, public_only=public_only)
-            head = _head(target, headers, len(body))
+            head = _head(target, headers, len(body), method)
         except ValueError as error:
             raise UpstreamUnreachableError(
                 f"Provider {provider!r} is not configured soundly: its address or credential cannot be sent.",
@@ -77,12 +79,13 @@ class Transport:
         return target
 
 
-def _head(target: Target, headers: Mapping[str, str], length: int) -> bytes:
+def _head(target: Target, headers: Mapping[str, str], length: int, method: str) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if _UNSENDABLE.search(lines.replace("\r\n", "", len(headers))):
         message = "a header holds characters that cannot be sent"
         raise ValueError(message)
-    return b"POST %b HTTP/1.1\r\nhost: %b\r\nuser-agent: tollway\r\ncontent-length: %d\r\n%b\r\n" % (
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\nuser-agent: tollway\r\ncontent-length: %d\r\n%b\r\n" % (
+        method.encode(),
         target.path,
         target.host_header,
         length,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -227,6 +228,17 @@ class Recorder:
             service_tier=service_tier,
         )
         return sheet or exchange.target.sheet
+
+    async def enter(self, entries: Iterable[LedgerEntry]) -> None:
+        """Journal the entries of what were no requests of their own; once it returns they are on disk.
+
+        Raises:
+            JournalUnavailableError: as `settle`.
+        """
+        for entry in entries:
+            self._observer.ended(entry)
+            self._write(entry)
+        await self._journal.durable()
 
     def _write(self, entry: LedgerEntry) -> None:
         try:

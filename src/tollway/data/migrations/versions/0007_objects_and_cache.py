@@ -23,6 +23,30 @@ _STATEMENTS: tuple[str, ...] = (
         ADD CONSTRAINT ck_project_cache_max_bytes_positive CHECK (cache_max_bytes >= 0),
         ADD CONSTRAINT ck_project_cache_ttl_s_range CHECK (cache_ttl_s BETWEEN 0 AND 2592000)
     """,
+    """
+    CREATE TABLE provider_object (
+        project_id uuid NOT NULL,
+        id text NOT NULL,
+        kind text NOT NULL,
+        organization_id uuid NOT NULL,
+        provider_id uuid NOT NULL,
+        key_id uuid NOT NULL,
+        purpose text,
+        batch_id text,
+        told bytea,
+        metered_at timestamptz,
+        created_at timestamptz DEFAULT now() NOT NULL,
+        CONSTRAINT pk_provider_object PRIMARY KEY (project_id, id),
+        CONSTRAINT ck_provider_object_kind_known CHECK (kind IN ('file', 'batch')),
+        CONSTRAINT ck_provider_object_id_length CHECK (char_length(id) BETWEEN 1 AND 200),
+        CONSTRAINT fk_provider_object_organization_id_project
+            FOREIGN KEY(organization_id, project_id) REFERENCES project (organization_id, id),
+        CONSTRAINT fk_provider_object_organization_id_provider
+            FOREIGN KEY(organization_id, provider_id) REFERENCES provider (organization_id, id) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX ix_provider_object_created_at ON provider_object (project_id, kind, created_at, id)",
+    "CREATE INDEX ix_provider_object_provider_id ON provider_object (provider_id)",
 )
 
 
@@ -38,6 +62,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
+    op.execute("DROP TABLE provider_object")
     for table in ("ledger_entry", *_ROLLUPS):
         op.execute(f"ALTER TABLE {table} {', '.join(f'DROP COLUMN {name}' for name in (*_COUNTS, 'saved_pico'))}")
     for name in ("cache_ttl_s", "cache_max_bytes", "cache_single_flight"):
