@@ -86,6 +86,22 @@ def test_a_transcript_that_is_no_json_passes_and_its_length_is_told_by_its_subti
     assert (entry["usage_source"], entry["usage_audio_seconds"], entry["priced"]) == ("estimated", 63, False)
 
 
+def test_a_form_that_is_sent_again_is_known_by_its_idempotency_key(client: OpenAI, standin: StandIn) -> None:
+    mark = new_mark()
+    made = [
+        client.images.edit(
+            model="stub/plain", image=BytesIO(PICTURE), prompt="a", user=mark, extra_headers={"idempotency-key": mark}
+        )
+        for _ in range(2)  # each with a boundary of its own
+    ]
+    assert made[0] == made[1]
+    assert len(standin.marked(mark)) == 1
+    with pytest.raises(openai.ConflictError):
+        client.images.edit(
+            model="stub/plain", image=BytesIO(PICTURE), prompt="b", user=mark, extra_headers={"idempotency-key": mark}
+        )
+
+
 def test_texts_are_moderated(client: OpenAI) -> None:
     assert not client.moderations.create(model="stub/plain", input="Good morning.").results[0].flagged
 
