@@ -4,6 +4,7 @@ The time and the id of an entry follow from the file and the model, and the ledg
 reads the results again, at the same time or after a crash, enters nothing new.
 """
 
+import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -58,15 +59,12 @@ class BatchMeter:
         Raises:
             JournalUnavailableError: it cannot be entered now.
         """
-        by_model: dict[str, list[Result]] = {}
-        for result in read_results(results.body, spec):
-            by_model.setdefault(result.model.replace("\x00", "")[:512], []).append(result)
-        found = sorted(by_model.items())
+        found = await asyncio.to_thread(_by_model, results.body, spec)  # may be many megabytes
         await self._recorder.enter(
-            self._entry(principal, deployment, results, model, answers) for model, answers in found
+            [await self._entry(principal, deployment, results, model, answers) for model, answers in found]
         )
 
-    def _entry(
+    async def _entry(
         self, principal: Principal, deployment: Deployment, results: Results, model: str, answers: Sequence[Result]
     ) -> LedgerEntry:
         sheet = self._live.price_book.sheet(
@@ -78,7 +76,7 @@ class BatchMeter:
             service_tier=_TIER,
         )
         usages = [answer.usage for answer in answers if answer.usage is not None]
-        lines, priced = _charged(usages, sheet)
+        lines, priced = await asyncio.to_thread(_charged, usages, sheet)
         total = sum(line.amount for line in lines)
         if total > ENTRY_MAX_PICO:  # absurd counts at an absurd price: flagged, never a wrong sum
             lines, priced, total = (), False, 0
@@ -139,6 +137,13 @@ class BatchMeter:
         if not total:
             return ()
         return tuple([Settlement(each.windows, total, leased=False) for each in charges(parts, leased=False)])
+
+
+def _by_model(body: bytes, spec: ProviderSpec) -> list[tuple[str, list[Result]]]:
+    found: dict[str, list[Result]] = {}
+    for result in read_results(body, spec):
+        found.setdefault(result.model.replace("\x00", "")[:512], []).append(result)
+    return sorted(found.items())
 
 
 def _charged(usages: Iterable[Usage], sheet: PriceSheet | None) -> tuple[tuple[ChargeLine, ...], bool]:
