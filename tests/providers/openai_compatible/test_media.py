@@ -210,7 +210,7 @@ def test_every_picture_that_goes_in_is_held_for() -> None:
         adapter_of(call).bound(call, spec=OPENAI_COMPATIBLE, model="gpt-image-1", context_tokens=0)
         for call in (one, two)
     ]
-    assert bounds[1].input_tokens - bounds[0].input_tokens >= 6_725
+    assert bounds[1].input_tokens - bounds[0].input_tokens >= 6_821
     assert all(bound.image_input and not bound.boundless for bound in bounds)
     by_reference = call_of("image_edits", images=[{"file_id": "file-1"}])
     assert (

@@ -25,8 +25,9 @@ _TOKENS = {"low": (272, 408), "medium": (1_056, 1_584), "high": (4_160, 6_240)}
 _SQUARE = "1024x1024"
 _PARTIAL_TOKENS = 100
 """Of each partial picture in a stream."""
-_GIVEN_TOKENS_MAX = 581 + 6_144
-"""Of a picture that goes in: 65 and 129 for each of up to 4 tiles, and as much again as high fidelity adds."""
+_GIVEN_TOKENS_MAX = 581 + 6_240
+"""Of a picture that goes in: 65 and 129 for each of up to 4 tiles, and what high fidelity adds; see
+https://developers.openai.com/api/docs/guides/images-vision#calculating-costs."""
 
 
 class _Usage(msgspec.Struct):
