@@ -6,6 +6,7 @@ from msgspec import Raw
 from tollway.chat.message import AudioPart, FilePart, ImagePart, Media, Message, OpaquePart, Part, TextPart
 from tollway.chat.message import ToolResultPart as Result
 from tollway.chat.request import ChatRequest, ProviderTool
+from tollway.errors import InvalidRequestError
 from tollway.providers.chat_bound import chat_bound
 from tollway.providers.openai_compatible.bound import RequestBound
 
@@ -64,3 +65,11 @@ def test_what_nobody_can_bound_is_named() -> None:
     assert bound(extras={"web_search_options": Raw(b"{}")}).boundless == "web_search_options"
     assert bound(extras={"cachedContent": Raw(b'"cachedContents/1"')}).boundless == "cachedContent"
     assert bound(OpaquePart(source="gemini", kind="x", raw=Raw(b"{}"))).input_tokens >= CONTEXT_TOKENS
+
+
+@pytest.mark.parametrize("count", [0, -1, -(10**9), 10**9 + 1, 10**400])
+@pytest.mark.parametrize("name", ["max_output_tokens", "n"])
+def test_a_count_that_bounds_nothing_is_refused_and_never_makes_the_bound_smaller(name: str, count: int) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        bound(**{name: count})
+    assert refusal.value.param == {"max_output_tokens": "max_completion_tokens"}.get(name, name)

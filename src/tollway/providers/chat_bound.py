@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 from tollway.chat.message import AudioPart, FilePart, ImagePart, OpaquePart, Part, ToolResultPart
 from tollway.chat.request import ChatRequest, ProviderTool
+from tollway.errors import InvalidRequestError
+from tollway.providers.field_names import field_name
 from tollway.providers.openai_compatible.bound import (
+    COUNT_MAX,
     TEMPLATE_TOKENS,
     TOOL_TEMPLATE_TOKENS,
     RequestBound,
@@ -41,7 +44,11 @@ def chat_bound(
         model: the name of the model at the provider.
         context_tokens: what the model can take in at the most: bounds files, as nothing else does.
         searches: whether the provider may search unasked, and counts it.
+
+    Raises:
+        InvalidRequestError: a number that bounds the request is none that could.
     """
+    _require_counts(chat)
     tokens = text_bytes = body_bytes
     tokens += TOOL_TEMPLATE_TOKENS if chat.tools else TEMPLATE_TOKENS
     audio = image = unbounded = False
@@ -84,6 +91,14 @@ def chat_bound(
         service_tier=chat.service_tier,
         boundless=boundless,
     )
+
+
+def _require_counts(chat: ChatRequest) -> None:
+    """A count below one would make the bound too small: providers read it as "no bound", or not at all."""
+    for name, count in (("max_output_tokens", chat.max_output_tokens), ("n", chat.n)):
+        if count is not None and not 1 <= count <= COUNT_MAX:
+            field = field_name(chat.source, name)
+            raise InvalidRequestError(f"`{field}` must be a whole number from 1 to {COUNT_MAX}.", param=field)
 
 
 def _parts(chat: ChatRequest) -> Iterator[Part]:

@@ -73,7 +73,7 @@ _RESEARCH_SEARCHES_MAX = 64
 """Of models that search and reason many times over for one answer, whatever bound its length has."""
 _NFKC_GROWTH_MAX_BYTES = 27
 """U+FDFA: 33 bytes, 6 as an escape."""
-_COUNT_MAX = 10**9
+COUNT_MAX = 10**9
 _COUNT_DIGITS = 10
 _PROMPT_BEGINS = b'"['
 """A text, or a list of tokens."""
@@ -318,6 +318,6 @@ def _count(fields: dict[str, msgspec.Raw], name: str) -> int | None:
         raise InvalidRequestError(f"`{name}` must be a whole number.", param=name) from None
     if number is None or number < 1:
         return None
-    if number > _COUNT_MAX or number != int(number):
-        raise InvalidRequestError(f"`{name}` must be a whole number up to {_COUNT_MAX}.", param=name)
+    if number > COUNT_MAX or number != int(number):
+        raise InvalidRequestError(f"`{name}` must be a whole number up to {COUNT_MAX}.", param=name)
     return int(number)
