@@ -19,7 +19,7 @@ from tollway.routing.call import Call
 from tollway.routing.json_object import tolerant
 
 _BOUNDED_MODEL = "gpt-image-1"
-"""OpenAI states its tokens per picture. Later models write text besides, or pictures of any size: they have no bound."""
+"""OpenAI states its tokens per picture. Later models write text besides, or pictures of any size: without a bound."""
 _TOKENS = {"low": (272, 408), "medium": (1_056, 1_584), "high": (4_160, 6_240)}
 """Quality → tokens of a square picture, and of any other."""
 _SQUARE = "1024x1024"
