@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollway.providers import sse
 from tollway.providers.sse import EVENT_MAX_BYTES, EventSplitter, ServerEvent
 
 _LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -74,3 +75,14 @@ def test_an_endless_event_is_not_kept() -> None:
     assert splitter.torn
     assert splitter.feed(b"\n\ndata: a\n\n") == []
     assert splitter.finish() == []
+
+
+def test_many_lines_of_one_event_are_copied_once_and_not_with_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    blocks = sse._blocks
+    monkeypatch.setattr(sse, "_blocks", lambda data, start: seen.append(len(data)) or blocks(data, start))
+    splitter = EventSplitter()
+    events = [event for _ in range(2_000) for event in splitter.feed(b"data: line\n")]
+    events += splitter.feed(b"\n")
+    assert events == [(b"", b"\n".join([b"line"] * 2_000))]
+    assert sum(seen) < 3 * 2_000 * len(b"data: line\n")

@@ -24,18 +24,17 @@ ServerEvent = tuple[bytes, bytes]
 class EventSplitter:
     """Splits one stream. Comments, ids and retry times are left out, and events without data."""
 
-    __slots__ = ("_begun", "_oversized", "_pieces", "_size")
+    __slots__ = ("_begun", "_oversized", "_rest")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._rest = bytearray()
         self._begun = False
         self._oversized = False
 
     @property
     def torn(self) -> bool:
         """Whether the bytes so far end inside an event, or one was too long to be kept."""
-        return self._oversized or any(piece.strip() for piece in self._pieces)
+        return self._oversized or bool(self._rest.strip())
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         """Take bytes as they came; return the events they complete, in order.
@@ -44,44 +43,39 @@ class EventSplitter:
         """
         if self._oversized:
             return []
-        if self._begun and not self._pieces and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+        if self._begun and not self._rest and chunk.endswith(b"\n\n") and b"\r" not in chunk:
             return [event for block in chunk[:-2].split(b"\n\n") if (event := _event(block)) is not None]
-        if self._pieces:
-            self._pieces.append(chunk)
-            self._size += len(chunk)
-            if b"\n" not in chunk and b"\r" not in chunk:  # one long line: joined once, when it is whole
+        searched = max(0, len(self._rest) - _SPLIT_END_MAX_BYTES)
+        if self._rest:
+            self._rest += chunk
+            if self._begun and _EVENT_END.search(self._rest, searched) is None:  # copied once, when it is whole
                 return self._bounded()
-            searched = self._size - len(chunk)
-            data = b"".join(self._pieces)
+            data = bytes(self._rest)
         else:
-            searched = 0
             data = chunk
         if not self._begun:
             if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
-                self._keep(data)
+                self._rest = bytearray(data)
                 return []
             self._begun = True
             data = data.removeprefix(_BYTE_ORDER_MARK)
-        blocks = _blocks(data, max(0, searched - _SPLIT_END_MAX_BYTES))
-        self._keep(blocks.pop())
+        blocks = _blocks(data, searched)
+        self._rest = bytearray(blocks.pop())
         events = [event for block in blocks if (event := _event(block)) is not None]
-        return events if self._size <= EVENT_MAX_BYTES else events + self._bounded()
+        return events + self._bounded()
 
     def finish(self) -> list[ServerEvent]:
         """The stream ended: the last event, if it lacks its empty line; whether it is whole, its data must tell."""
-        rest = b"".join(self._pieces)
-        self._keep(b"")
+        rest = bytes(self._rest)
+        self._rest.clear()
         event = None if self._oversized else _event(rest)
         return [] if event is None else [event]
 
-    def _keep(self, rest: bytes) -> None:
-        self._pieces = [rest] if rest else []
-        self._size = len(rest)
-
     def _bounded(self) -> list[ServerEvent]:
-        if self._size > EVENT_MAX_BYTES:
+        """No more events: what is kept is let go of if it is too long."""
+        if len(self._rest) > EVENT_MAX_BYTES:
             self._oversized = True
-            self._keep(b"")
+            self._rest.clear()
         return []
 
 
