@@ -27,7 +27,7 @@ from tollway.ids import uuid7
 from tollway.services.content_seal import ContentSeal
 from tollway.services.conversation_change import ConversationChange
 from tollway.services.conversation_find import ConversationFind
-from tollway.services.dialogue_load import DialogueLoad
+from tollway.services.dialogue_load import HISTORY_MAX_BYTES, DialogueLoad
 from tollway.services.item_page import ItemWish
 from tollway.services.purge import Purge
 from tollway.services.response_find import ResponseFind
@@ -124,6 +124,32 @@ async def test_nobody_else_sees_it(dialogues: Dialogues, database_urls: Database
     assert json.loads(await dialogues.find.find(one, "r1"))["id"] == "r1"
     await dialogues.keep(a_response(other, "r1", said="theirs"))
     assert await dialogues.said(one, "r1") == ["hi", "to-hi"]
+
+
+async def test_one_item_that_is_referred_to_many_times_makes_no_endless_request(
+    dialogues: Dialogues, database_urls: DatabaseUrls
+) -> None:
+    one = a_principal(database_urls.owner)
+    item = Raw(json.dumps({"type": "message", "id": "msg_long", "role": "user", "content": "x" * 100_000}).encode())
+    times = HISTORY_MAX_BYTES // len(item)
+    assert len(await dialogues.load.referred(one, dict.fromkeys(range(times), "msg_long"), [item])) == times
+    with pytest.raises(InvalidRequestError) as refusal:
+        await dialogues.load.referred(one, dict.fromkeys(range(times + 1), "msg_long"), [item])
+    assert refusal.value.param == "input"
+
+
+async def test_an_item_id_that_many_responses_have_reads_no_more_of_them_than_one_dialogue(
+    dialogues: Dialogues, database_urls: DatabaseUrls
+) -> None:
+    one = a_principal(database_urls.owner)
+    await dialogues.keep(*(a_response(one, f"r{number}") for number in range(5)))
+    async with dialogues.database.read() as session:
+        row = await responses.find(session, one.project_id, "r0")
+        assert row is not None
+        assert row.content is not None
+        bytes_max = 2 * len(row.content)
+        found = await responses.with_items(session, one.project_id, ["msg_5", "msg_6"], bytes_max=bytes_max)
+    assert [link.id for link in found] == ["r0", "r1"]
 
 
 async def test_the_database_alone_does_not_tell_what_was_said(

@@ -47,7 +47,6 @@ class Link(msgspec.Struct, frozen=True):
 
 
 _FIELDS = ResponseRow.__struct_fields__
-_ITEM_IDS: Any = StoredResponse.item_ids  # its type does not say that it is an array
 
 # The walk stops behind the link with which the bytes are too many; the caller sees that by their sum.
 _CHAIN = text("""
@@ -62,6 +61,14 @@ _CHAIN = text("""
         WHERE chain.depth < :links_max AND chain.bytes <= :bytes_max
     )
     SELECT id, previous_id, conversation_id, status, content FROM chain ORDER BY depth DESC
+""")
+_WITH_ITEMS = text("""
+    SELECT id, previous_id, conversation_id, status, content FROM (
+        SELECT *, sum(coalesce(octet_length(content), 0)) OVER (ORDER BY created_at, id) AS bytes
+        FROM response
+        WHERE project_id = :project_id AND item_ids && CAST(:item_ids AS text[]) AND expires_at > now()
+        ORDER BY created_at, id LIMIT 100
+    ) AS found WHERE bytes <= :bytes_max ORDER BY created_at, id
 """)
 _FAIL_OF_WORKER = text("""
     UPDATE response SET status = 'failed', fault = :fault, worker_id = NULL, ended_at = now()
@@ -127,20 +134,10 @@ async def chain(
     return [Link(*row) for row in await session.execute(_CHAIN, values)]
 
 
-async def with_items(session: AnySession, project_id: str, item_ids: Sequence[str]) -> list[Link]:
-    """The responses in which these items are."""
-    statement = select(
-        StoredResponse.id,
-        StoredResponse.previous_id,
-        StoredResponse.conversation_id,
-        StoredResponse.status,
-        StoredResponse.content,
-    ).where(
-        StoredResponse.project_id == project_id,
-        _ITEM_IDS.overlap(list(item_ids)),
-        StoredResponse.expires_at > func.now(),
-    )
-    return [Link(*row) for row in await session.execute(statement.order_by(StoredResponse.created_at).limit(100))]
+async def with_items(session: AnySession, project_id: str, item_ids: Sequence[str], *, bytes_max: int) -> list[Link]:
+    """The responses in which these items are: the first ones, as many as have at most `bytes_max` together."""
+    values = {"project_id": project_id, "item_ids": list(item_ids), "bytes_max": bytes_max}
+    return [Link(*row) for row in await session.execute(_WITH_ITEMS, values)]
 
 
 async def remove(session: WriteSession, project_id: str, response_id: str) -> bool:

@@ -102,10 +102,13 @@ class DialogueLoad:
 
         Raises:
             NotFoundError: the project has no such item.
+            InvalidRequestError: together they are too long: one item may be referred to many times.
             DatabaseUnavailableError: it cannot be known.
         """
         by_id = {id_of(item, ""): item for item in known}
-        missing = [id_ for id_ in wanted.values() if id_ not in by_id and is_id(id_)]
+        missing = list({id_: None for id_ in wanted.values() if id_ not in by_id and is_id(id_)})
+        if len(missing) > ITEMS_MAX:
+            raise InvalidRequestError(f"The request refers to more than {ITEMS_MAX} items.", param="input")
         if missing:
             by_id = await self._find_items(principal.project_id, missing, conversation_id) | by_id
         for position, id_ in wanted.items():
@@ -115,12 +118,18 @@ class DialogueLoad:
                     next_step="Send the item itself instead of a reference to it.",
                     param=f"input.{position}",
                 )
+        if sum(len(by_id[id_]) for id_ in wanted.values()) > HISTORY_MAX_BYTES:
+            raise InvalidRequestError(
+                f"The items that the request refers to have more than {HISTORY_MAX_BYTES} bytes together.",
+                next_step="Refer to fewer, and to each of them once.",
+                param="input",
+            )
         return {position: by_id[id_] for position, id_ in wanted.items()}
 
     async def _find_items(self, project_id: str, ids: list[str], conversation_id: str | None) -> dict[str, Raw]:
         found: dict[str, Raw] = {}
         async with bounded("the items"), self._database.read() as session:
-            for link in await responses.with_items(session, project_id, ids):
+            for link in await responses.with_items(session, project_id, ids, bytes_max=HISTORY_MAX_BYTES):
                 if link.content is not None:
                     found |= items_by_id(link.id, self._seal.open_turn(project_id, link.id, link.content))
             for id_ in ids if conversation_id is not None else ():
