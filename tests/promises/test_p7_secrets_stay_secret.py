@@ -127,3 +127,18 @@ def test_an_error_does_not_repeat_what_was_sent(gateway: Gateway, secrets: dict[
         gateway.post("/v1/chat/completions", chat_body("hang-before-head") | {"messages": PROMPT}),
     ]
     assert [leaks(answer.content, secrets) for answer in answers] == [[], [], []]
+
+
+def test_a_provider_that_repeats_its_credential_does_not_tell_it_to_callers(
+    gateway: Gateway, standin: StandIn, secrets: dict[str, str]
+) -> None:
+    standin.on("repeats", lambda received: Reply([json.dumps({"error": dict(received.headers)}).encode()], status=401))
+    message = {"model": "stub/repeats", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        answer = gateway.post(path, message)
+        assert answer.status_code in {401, 502}
+        assert leaks(answer.content, secrets) == []
+    standin.on("repeats", lambda received: Reply([b"bad key " + str(received.headers).encode()], status=403))
+    answer = gateway.post("/v1/chat/completions", message)
+    assert "bad key" in answer.text
+    assert leaks(answer.content, secrets) == []

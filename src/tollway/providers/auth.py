@@ -1,5 +1,6 @@
 """How a provider is shown its credential, where one header does it; else `tollway.providers.sign_in` does."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from tollway.routing.catalog import Deployment
@@ -19,6 +20,10 @@ class Auth(StrEnum):
     """Every request is signed by `tollway.providers.sign_in`."""
 
 
+_SECRETS = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "x-amz-security-token")
+"""Headers in which a provider is shown a credential, a token or a signature."""
+_SECRET_MIN_CHARS = 8
+_HIDDEN = "…".encode()
 STATIC = frozenset({Auth.BEARER, Auth.API_KEY, Auth.X_API_KEY, Auth.X_GOOG_API_KEY})
 
 
@@ -30,3 +35,13 @@ def auth_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
     if auth is Auth.BEARER:
         return {"authorization": f"Bearer {credential}"}
     return {auth.value: credential}
+
+
+def without_secrets(refusal: bytes, headers: Mapping[str, str]) -> bytes:
+    """A provider's refusal without the credential that it was shown in these headers: some repeat it, and callers read
+    it."""
+    for name in _SECRETS:
+        secret = headers.get(name, "").removeprefix("Bearer ")
+        if len(secret) >= _SECRET_MIN_CHARS:
+            refusal = refusal.replace(secret.encode(), _HIDDEN)
+    return refusal

@@ -10,7 +10,7 @@ from tollway.errors import (
     UpstreamMalformedError,
 )
 from tollway.identity.principal import Principal
-from tollway.providers.auth import STATIC
+from tollway.providers.auth import STATIC, without_secrets
 from tollway.providers.openai_compatible import error
 from tollway.providers.openai_compatible.stored_objects import StoredObject, object_request, read_object
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY, ProviderSpec
@@ -116,6 +116,7 @@ class ObjectExchange:
                 f"Provider {deployment.name!r} answered with a redirect ({upstream.status}), which is not followed."
             )
         if upstream.status not in _OK:
+            reply = without_secrets(reply, request.headers)
             failure = error.classify(upstream.status, upstream.headers, reply)
             return ObjectReply(upstream.status, error.enveloped(failure, reply, provider=deployment.name))
         types = [value for name, value in upstream.headers if name == "content-type"]

@@ -17,7 +17,7 @@ from tollway.errors import (
     UpstreamUnreachableError,
 )
 from tollway.providers.adapter import Answer, StreamReader, UpstreamRequest
-from tollway.providers.auth import STATIC
+from tollway.providers.auth import STATIC, without_secrets
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport, Upstream
 from tollway.routing.failure import Failure, FailureKind
@@ -114,6 +114,8 @@ class Asker:
                 reply.waited_us = exchange.attempt_us()
                 return reply
             reply.body = await upstream.read_all(self._max_reply_bytes)
+            if upstream.status not in _OK:
+                reply.body = without_secrets(reply.body, request.headers)
         except BaseException:  # cancelled or failed: given back, then raised again
             upstream.close()
             raise
