@@ -38,8 +38,7 @@ def auth_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
 
 
 def without_secrets(refusal: bytes, headers: Mapping[str, str]) -> bytes:
-    """A provider's refusal without the credential that it was shown in these headers: some repeat it, and callers read
-    it."""
+    """A refusal without the credential that the provider was shown in these headers: some repeat it to whoever asks."""
     for name in _SECRETS:
         secret = headers.get(name, "").removeprefix("Bearer ")
         if len(secret) >= _SECRET_MIN_CHARS:
