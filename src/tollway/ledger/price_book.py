@@ -41,7 +41,7 @@ class PriceBook:
     def __init__(self, base: PriceBase, overrides: Iterable[PriceOverride] = ()) -> None:
         self._base = base
         self._overrides = sorted(overrides, key=_precedence)
-        self._sheets: dict[_Asked, tuple[float, float, PriceSheet | None]] = {}
+        self._sheets: dict[tuple[str, ...], tuple[float, float, PriceSheet | None]] = {}
 
     @property
     def version(self) -> str:
@@ -76,14 +76,14 @@ class PriceBook:
         """
         if len(model) + len(model_sent) + len(service_tier) > 2 * MODEL_NAME_MAX_CHARS:
             return None
-        asked = _Asked(organization_id, provider_name, price_provider, model, model_sent, service_tier)
-        held = self._sheets.get(asked)
+        key = organization_id, provider_name, price_provider, model, model_sent, service_tier
+        held = self._sheets.get(key)
         if held is not None and held[0] <= at < held[1]:
             return held[2]
-        found = self._find(asked, at)
+        found = self._find(_Asked(*key), at)
         if len(self._sheets) >= CACHE_ENTRIES:
             del self._sheets[next(iter(self._sheets))]
-        self._sheets[asked] = found
+        self._sheets[key] = found
         return found[2]
 
     def models(self, price_provider: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ _BOUNDS_US = (
 _DIRECTORY = "metrics"
 _SUFFIX = ".metrics"
 _SERIES_MAX = 10_000
+_NOBODY, _BY_US = UsageSource.NONE, UsageSource.ESTIMATED  # naming a member of an enum takes 0.2 µs
 """Providers are few, outcomes and statuses bounded: reached only by mistake, and then new ones go uncounted."""
 
 METRICS: dict[str, str] = {
@@ -122,12 +123,12 @@ class Metrics:
         series.duration.add(entry.duration_us)
         if entry.stream and entry.first_byte_us is not None:
             series.first_byte.add(entry.first_byte_us)
-        if entry.usage_source is not UsageSource.NONE:
+        if entry.usage_source is not _NOBODY:
             series.tokens_in += entry.usage.input_total
             series.tokens_out += entry.usage.output_total
             series.charge_pico += entry.charge
             series.unpriced += not entry.priced
-            series.estimated += entry.usage_source is UsageSource.ESTIMATED
+            series.estimated += entry.usage_source is _BY_US
 
     def refused(self, surface: str, code: str) -> None:
         """Count a request that was refused before admission."""

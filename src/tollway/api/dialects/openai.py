@@ -130,6 +130,8 @@ def _wants_usage(fields: dict[str, msgspec.Raw]) -> bool:
 
 
 def _user_tag(fields: dict[str, msgspec.Raw]) -> str:
-    given = (fields.get(name) for name in ("safety_identifier", "user"))
-    texts = (text_or_none(raw) for raw in given if raw is not None)
-    return next((text.replace("\x00", "")[:TAG_VALUE_MAX_CHARS] for text in texts if text), "")
+    for name in ("safety_identifier", "user"):
+        raw = fields.get(name)
+        if raw is not None and (text := text_or_none(raw)):
+            return text.replace("\x00", "")[:TAG_VALUE_MAX_CHARS]
+    return ""

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tollway.config.limits import LimitSettings
 from tollway.errors import UpstreamUnreachableError
@@ -81,13 +82,15 @@ class Transport:
 
 def _head(target: Target, headers: Mapping[str, str], length: int, method: str) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if _UNSENDABLE.search(lines.replace("\r\n", "", len(headers))):
+    before, after = _around_length(target, method, lines, len(headers))
+    return b"%b%d%b" % (before, length, after)
+
+
+@lru_cache(maxsize=256)  # a provider is mostly asked with the same headers
+def _around_length(target: Target, method: str, lines: str, count: int) -> tuple[bytes, bytes]:
+    """What stands before the body's length, and after it. Args: lines: the headers; count: of them."""
+    if _UNSENDABLE.search(lines.replace("\r\n", "", count)):
         message = "a header holds characters that cannot be sent"
         raise ValueError(message)
-    return b"%b %b HTTP/1.1\r\nhost: %b\r\nuser-agent: tollway\r\ncontent-length: %d\r\n%b\r\n" % (
-        method.encode(),
-        target.path,
-        target.host_header,
-        length,
-        lines.encode("latin-1"),
-    )
+    first = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method.encode(), target.path, target.host_header)
+    return first + b"user-agent: tollway\r\ncontent-length: ", f"\r\n{lines}\r\n".encode("latin-1")

@@ -105,11 +105,13 @@ class Upstream:
             raise
         self.status = connection.status
         self.headers = connection.headers
-        if any(name == "content-encoding" and value.lower() not in {"", "identity"} for name, value in self.headers):
-            self._pool.give_back(self._target.origin, connection)
-            raise UpstreamMalformedError(
-                f"Provider {self._provider!r} compressed its reply, though it was asked not to.", next_step=_TRY_AGAIN
-            )
+        for name, value in self.headers:
+            if name == "content-encoding" and value.lower() not in {"", "identity"}:
+                self._pool.give_back(self._target.origin, connection)
+                raise UpstreamMalformedError(
+                    f"Provider {self._provider!r} compressed its reply, though it was asked not to.",
+                    next_step=_TRY_AGAIN,
+                )
 
     def close(self) -> None:
         """Give the connection back; hang up if the reply was not read to its end."""

@@ -26,6 +26,7 @@ MAX_COST_USD = Decimal(1_000_000)
 MAX_COST_CHARS = 64
 """No published price has more digits; it bounds the decimal arithmetic."""
 
+_IN_DETAILS = CachedField.DETAILS  # naming a member of an enum takes 0.2 µs
 _NO_INPUT_DETAILS = InputDetails()
 _NO_OUTPUT_DETAILS = OutputDetails()
 _TOTAL_COST = msgspec.json.Decoder(dict[str, Raw])
@@ -95,7 +96,7 @@ def _responses(wire: WireUsage, entered: int, convention: UsageConvention) -> Us
 def _cached(wire: WireUsage, details: InputDetails | None, convention: UsageConvention) -> int:
     for field in convention.cached:
         count: int | None
-        if field is CachedField.DETAILS:
+        if field is _IN_DETAILS:
             count = None if details is None else details.cached_tokens
             if count is None and details is not None:
                 count = details.cache_read_input_tokens

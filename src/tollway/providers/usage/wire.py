@@ -68,12 +68,10 @@ def decode_usage(raw: bytes | Raw) -> WireUsage | None:
         wire = _salvaged(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    if wire is None or not all(
-        count is None or 0 <= count <= MAX_COUNT
-        for count in (wire.prompt_tokens, wire.input_tokens, wire.completion_tokens, wire.output_tokens)
-    ):
+    if wire is None:
         return None
-    return wire
+    wholes = (wire.prompt_tokens or 0, wire.input_tokens or 0, wire.completion_tokens or 0, wire.output_tokens or 0)
+    return wire if min(wholes) >= 0 and max(wholes) <= MAX_COUNT else None
 
 
 def part(count: int | None) -> int:

@@ -11,6 +11,8 @@ from tollway.services.inference.exchange import Caller, Exchange
 from tollway.services.inference.record import Recorder
 from tollway.services.inference.reply_headers import error_reply, reply_headers
 
+_OK, _BY_PROVIDER = Outcome.OK, UsageSource.PROVIDER  # naming a member of an enum takes 0.2 µs
+
 
 class Relay:
     """Passes replies on."""
@@ -22,14 +24,14 @@ class Relay:
 
     async def whole(self, exchange: Exchange, reply: Reply, answer: Answer, caller: Caller) -> None:
         """A whole reply: rate it, journal it, pass its bytes."""
-        source, told = UsageSource.PROVIDER, reply.body if answer.body is None else answer.body
+        source, told = _BY_PROVIDER, reply.body if answer.body is None else answer.body
         if answer.usage is None:
             source = UsageSource.ESTIMATED
             answer = estimate(exchange, exchange.target.adapter.reply_texts(reply.body), model=answer.model)
         status = reply.upstream.status
         exchange.end_attempt(status, "")
         exchange.passed(len(told))
-        entry = self._recorder.settle(exchange, outcome=Outcome.OK, status=status, answer=answer, source=source)
+        entry = self._recorder.settle(exchange, outcome=_OK, status=status, answer=answer, source=source)
         if self._durable is not None:
             await self._durable()
         headers = reply_headers(exchange, reply.upstream, cost=usd_text(entry.charge), length=len(told))
