@@ -23,6 +23,8 @@ from tollway.services.inference.record import Recorder
 from tollway.services.inference.shadow import Shadows
 from tollway.services.live_catalog import LiveCatalog
 
+_INFERENCE = Scope.INFERENCE  # naming a member of an enum takes 0.2 µs
+
 
 class Pipeline:
     """Runs requests. One a worker."""
@@ -56,7 +58,7 @@ class Pipeline:
             asyncio.CancelledError: the caller left or the worker stops; the entry is written.
         """
         principal = self._authenticator.cached(inbound.key) or await self._authenticator.authenticate(inbound.key)
-        require_scope(principal, Scope.INFERENCE)
+        require_scope(principal, _INFERENCE)
         with self._places:
             call = inbound.parse(await caller.read_body())
             exchange = await self._plan(inbound, principal, call)
@@ -75,22 +77,10 @@ class Pipeline:
                     exchange.claims.abandon()  # nothing, if the recorder has settled it
 
     async def _ask(self, exchange: Exchange, caller: Caller) -> None:
-        """Admit a request and serve it."""
+        """Admit a request, attempt it, and see to it that there is an entry whatever comes of it."""
         await self._attempts.admit(exchange)
         if exchange.shadow is not None:
             self._shadows.copy(exchange, self._ask)
-        await self._serve(exchange, caller)
-
-    async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
-        try:
-            return self._planner.plan(inbound, principal, call)
-        except (ModelNotFoundError, ModelNotPricedError):
-            if not await self._live.catch_up():
-                raise
-        return self._planner.plan(inbound, principal, call)
-
-    async def _serve(self, exchange: Exchange, caller: Caller) -> None:
-        """Attempt it, and see to it that there is an entry whatever comes of it."""
         try:
             await self._attempts.run(exchange, caller)
         except asyncio.CancelledError:
@@ -105,3 +95,11 @@ class Pipeline:
             fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
             settle_failed(self._recorder, exchange, fault)
             raise fault from error
+
+    async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
+        try:
+            return self._planner.plan(inbound, principal, call)
+        except (ModelNotFoundError, ModelNotPricedError):
+            if not await self._live.catch_up():
+                raise
+        return self._planner.plan(inbound, principal, call)
