@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from tollway.chat.items import id_of, is_instruction, items_of, joined, oldest_unit, referred, shown
+from tollway.chat.items import id_of, is_instruction, items_of, joined, referred, shown, unit_end
 from tollway.chat.turn import Turn, item_ids_of, items_by_id, outline_of, packed, unpacked
 from tollway.errors import InvalidRequestError
 from tollway.services.inference.truncation import fit
@@ -84,7 +84,26 @@ def test_references_are_found_with_or_without_their_type() -> None:
     ],
 )
 def test_a_call_stays_with_its_result_and_its_thoughts(items: list[Raw], unit: int) -> None:
-    assert oldest_unit(items) == unit
+    assert unit_end(items, 0) == unit
+    assert unit_end([said("before"), *items], 1) == unit + 1
+
+
+class Copied(list[Raw]):
+    """Items that know how often a part of them was copied."""
+
+    copies = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.copies += isinstance(place, slice)
+        return super().__getitem__(place)
+
+
+async def test_what_stays_is_copied_once_and_not_for_each_item_that_is_left_out() -> None:
+    items = Copied([said("word " * 20)] * 200)
+    kept = await fit(items, body_bytes=100_000, context_tokens=2_000, output_tokens=100)
+    assert kept is not None
+    assert len(kept) < 100
+    assert items.copies == 1
 
 
 async def test_the_oldest_go_first_and_instructions_and_the_last_stay() -> None:

@@ -147,11 +147,11 @@ def referred(items: Sequence[Raw]) -> dict[int, str]:
     return found
 
 
-def oldest_unit(items: Sequence[Raw]) -> int:
-    """How many items at the head go together: a call goes with its result, and with the thoughts before it."""
+def unit_end(items: Sequence[Raw], start: int) -> int:
+    """Where the items from `start` on end that go together: a call goes with its result, and the thoughts before it."""
     open_calls: set[str] = set()
-    for position, raw in enumerate(items):
-        item = look(raw)
+    for position in range(start, len(items)):
+        item = look(items[position])
         if item.type in _CALLS and item.call_id:
             open_calls.add(item.call_id)
         elif item.type in _RESULTS and item.call_id:

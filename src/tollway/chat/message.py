@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Raw
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
+INSTRUCTING = frozenset({"system", "developer"})
+"""Roles that instruct the model."""
 
 
 class Media(msgspec.Struct, frozen=True, tag=False, gc=False):

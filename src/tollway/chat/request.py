@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw
 
-from tollway.chat.message import Message
+from tollway.chat.message import INSTRUCTING, Message
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -85,6 +85,7 @@ class ChatRequest(msgspec.Struct, kw_only=True):
         stream: whether the answer comes as events.
         extras: fields that only the wire format `source` knows, by name, as they came.
         source: the dialect it came in: its `extras` and opaque parts may pass to a provider of the same family.
+        leading: how many messages at the head instruct the model. Follows from the messages.
     """
 
     source: str
@@ -116,3 +117,11 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     prediction: Raw | None = None
     stream: bool = False
     extras: dict[str, Raw] = {}
+    leading: int = 0
+
+    def __post_init__(self) -> None:
+        """Count the messages at the head that instruct."""
+        self.leading = next(
+            (place for place, message in enumerate(self.messages) if message.role not in INSTRUCTING),
+            len(self.messages),
+        )

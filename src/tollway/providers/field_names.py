@@ -32,7 +32,4 @@ def message_path(chat: ChatRequest, index: int) -> str:
     items = _ITEMS.get(chat.source, "messages")
     if apart is None:
         return f"{items}.{index}"
-    leading = 0
-    while leading < len(chat.messages) and chat.messages[leading].role in {"system", "developer"}:
-        leading += 1
-    return apart if index < leading else f"{items}.{index - leading}"
+    return apart if index < chat.leading else f"{items}.{index - chat.leading}"

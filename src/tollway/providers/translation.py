@@ -77,7 +77,8 @@ class Translation:
         chat = replace(self.chat, max_output_tokens=output_tokens) if output_tokens else self.chat
         self._model = model
         request = self._wire.build_request(chat, deployment=deployment, spec=spec, model=model, losses=self._losses)
-        return replace(request, dropped=tuple(self._losses.dropped)) if self._losses.dropped else request
+        dropped = self._losses.dropped
+        return replace(request, dropped=tuple(dropped)) if dropped else request
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
         """See `Adapter.parse_reply`."""

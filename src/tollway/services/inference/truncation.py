@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Raw
 
-from tollway.chat.items import is_instruction, oldest_unit
+from tollway.chat.items import is_instruction, unit_end
 from tollway.providers.openai_compatible.prompt import value_texts
 from tollway.providers.usage.estimate import estimate_all
 
@@ -48,13 +48,13 @@ def _fit(items: Sequence[Raw], room: int) -> list[Raw] | None:
     kept_instructions: list[Raw] = []
     position = 0
     while total > room and position < len(items) - 1:
-        unit = oldest_unit(items[position:])
-        if position + unit >= len(items):
+        end = unit_end(items, position)
+        if end >= len(items):
             break
-        for number in range(position, position + unit):
+        for number in range(position, end):
             if is_instruction(items[number]):
                 kept_instructions.append(items[number])
             else:
                 total -= counts[number]
-        position += unit
+        position = end
     return [*kept_instructions, *items[position:]]
