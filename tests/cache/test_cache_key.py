@@ -30,6 +30,16 @@ def test_order_and_spelling_make_no_difference() -> None:
     assert key(spaced) == key()
 
 
+def test_a_header_that_the_provider_gets_as_well_makes_another_answer() -> None:
+    raw = json.dumps(BODY).encode()
+    plain, beta = (
+        Call(surface="messages", model="p/m", fields=decode_object(raw), body=raw, headers=headers)
+        for headers in ((), (("anthropic-beta", "context-1m-2025-08-07"),))
+    )
+    place = {"project_id": "one", "path": "/v1/messages", "route": "p/m"}
+    assert cache_key(plain, **place) != cache_key(beta, **place)
+
+
 def test_another_project_has_another_key() -> None:
     assert key(project_id="two") != key()
 

@@ -28,7 +28,7 @@ def cache_key(call: Call, *, project_id: str, path: str, route: str) -> bytes | 
     fields: Mapping[str, msgspec.Raw] = call.fields
     try:
         said = {name: _decode(value) for name, value in fields.items() if name not in _WITHOUT_EFFECT}
-        text = _encode([project_id, path, call.model, route, said])
+        text = _encode([project_id, path, call.model, route, call.headers, said])
     except (msgspec.DecodeError, msgspec.EncodeError, UnicodeError, RecursionError):
         return None
     return sha256(text).digest()

@@ -1,5 +1,6 @@
 """Dialogues of one Tollway with several workers: any of them goes on, cancels, and tells what became of the others."""
 
+import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,26 @@ def test_any_worker_cancels(workers: Gateway, stand_in: StandIn) -> None:
         assert call(workers, "POST", f"{PATH}/{each['id']}/cancel")["status"] == "cancelled"
     entries = wait_until(lambda: len(found := workers.entries(mark)) == 4 and found, what="all to end")
     assert {entry["outcome"] for entry in entries} == {"client_left"}
+
+
+def test_another_projects_response_of_the_same_id_stops_nothing(workers: Gateway, stand_in: StandIn) -> None:
+    stand_in.hold()
+    mark = new_mark()
+    body = {"model": "stub/held", "input": "One.", "background": True, "user": mark}
+    begun = call(workers, "POST", PATH, body)
+    wait_until(lambda: stand_in.marked(mark), what="it to be asked")
+    same = {"id": begun["id"], "object": "response", "status": "completed", "model": "same", "output": []}
+    stand_in.on("same", Reply([json.dumps(same).encode()]))
+    workers.add_provider("claims", stand_in.base_url, spec="openai")
+    workers.set_price("claims", "*")
+    workers.admin("POST", "/projects", {"name": "other", "store_content": "full"})
+    theirs = workers.headers(workers.new_key("other"))
+    place = f"{PATH}/{begun['id']}"
+    made = workers.client.post(PATH, json={"model": "claims/same", "input": "Two."}, headers=theirs)
+    assert made.json()["id"] == begun["id"]
+    assert workers.client.delete(place, headers=theirs).is_success
+    stand_in.release()
+    assert wait_until(lambda: (now := call(workers, "GET", place))["status"] == "completed" and now, what="its end")
 
 
 def test_what_ran_in_a_killed_worker_has_failed(workers: Gateway, stand_in: StandIn) -> None:

@@ -85,10 +85,12 @@ class Backgrounds:
 
     async def follow(self, change: Change) -> None:
         """Stop what was cancelled in another worker."""
+        known = set(self._running)  # before it is asked: what begins meanwhile is not in its answer
         if change.noun == "response":
-            self._stop({key for key in self._running if key[1] == change.id})
-        elif change.noun == ALL and self._running:
-            known = set(self._running)  # before it is asked: what begins meanwhile is not in its answer
+            known = {key for key in known if key[1] == change.id}  # another project may have one of the same id
+        elif change.noun != ALL:
+            return
+        if known:
             async with self._database.read() as session:
                 still = await responses.running_of(session, self._worker_id)
             self._stop(known - still)
