@@ -31,11 +31,11 @@ STATIC = frozenset({_BEARER, Auth.API_KEY, Auth.X_API_KEY, Auth.X_GOOG_API_KEY})
 def auth_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
     """The header that shows the credential; none if there is none, or if it is shown in another way."""
     credential = deployment.credential
-    if not credential or auth not in STATIC:
+    if not credential:
         return {}
     if auth is _BEARER:
         return {"authorization": f"Bearer {credential}"}
-    return {auth.value: credential}
+    return {auth.value: credential} if auth in STATIC else {}
 
 
 def without_secrets(refusal: bytes, headers: Mapping[str, str]) -> bytes:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -141,10 +143,14 @@ class DataPlane:
             caller.unwatch()
             del self._running[caller]
 
-    async def _ask_model(self, inbound: Inbound, idempotency_key: bytes | None, caller: HttpCaller) -> None:
-        if idempotency_key is None:
-            await (self._dialogues if inbound.surface.remembers else self._pipeline).run(inbound, caller)
-            return
+    def _ask_model(
+        self, inbound: Inbound, idempotency_key: bytes | None, caller: HttpCaller
+    ) -> Coroutine[Any, Any, None]:
+        if idempotency_key is not None:
+            return self._ask_once(inbound, idempotency_key, caller)
+        return (self._dialogues if inbound.surface.remembers else self._pipeline).run(inbound, caller)
+
+    async def _ask_once(self, inbound: Inbound, idempotency_key: bytes, caller: HttpCaller) -> None:
         replayed = await self._idempotent.run(inbound, idempotency_key, caller)
         if replayed is not None:
             self._observer.replayed(inbound.surface.name, inbound.request_id, replayed)

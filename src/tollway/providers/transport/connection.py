@@ -120,6 +120,11 @@ class Connection(asyncio.Protocol):
         return data
 
     @property
+    def exhausted(self) -> bool:
+        """Whether the reply is whole, and all of it was read."""
+        return self.done and not self._chunks
+
+    @property
     def reusable(self) -> bool:
         """Whether another request can go over this connection."""
         return (

@@ -138,7 +138,7 @@ class Upstream:
         """
         chunks: list[bytes] = []
         total = 0
-        while (chunk := await self.read()) is not None:
+        while not self._connection.exhausted and (chunk := await self.read()) is not None:
             chunks.append(chunk)
             total += len(chunk)
             if total > max_bytes:

@@ -86,7 +86,9 @@ class Attempts:
             TollwayError: as `Holder.hold`; `JournalUnavailableError` as well.
         """
         try:
-            await self._holder.hold(exchange)
+            lacking = self._holder.take(exchange)
+            if lacking:
+                await self._holder.overcome(exchange, lacking)
         except TollwayError as error:
             if not error.of_target or not await self._take_next(exchange, _any):
                 raise

@@ -40,7 +40,7 @@ class Holder:
         self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def hold(self, exchange: Exchange, *, free: bool = False) -> None:
-        """Take everything that applies. Nothing is awaited if nothing lacks.
+        """Take everything that applies, as soon as nothing lacks.
 
         Args:
             exchange: the request.
@@ -53,18 +53,26 @@ class Holder:
             NotReadyError: this worker has not read the budgets yet.
             OverloadedError: too many leases are in memory.
         """
+        lacking = self.take(exchange, free=free)
+        if lacking:
+            await self.overcome(exchange, lacking)
+
+    def take(self, exchange: Exchange, *, free: bool = False) -> Lacking:
+        """Take everything that applies, if nothing lacks; return what does. Args and errors: as `hold`."""
         book = self._keeper.book
         if not book.quotas:
-            return
+            return []
         terms = self._terms.find(book, _facts(exchange), self._keeper.now_us)
         if terms is None:
-            return
-        demand = self._measure(exchange, terms, free=free)
-        claims = exchange.claims = Claims(self._keeper, terms, demand)
-        lacking = claims.take()
-        if lacking:
-            await self._overcome(exchange, claims, lacking)
-            exchange.attempt_started_ns = time.perf_counter_ns()
+            return []
+        exchange.claims = Claims(self._keeper, terms, self._measure(exchange, terms, free=free))
+        return exchange.claims.take()
+
+    async def overcome(self, exchange: Exchange, lacking: Lacking) -> None:
+        """Wait for what lacked, and take it. Errors: as `hold`."""
+        assert exchange.claims is not None  # noqa: S101 -- without them nothing lacks
+        await self._overcome(exchange, exchange.claims, lacking)
+        exchange.attempt_started_ns = time.perf_counter_ns()
 
     def _measure(self, exchange: Exchange, terms: Terms, *, free: bool = False) -> Demand:
         default = exchange.principal.default_output_tokens or self._default_output_tokens
