@@ -47,12 +47,6 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         "Alembic compares with all tables; the folder is the list of them, so that none can be forgotten.",
     ),
     Exemption(
-        "import-at-top",
-        "src/tollway/providers/sign_in/sign_in.py",
-        "calls importlib.import_module()",
-        "The clouds' libraries are extras, and cost a worker 40 MiB and a second: only who signs in to one pays that.",
-    ),
-    Exemption(
         "driver-place",
         "src/tollway/supervisor/postgres.py",
         "imports psycopg",
@@ -60,9 +54,9 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     ),
     Exemption(
         "import-at-top",
-        "src/tollway/cli/lazy.py",
+        "src/tollway/late.py",
         "calls importlib.import_module()",
-        "The one lazy loader: `tollway version` does not wait for what `tollway serve` needs.",
+        "The one late import: `tollway version` does not wait for what `tollway serve` needs, nor a worker for clouds' libraries.",
     ),
     Exemption(
         "socket-place",

@@ -1,11 +1,12 @@
 """A group of commands whose modules are imported only when one of them is used, so that `tollway version` is quick."""
 
-import importlib
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+from tollway.late import import_late
 
 Entry = tuple[str, str]
 """Module that holds the command, one line of help."""
@@ -20,7 +21,7 @@ class LazyCommand(TyperCommand):
 
     def load(self) -> Any:
         """The real command: the module's Typer app, or its function named as the command."""
-        module = importlib.import_module(self._module)
+        module = import_late(self._module)
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)

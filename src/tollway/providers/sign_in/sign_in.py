@@ -1,6 +1,5 @@
 """Sign requests in to clouds: one `SignIn` a worker, which keeps what the clouds granted."""
 
-import importlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tollway.errors import SignInError, SignInMissingError
+from tollway.late import import_late
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.sign_in.grant import Grant, SignInMissing, SignInRefused
 from tollway.providers.sign_in.identity import AMBIENT, CREDENTIAL, Identity, identity_of
@@ -121,7 +121,7 @@ async def _grant(kept: KeptGrant, identity: Identity, provider: str) -> Grant:
 
 
 class _Fetch:
-    """Asks the cloud, in a thread, with its library: imported here, see `house_rules.exemptions`."""
+    """Asks the cloud, in a thread, with its library: imported late, see `tollway.late`."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -136,7 +136,7 @@ class _Fetch:
         if self._fetch is None:
             cloud = self._identity.cloud
             try:
-                module = importlib.import_module(f"tollway.providers.sign_in.{cloud}")
+                module = import_late(f"tollway.providers.sign_in.{cloud}")
             except ImportError as error:
                 raise SignInMissing(f"The library is missing: {error}") from error
             self._fetch = module.fetcher(self._identity)
