@@ -56,7 +56,7 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         "import-at-top",
         "src/tollway/late.py",
         "calls importlib.import_module()",
-        "The one late import: `tollway version` does not wait for what `tollway serve` needs, nor a worker for clouds' libraries.",
+        "The one late import: `tollway version` does not wait for what `serve` needs, no worker for a cloud's library.",
     ),
     Exemption(
         "socket-place",

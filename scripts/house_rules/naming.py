@@ -18,6 +18,8 @@ PROVIDER_NAMES = frozenset(
         "fireworks",
         "gemini",
         "groq",
+        "huggingface",
+        "llama_cpp",
         "mistral",
         "moonshotai",
         "nebius",
@@ -32,6 +34,7 @@ PROVIDER_NAMES = frozenset(
         "vertex",
         "vllm",
         "xai",
+        "zai",
     }
 )
 """Names of companies and products that serve models. A test keeps this in step with the registry."""
