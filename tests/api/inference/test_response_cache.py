@@ -155,3 +155,25 @@ def test_the_same_requests_at_the_same_time_are_asked_once_where_that_is_chosen(
     assert len({answer.content for answer in answers}) == 1
     assert sorted(answer.headers["x-tollway-cache"] for answer in answers) == ["hit"] * 7 + ["miss"]
     assert json.loads(answers[0].content)["choices"]
+
+
+def test_nobody_waits_in_line_for_an_answer_that_is_not_kept(cached: Cached) -> None:
+    settings = {"cache_single_flight": True, "cache_max_bytes": 1_024}
+    cached.gateway.admin("PATCH", f"/projects/{cached.project}", settings)
+    key = cached.gateway.new_key(cached.project)
+
+    def long(received: Received) -> Reply:
+        return Reply([Hold(), *plain(received).steps, b" " * 2_048], framing="chunked")
+
+    cached.standin.hold()
+    cached.standin.on(cached.model, long)
+    with ThreadPoolExecutor(4) as callers:
+        answers = [callers.submit(cached.ask, key=key)]
+        wait_until(lambda: cached.asked == 1, what="the first to be asked")
+        answers += [callers.submit(cached.ask, key=key) for _ in range(3)]
+        threading.Event().wait(0.3)
+        cached.standin.release()
+        cached.standin.hold()
+        wait_until(lambda: cached.asked == 4, what="all others to be asked at once")
+        cached.standin.release()
+        assert [each.result().status_code for each in answers] == [200] * 4

@@ -37,7 +37,7 @@ class ResponseCache:
         self._recorder = recorder
         self._holder = holder
         self._entry_max_bytes = entry_max_bytes
-        self._flights: dict[bytes, asyncio.Future[None]] = {}
+        self._flights: dict[bytes, asyncio.Future[bool]] = {}
 
     async def run(self, exchange: Exchange, caller: Caller, ask: Ask) -> None:
         """Answer from the cache, or ask and keep the answer.
@@ -92,26 +92,31 @@ class ResponseCache:
         return kept if time.time() - kept.stored_at_s <= oldest_s else None
 
     async def _follow(self, exchange: Exchange, key: bytes, control: CacheControl) -> Kept | None:
-        """Wait for the same request that runs already, if there is one; what it left in the cache."""
+        """Wait for the same request that runs already, if there is one; what it left in the cache.
+
+        Nobody waits for another one after one that was answered and left nothing: such answers are not kept.
+        """
         while (flight := self._flights.get(key)) is not None:
-            await asyncio.shield(flight)
+            answered = await asyncio.shield(flight)
             kept = await self._find(exchange, key, control)
-            if kept is not None:
+            if kept is not None or answered:
                 return kept
         return None
 
     async def _lead(self, exchange: Exchange, caller: Caller, ask: Ask, key: bytes) -> None:
-        flight: asyncio.Future[None] | None = None
+        flight: asyncio.Future[bool] | None = None
+        answered = False
         if exchange.principal.cache_single_flight and key not in self._flights:
             flight = self._flights[key] = asyncio.get_running_loop().create_future()
         keeping = _Keeping(caller, self._entry_max_bytes)
         try:
             await ask(exchange, keeping)
             await self._keep(exchange, key, keeping)
+            answered = True
         finally:
             if flight is not None:
                 del self._flights[key]
-                flight.set_result(None)
+                flight.set_result(answered)
 
     async def _keep(self, exchange: Exchange, key: bytes, keeping: "_Keeping") -> None:
         body = keeping.body()
