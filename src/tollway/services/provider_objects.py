@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from tollway.chat.items import is_id
 from tollway.data import provider_objects
 from tollway.data.provider_objects import BATCH, FILE, ObjectRow
 from tollway.data.session import Database, ReadSession, WriteSession
@@ -174,8 +175,10 @@ class ProviderObjects:
         return reply
 
     async def _find(self, principal: Principal, kind: str, object_id: str, *, param: str | None = None) -> ObjectRow:
-        async with self._reading() as session:
-            row = await provider_objects.find(session, principal.project_id, kind, object_id)
+        row = None
+        if is_id(object_id):  # others name nothing, and the database takes no zero byte
+            async with self._reading() as session:
+                row = await provider_objects.find(session, principal.project_id, kind, object_id)
         if row is None:
             raise NotFoundError(f"This project has no {kind} {object_id[:200]!r}.", param=param)
         return row

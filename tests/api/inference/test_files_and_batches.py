@@ -15,6 +15,7 @@ from support.gateway import Gateway, new_mark
 from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
+from tollway.providers.openai_compatible.stored_objects import read_object
 
 LINES = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m"}}\n\x00\xff'
 CHARGE_PICO = USAGE["prompt_tokens"] * 2_500_000 + USAGE["completion_tokens"] * 10_000_000
@@ -173,7 +174,7 @@ def test_the_provider_is_named_where_several_could_be_meant(gateway: Gateway) ->
     assert (none.status_code, none.json()["error"]["code"]) == (404, "not_supported_by_provider")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "order=up"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "order=up", "after=%00", "purpose=a%00"])
 def test_a_strange_query_is_a_400(gateway: Gateway, query: str) -> None:
     assert ask(gateway, "GET", f"/files?{query}").status_code == 400
 
@@ -185,8 +186,15 @@ def test_bad_input_is_refused_before_the_provider_hears_of_it(gateway: Gateway, 
     assert ask(gateway, "POST", "/files", json={}).status_code == 400
     for body in (b"", b"[]", b'{"input_file_id": 1}', b"\xff"):
         assert ask(gateway, "POST", "/batches", content=body).status_code == 400
+    assert ask(gateway, "POST", "/batches", content=b'{"input_file_id": "\\u0000"}').status_code == 404
     assert ask(gateway, "PUT", "/files").status_code == 405
     assert ask(gateway, "GET", "/files", key="tw-unknown").status_code == 401
     assert ask(gateway, "GET", "/files", key=gateway.new_key(None, scopes=["read"])).status_code == 403
     assert ask(gateway, "GET", f"/files/{new_mark()}").status_code == 404
     assert len(cabinet.heard) == heard
+
+
+def test_an_object_whose_id_can_name_nothing_is_a_malformed_answer() -> None:
+    for body in (b'{"id": "a\\u0000"}', b'{"id": ""}', b'{"id": "a", "output_file_id": "b\\n"}', b'{"id": 1}'):
+        assert read_object(body) is None
+    assert read_object(b'{"id": "file-1", "purpose": "batch"}') is not None

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs
 
 from tollway.api.dialects.openai_form import is_form, split_form
 from tollway.api.inference.stored import ID, Asked, Routes, Told
+from tollway.chat.items import is_id
 from tollway.data.provider_objects import BATCH, FILE
 from tollway.errors import InvalidRequestError
 from tollway.services.object_exchange import HEADER, ObjectReply
@@ -85,4 +86,7 @@ def _wish(kind: str, query: bytes) -> Wish:
         raise InvalidRequestError("`limit` must be a number from 1 to 10000.", param="limit")
     if order not in _ORDERS:
         raise InvalidRequestError("`order` must be `asc` or `desc`.", param="order")
+    for name, value in values.items():
+        if value and not is_id(value):
+            raise InvalidRequestError(f"`{name[:64]}` holds what names nothing.", param=name[:64])
     return Wish(min(int(limit), _LIMIT_MAX), values.get("after"), _ORDERS[order], values.get("purpose"))

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from tollway.chat.items import is_id
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.address import url_of
@@ -84,9 +85,11 @@ def object_request(
 def read_object(body: bytes) -> StoredObject | None:
     """A file or batch as the provider tells it; ``None`` if it is none."""
     try:
-        return _decode_object(body)
+        told = _decode_object(body)
     except _MALFORMED:
         return None
+    named = (told.id, *filter(None, (told.output_file_id, told.error_file_id, told.purpose)))
+    return told if all(map(is_id, named)) else None
 
 
 def read_results(body: bytes, spec: ProviderSpec) -> Iterator[Result]:
