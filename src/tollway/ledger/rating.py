@@ -1,5 +1,7 @@
 """Usage x prices → charge. Exact integers, one rounding a line, nothing guessed."""
 
+from itertools import compress
+
 import msgspec
 from msgspec.structs import astuple
 
@@ -51,9 +53,8 @@ def rate(usage: Usage, sheet: PriceSheet) -> Charge:
     lines: list[ChargeLine] = []
     total = 0
     priced = True
-    for kind, quantity in zip(KINDS, astuple(usage), strict=True):
-        if not quantity:
-            continue
+    counts = astuple(usage)
+    for kind, quantity in compress(zip(KINDS, counts, strict=True), counts):
         found = rate_of(kind, rates)
         if found is None:
             priced = priced and _is_included(kind, rates)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -229,7 +230,7 @@ def _request_id(given: bytes) -> str:
 
 
 def _check_headers(headers: list[tuple[bytes, bytes]], limit: int) -> None:
-    size = sum([len(name) + len(value) + _HEADER_OVERHEAD_BYTES for name, value in headers])
+    size = sum(map(len, chain.from_iterable(headers))) + _HEADER_OVERHEAD_BYTES * len(headers)
     if size > limit:
         raise HeadersTooLargeError(
             f"The request headers have {size} bytes; {limit} are allowed.",

@@ -81,15 +81,15 @@ class Transport:
 
 
 def _head(target: Target, headers: Mapping[str, str], length: int, method: str) -> bytes:
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    before, after = _around_length(target, method, lines, len(headers))
+    before, after = _around_length(target, method, tuple(headers.items()))
     return b"%b%d%b" % (before, length, after)
 
 
 @lru_cache(maxsize=256)  # a provider is mostly asked with the same headers
-def _around_length(target: Target, method: str, lines: str, count: int) -> tuple[bytes, bytes]:
-    """What stands before the body's length, and after it. Args: lines: the headers; count: of them."""
-    if _UNSENDABLE.search(lines.replace("\r\n", "", count)):
+def _around_length(target: Target, method: str, headers: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
+    """What stands before the body's length, and after it."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if _UNSENDABLE.search(lines.replace("\r\n", "", len(headers))):
         message = "a header holds characters that cannot be sent"
         raise ValueError(message)
     first = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method.encode(), target.path, target.host_header)

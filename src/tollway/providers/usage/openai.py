@@ -120,15 +120,16 @@ def _disjoint(
     convention: UsageConvention,
 ) -> Usage:
     """Take the parts out of the wholes."""
-    if into is _NO_INPUT_DETAILS and out is _NO_OUTPUT_DETAILS and not (cached or reasoning or citation or searches):
+    written, audio, image = part(into.cache_write_tokens), part(into.audio_tokens), part(into.image_tokens)
+    spoken, drawn = part(out.audio_tokens), part(out.image_tokens)
+    if not (cached or written or audio or image or spoken or drawn or reasoning or citation or searches):
         return Usage(input=entered, output=left)
-    written = part(into.cache_write_tokens)
     if convention.cached_outside_input:
         entered += cached + written
     cached = min(cached, entered)
     written = min(written, entered - cached)
-    audio = min(part(into.audio_tokens), entered)
-    image = min(part(into.image_tokens), entered - audio)
+    audio = min(audio, entered)
+    image = min(image, entered - audio)
     text = entered - audio - image
     audio_cached = 0
     if audio or image:
@@ -138,8 +139,8 @@ def _disjoint(
         audio -= audio_cached
         cached -= audio_cached
         written = min(written, max(text - cached, 0))
-    spoken = min(part(out.audio_tokens), left)
-    drawn = min(part(out.image_tokens), left - spoken)
+    spoken = min(spoken, left)
+    drawn = min(drawn, left - spoken)
     citation = min(citation, left - spoken - drawn)
     reasoning = min(reasoning, left - spoken - drawn - citation)
     return Usage(

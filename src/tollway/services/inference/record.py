@@ -102,9 +102,10 @@ class Recorder:
                 exchange.spent,
             )
         )
-        for held in (claims, beside):
-            if held is not None:
-                held.opened = True
+        if claims is not None:
+            claims.opened = True
+        if beside is not None:
+            beside.opened = True
 
     def bill(self, exchange: Exchange, error: str, answer: Answer | None) -> None:
         """End an attempt that another one follows: what it held is settled, what it cost is added to `spent`.
