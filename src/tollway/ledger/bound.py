@@ -139,8 +139,7 @@ def _steps(rates: dict[str, Rate], bound: UsageBound) -> tuple[_Dearest, ...]:
     inputs = _INPUT + _AUDIO_INPUT * bound.audio_input + _IMAGE_INPUT * bound.image_input
     outputs = _OUTPUT + _OTHER_OUTPUT * bound.other_output
     groups = [
-        [rate for kind in kinds if (rate := rate_of(kind, rates)) is not None]
-        for kinds in (inputs, outputs, *_SINGLE)
+        [rate for kind in kinds if (rate := rate_of(kind, rates)) is not None] for kinds in (inputs, outputs, *_SINGLE)
     ]
     edges = sorted({above for group in groups for rate in group for above, _ in rate.tiers})
     return tuple(_Dearest(above, *(_highest(group, above) for group in groups)) for above in (-1, *edges))
