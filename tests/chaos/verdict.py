@@ -48,7 +48,12 @@ def evidence(load: Load, books: Books, rows: Iterable[Entry]) -> Evidence:
 
 def missing(found: Evidence) -> list[str]:
     """Requests that the provider served and the ledger has not."""
-    return [mark for mark, calls in found.billed.items() if len(found.entries.get(mark, ())) < len(calls)]
+    return [mark for mark, calls in found.billed.items() if _accounted(found.entries.get(mark, ())) < len(calls)]
+
+
+def _accounted(entries: Sequence[Entry]) -> int:
+    """The calls of a provider that entries tell of: one an attempt, and the one that a killed worker had under way."""
+    return sum(max(len(entry["attempts"]) + (entry["outcome"] == "interrupted"), 1) for entry in entries)
 
 
 def broken(found: Evidence) -> list[str]:
@@ -64,13 +69,10 @@ def some(texts: Sequence[str]) -> list[str]:
 
 
 def _once(found: Evidence) -> Iterator[str]:
-    """Each call of the provider has an entry of its own; a request without an idempotency key is served once."""
+    """Each call of the provider is an attempt of an entry, and a request has one entry each time it was sent."""
     for mark in missing(found):
         calls, entries = found.billed[mark], found.entries.get(mark, ())
-        yield f"{mark}: {len(calls)} calls of the provider, {len(entries)} entries"
-    for mark, calls in found.billed.items():
-        if len(calls) > 1 and found.sent[mark].idempotency_key is None:
-            yield f"{mark}: the provider was asked {len(calls)} times for one request"
+        yield f"{mark}: {len(calls)} calls of the provider, {len(entries)} entries of {_accounted(entries)} attempts"
     for mark, entries in found.entries.items():
         if mark not in found.sent:
             yield f"{mark}: an entry of a request that nobody sent"

@@ -15,6 +15,9 @@ from support.gateway import Gateway
 from support.obliging import TEXT, obliging
 from support.standin import StandIn
 
+KEPT: list[AsyncOpenAI | AsyncAnthropic] = []
+"""A client that is collected closes itself, in whatever event loop runs by then."""
+
 
 class Place(BaseModel):
     """A place."""
@@ -25,13 +28,16 @@ class Place(BaseModel):
 
 def _model(dialect: str, gateway: Gateway) -> Model:
     url, key = gateway.url, gateway.project_key
-    openai = OpenAIProvider(openai_client=AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0))
+    client = AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
+    KEPT.append(client)
+    openai = OpenAIProvider(openai_client=client)
     if dialect == "chat":
         return OpenAIChatModel("stub/obliging", provider=openai)
     if dialect == "responses":
         return OpenAIResponsesModel("stub/obliging", provider=openai)
-    anthropic = AnthropicProvider(anthropic_client=AsyncAnthropic(base_url=url, api_key=key, max_retries=0))
-    return AnthropicModel("stub/obliging", provider=anthropic)
+    messages = AsyncAnthropic(base_url=url, api_key=key, max_retries=0)
+    KEPT.append(messages)
+    return AnthropicModel("stub/obliging", provider=AnthropicProvider(anthropic_client=messages))
 
 
 each_dialect = pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])

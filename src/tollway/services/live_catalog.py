@@ -1,7 +1,6 @@
 """The catalog and the prices in this worker's memory, kept true by announcements and by a periodic sweep."""
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -48,7 +47,8 @@ class LiveCatalog:
         self._authenticator = authenticator
         self.catalog = Catalog()
         self._price_book: PriceBook | None = None
-        self._caught_up_s = -math.inf
+        self._caught_up_s = 0.0
+        self._catching_up = asyncio.Lock()
 
     @property
     def loaded(self) -> bool:
@@ -78,22 +78,21 @@ class LiveCatalog:
         """
         await self._apply(Change(ALL))
 
-    async def catch_up(self) -> bool:
+    async def catch_up(self) -> None:
         """Read everything again before something is said not to exist: it may have been made a moment ago.
 
-        Returns:
-            Whether it was read; not again if it was just now, so that wrong names cannot keep the database busy.
+        Wrong names cannot keep the database busy: it is read twice a second at the most, once for all who wait.
 
         Raises:
             DatabaseUnavailableError: the database is away.
         """
-        now_s = time.monotonic()
-        if now_s - self._caught_up_s < _CATCH_UP_INTERVAL_S:
-            return False
-        self._caught_up_s = now_s
-        self.catalog = await self._load_catalog()
-        self._price_book = await self._load_price_book()
-        return True
+        asked_s = time.monotonic()
+        async with self._catching_up:
+            if self._caught_up_s < asked_s:
+                await asyncio.sleep(self._caught_up_s + _CATCH_UP_INTERVAL_S - time.monotonic())
+                self._caught_up_s = time.monotonic()
+                self.catalog = await self._load_catalog()
+                self._price_book = await self._load_price_book()
 
     async def run(self) -> None:
         """Follow the changes until cancelled."""

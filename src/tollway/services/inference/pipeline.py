@@ -100,6 +100,5 @@ class Pipeline:
         try:
             return self._planner.plan(inbound, principal, call)
         except (ModelNotFoundError, ModelNotPricedError):
-            if not await self._live.catch_up():
-                raise
+            await self._live.catch_up()
         return self._planner.plan(inbound, principal, call)
