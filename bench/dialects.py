@@ -11,6 +11,7 @@ One Tollway, one worker, one provider that speaks chat completions. Told:
 
 import asyncio
 import json
+import os
 import resource
 import statistics
 import sys
@@ -35,10 +36,11 @@ ROUND_S = 4
 CONNECTIONS = 64
 STREAM_CONNECTIONS = 16
 LONG_EVENTS = 10_000
-FALLBACKS = 60
+FALLBACKS = 20
 OPEN_STREAMS = 2_000
 PACE_MS = 1_000.0
 SETTLE_S = 8.0
+OPENING_TIMEOUT_S = 30.0
 _KIB = 1_024
 
 
@@ -66,6 +68,7 @@ def main() -> int:
         print(f"\n{_fallback(on)}", flush=True)
     with scene(Tollway(), events=LONG_EVENTS) as on:
         print(_long_stream((on.shape, _messages(on.shape))), flush=True)
+    os.environ["TOLLWAY_MAX_CONCURRENT_REQUESTS"] = str(2 * OPEN_STREAMS)
     with scene(Tollway(), pace_ms=PACE_MS) as on:
         print(asyncio.run(_open_streams(on)))
     return 0
@@ -144,15 +147,21 @@ async def _open_streams(on: Scene[Tollway]) -> str:
     head = "".join(f"{name}: {value}\r\n" for name, value in on.shape.headers.items())
     body = on.shape.body(stream=True)
     request = f"POST {target.path} HTTP/1.1\r\nhost: bench\r\n{head}content-length: {len(body)}\r\n\r\n".encode() + body
-    gate = asyncio.Semaphore(100)
+    gate = asyncio.Semaphore(OPEN_STREAMS)  # the head of an answer comes with its first event
 
-    async def open_one() -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
+    opened: list[tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def open_one() -> None:
         async with gate:
             reader, writer = await asyncio.open_connection(target.hostname, target.port)
             writer.write(request)
-            return await reader.readuntil(b"\r\n"), reader, writer
+            opened.append((await reader.readuntil(b"\r\n"), reader, writer))
 
-    opened = await asyncio.gather(*(open_one() for _ in range(OPEN_STREAMS)))
+    try:
+        async with asyncio.timeout(OPENING_TIMEOUT_S):
+            await asyncio.gather(*(open_one() for _ in range(OPEN_STREAMS)))
+    except TimeoutError:
+        return f"Only {len(opened):,} of {OPEN_STREAMS:,} streams could be opened within {OPENING_TIMEOUT_S:g} s."
     await asyncio.sleep(SETTLE_S)
     during = worker.memory_info().rss
     served = sum(b" 200 " in line for line, _, _ in opened)
