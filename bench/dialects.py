@@ -11,7 +11,6 @@ One Tollway, one worker, one provider that speaks chat completions. Told:
 
 import asyncio
 import json
-import os
 import resource
 import statistics
 import sys
@@ -19,6 +18,7 @@ import time
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import psutil
 
@@ -56,6 +56,12 @@ class MessagesShape(Shape):
         return json.dumps(body | ({"stream": True} if stream else {}), separators=(",", ":")).encode()
 
 
+class ManyPlaces(Tollway):
+    """With a place for each stream."""
+
+    settings: ClassVar[dict[str, str]] = {"TOLLWAY_MAX_CONCURRENT_REQUESTS": str(2 * OPEN_STREAMS)}
+
+
 def main() -> int:
     """Measure and print."""
     print(describe().sentence, end="\n\n")
@@ -68,8 +74,7 @@ def main() -> int:
         print(f"\n{_fallback(on)}", flush=True)
     with scene(Tollway(), events=LONG_EVENTS) as on:
         print(_long_stream((on.shape, _messages(on.shape))), flush=True)
-    os.environ["TOLLWAY_MAX_CONCURRENT_REQUESTS"] = str(2 * OPEN_STREAMS)
-    with scene(Tollway(), pace_ms=PACE_MS) as on:
+    with scene(ManyPlaces(), pace_ms=PACE_MS) as on:
         print(asyncio.run(_open_streams(on)))
     return 0
 

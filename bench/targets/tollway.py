@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import ClassVar
 
 from bench.ask import Shape, get
 from bench.install import version_line
@@ -34,6 +35,7 @@ class Tollway(Target):
     name = "tollway"
     what = "everything on: keys, prices, journal, ledger in PostgreSQL, access log"
     workers = 1
+    settings: ClassVar[dict[str, str]] = {}
 
     def install(self, cache: Path) -> str:  # noqa: ARG002 - it is the project that we are in
         """From this checkout."""
@@ -54,7 +56,7 @@ class Tollway(Target):
             "--data-dir",
             str(data_dir),
         ]
-        environment = {"TOLLWAY_LOCAL_MODEL": "false", "TOLLWAY_LOG_FORMAT": "json"}
+        environment = {"TOLLWAY_LOCAL_MODEL": "false", "TOLLWAY_LOG_FORMAT": "json"} | self.settings
         self.child = stage.children.start(self.name, stage.postgres_core, command, environment=environment)
         keys_file = data_dir / "first_keys.json"
         wait_until(keys_file.exists, timeout_s=START_TIMEOUT_S, child=self.child)
