@@ -30,6 +30,7 @@ from tollway.chat.message import (
     ToolCallPart,
 )
 from tollway.chat.reply import ChatReply, Choice
+from tollway.routing.json_object import MALFORMED
 
 
 def collect(events: Iterable[Event]) -> ChatReply:
@@ -151,7 +152,7 @@ def joined_logprobs(pieces: list[Raw]) -> Raw | None:
     for piece in pieces:
         try:
             found = _decode_logprobs(piece)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except MALFORMED:
             continue
         joined.content = _joined(joined.content, found.content)
         joined.refusal = _joined(joined.refusal, found.refusal)

@@ -12,11 +12,10 @@ import msgspec
 from msgspec import Raw
 
 from tollway.errors import InvalidRequestError
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 ITEM_ID_MAX_CHARS = 200
 _ID_CHARS = 48
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PREFIXES = {
     "message": "msg",
     "reasoning": "rs",
@@ -61,7 +60,7 @@ def items_of(raw: Raw | None, path: str = "input") -> list[Raw]:
             content = {"type": "message", "role": "user", "content": _read_text(raw)}
             return [Raw(_encode(content))]
         items = _read_list(raw)
-    except _MALFORMED:
+    except MALFORMED:
         items = [Raw(b"0")]
     if not all(bytes(item).startswith(b"{") for item in items):
         raise InvalidRequestError(f"`{path}` must be a string or a list of objects.", param=path)
@@ -72,7 +71,7 @@ def look(raw: Raw) -> Item:
     """What is looked at in an item; nothing of one that cannot be read."""
     try:
         return _read_item(raw)
-    except _MALFORMED:
+    except MALFORMED:
         return Item()
 
 

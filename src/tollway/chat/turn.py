@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.items import id_of, shown
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 _OUTLINE = frozenset(
     {"id", "object", "created_at", "completed_at", "status", "background", "model", "usage", "error"}
@@ -23,7 +23,6 @@ _EMPTY: dict[str, Raw] = {
     "text": Raw(b'{"format":{"type":"text"}}'),
     "metadata": Raw(b"{}"),
 }
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode = msgspec.json.Encoder().encode
 _read_list = tolerant(msgspec.json.Decoder(list[Raw]).decode)
 
@@ -63,7 +62,7 @@ def head_of(response: bytes | Raw) -> tuple[str, str]:
     """Id and status of a response; empty where it has none."""
     try:
         head = _read_head(response)
-    except _MALFORMED:
+    except MALFORMED:
         return "", ""
     return head.id, head.status
 
@@ -72,7 +71,7 @@ def output_of(response: bytes | Raw) -> list[Raw]:
     """The items of a response's output."""
     try:
         items = _read_list(decode_object(response).get("output", Raw(b"[]")))
-    except _MALFORMED:
+    except MALFORMED:
         return []
     return [item for item in items if bytes(item).startswith(b"{")]
 
@@ -81,7 +80,7 @@ def outline_of(response: bytes | Raw) -> bytes:
     """The response without what was said: its id, times, state and usage."""
     try:
         fields = decode_object(response)
-    except _MALFORMED:
+    except MALFORMED:
         return b"{}"
     kept = {name: value for name, value in fields.items() if name in _OUTLINE}
     return _encode(kept | {name: _EMPTY[name] for name in fields if name in _EMPTY})

@@ -16,6 +16,7 @@ from tollway.identity.principal import Principal
 from tollway.ledger.quota import Quota, Unit
 from tollway.providers.openai_compatible.stored_objects import StoredObject, read_object
 from tollway.routing.catalog import Deployment
+from tollway.routing.json_object import MALFORMED
 from tollway.services.batch_meter import BatchMeter, Results
 from tollway.services.dialogue_load import bounded
 from tollway.services.inference.measure import boundless
@@ -239,7 +240,7 @@ def _asked_batch(body: bytes) -> str:
     try:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         file_id = msgspec.json.decode(fields[_INPUT], type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+    except (*MALFORMED, KeyError):
         raise InvalidRequestError(f"`{_INPUT}` must name a file.", param=_INPUT) from None
     return file_id
 

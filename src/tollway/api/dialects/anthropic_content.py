@@ -8,7 +8,6 @@ Rules: results of tools are messages of their own; a document of texts that are 
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -31,7 +30,7 @@ from tollway.chat.message import (
 from tollway.providers.anthropic.citations import read_citation
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.signatures import Sealed, call_of, hidden_thoughts, thoughts
-from tollway.routing.json_object import decode_object
+from tollway.routing.json_object import MALFORMED, decode_object
 
 Cache = Literal["", "5m", "1h"]
 
@@ -218,7 +217,7 @@ def _joined(content: Raw | None) -> str | None:
     for raw in list_of(content, "source.content"):
         try:
             fields = decode_object(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except MALFORMED:
             return None
         if bytes(fields.get("type", b"")) != b'"text"' or fields.keys() - {"type", "text"}:
             return None

@@ -17,6 +17,7 @@ from tollway.chat.message import Message, OpaquePart, ThinkingPart
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, ResponseFormat, Tool, ToolChoice
 from tollway.providers.anthropic.names import SOURCE
 from tollway.routing.call import Call
+from tollway.routing.json_object import MALFORMED
 
 _TIERS = {"standard_only": "default"}
 _SUMMARIES = {"summarized": "auto", "omitted": "none"}
@@ -167,7 +168,7 @@ def user_of(fields: dict[str, Raw]) -> str:
         return ""
     try:
         return _decode_metadata(raw).user_id or ""
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return ""
 
 

@@ -16,6 +16,7 @@ from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, ResponseF
 from tollway.errors import InvalidRequestError
 from tollway.providers.wire_names import OPENAI
 from tollway.routing.call import Call
+from tollway.routing.json_object import MALFORMED
 
 _REQUEST = StrictDecoder(shapes.Request)
 _TOOL = StrictDecoder(shapes.Tool)
@@ -104,7 +105,7 @@ def _tool(raw: Raw, path: str, losses: Losses) -> Tool | ProviderTool:
 def _kind(raw: Raw) -> str:
     try:
         return _decode_kind(raw).type
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return "function"  # the strict decoder says what is wrong
 
 

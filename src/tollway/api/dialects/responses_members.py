@@ -5,14 +5,13 @@ from msgspec import Raw
 
 from tollway.chat.losses import Losses
 from tollway.errors import InvalidRequestError
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 _read_text = tolerant(msgspec.json.Decoder(str).decode)
 _read_list = tolerant(msgspec.json.Decoder(list[Raw]).decode)
 _read_number = msgspec.json.Decoder(float).decode
 _read_integer = msgspec.json.Decoder(int, strict=False).decode
 _NULL = b"null"
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Members:
@@ -37,7 +36,7 @@ class Members:
         """
         try:
             return cls(decode_object(raw), path)
-        except _MALFORMED:
+        except MALFORMED:
             raise wrong(path, "an object") from None
 
     def at(self, name: str) -> str:
@@ -83,7 +82,7 @@ class Members:
         value = self.raw(name)
         try:
             return None if value is None else _read_number(value)
-        except _MALFORMED:
+        except MALFORMED:
             raise wrong(self.at(name), "a number") from None
 
     def integer(self, name: str) -> int | None:
@@ -91,7 +90,7 @@ class Members:
         value = self.raw(name)
         try:
             return None if value is None else _read_integer(value)
-        except _MALFORMED:
+        except MALFORMED:
             raise wrong(self.at(name), "a whole number") from None
 
     def list(self, name: str) -> list[Raw]:
@@ -133,7 +132,7 @@ def text_of(raw: Raw, path: str) -> str:
     """
     try:
         return _read_text(raw)
-    except _MALFORMED:
+    except MALFORMED:
         raise wrong(path, "a string") from None
 
 
@@ -145,7 +144,7 @@ def list_of(raw: Raw, path: str) -> list[Raw]:
     """
     try:
         return _read_list(raw)
-    except _MALFORMED:
+    except MALFORMED:
         raise wrong(path, "a list") from None
 
 

@@ -22,6 +22,7 @@ from tollway.api.dialects.responses_object import (
 from tollway.chat.message import Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import ChatReply, Choice
 from tollway.routing.call import Call
+from tollway.routing.json_object import MALFORMED
 
 _encode = msgspec.json.Encoder().encode
 
@@ -81,5 +82,5 @@ def logprobs_of(raw: Raw | None) -> list[Raw]:
         return []
     try:
         return _decode_logprobs(raw).content or []
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return []

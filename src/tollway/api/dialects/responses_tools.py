@@ -8,7 +8,7 @@ from tollway.api.dialects.responses_members import Members, is_text, text_of, wr
 from tollway.api.dialects.responses_signature import SOURCE
 from tollway.chat.losses import Losses
 from tollway.chat.request import ProviderTool, Tool, ToolChoice
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _MODES = frozenset({"auto", "none", "required"})
 _NAMED = frozenset({"function", "custom"})
@@ -117,7 +117,7 @@ def namespaces_of(raw: Raw | None) -> dict[str, tuple[str, str]]:
         return {}
     try:
         tools = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return {}
     return {
         f"{space.name}{NAMESPACE_SEPARATOR}{tool.name}": (space.name, tool.name)

@@ -13,11 +13,10 @@ from msgspec import Raw, inspect
 
 from tollway.chat.losses import Losses
 from tollway.errors import InvalidRequestError
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 _T = TypeVar("_T")
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decode_list = tolerant(msgspec.json.Decoder(list[Raw]).decode)
 _decode_any = tolerant(msgspec.json.Decoder().decode)
 _encode = msgspec.json.Encoder().encode
@@ -38,7 +37,7 @@ class StrictDecoder(Generic[_T]):
         """The value, ``None`` if it holds anything that is not known or not right."""
         try:
             return self._decode(raw)
-        except _MALFORMED:
+        except MALFORMED:
             return None
 
     def decode(self, raw: bytes | Raw, losses: Losses, path: str = "") -> _T:
@@ -57,7 +56,7 @@ class StrictDecoder(Generic[_T]):
             return found
         try:
             return self._decode(_pruned(bytes(raw), self._shape, path, losses) or b"null")
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _invalid(error, path) from None
 
 

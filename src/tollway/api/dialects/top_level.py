@@ -6,7 +6,7 @@ import msgspec
 
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS, TAGS_MAX
 from tollway.errors import InvalidRequestError, MalformedBodyError
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 _decode_text = msgspec.json.Decoder(str).decode
 _read_text = tolerant(_decode_text)
@@ -28,7 +28,7 @@ def read_fields(body: bytes, required: Sequence[str]) -> dict[str, msgspec.Raw]:
     try:
         fields = decode_object(body)
         body.isascii() or body.decode()  # the decoder does not look into values that stay raw
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise MalformedBodyError(
             f"The body is not a JSON object: {_cause(error)}.", next_step="Send one JSON object in UTF-8."
         ) from None
@@ -104,7 +104,7 @@ def members_of(fields: dict[str, msgspec.Raw], name: str) -> dict[str, msgspec.R
     raw = fields.get(name)
     try:
         return decode_object(raw) if raw is not None else {}
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return {}
 
 

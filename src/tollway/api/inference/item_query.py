@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from tollway.chat.items import is_id, items_of
 from tollway.errors import InvalidRequestError, MalformedBodyError
-from tollway.routing.json_object import decode_object
+from tollway.routing.json_object import MALFORMED, decode_object
 from tollway.services.item_page import ItemWish
 
 _LIMIT_DEFAULT, _LIMIT_MAX = 20, 100
@@ -85,7 +85,7 @@ def body_of(body: bytes) -> dict[str, Raw]:
     try:
         fields = decode_object(body)
         body.isascii() or body.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         raise MalformedBodyError("The body is not a JSON object.", next_step="Send one JSON object in UTF-8.") from None
     return fields
 

@@ -26,7 +26,7 @@ from tollway.providers.vertex.passing import at_vertex
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import decode_object
+from tollway.routing.json_object import MALFORMED, decode_object
 
 _LIMITS = ("max_tokens",)
 _VERTEX = "vertex"
@@ -125,7 +125,7 @@ def _with_less_thinking(call: Call, output_tokens: int) -> Call:
     try:
         thinking = decode_object(raw) if raw is not None else {}
         budget = _decode_count(thinking["budget_tokens"]) if "budget_tokens" in thinking else 0
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return call
     if budget < output_tokens:
         return call

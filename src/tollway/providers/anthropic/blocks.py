@@ -12,7 +12,7 @@ from tollway.chat.message import Citation, OpaquePart, Part, RefusalPart, TextPa
 from tollway.providers.anthropic.citations import citation_object, read_citation
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.signatures import seal
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 EMPTY_OBJECT = Raw(b"{}")
 
@@ -31,14 +31,13 @@ class _Block(msgspec.Struct, gc=False):
 
 _decode = tolerant(msgspec.json.Decoder(_Block).decode)
 _decode_object = tolerant(msgspec.json.Decoder(dict[str, Raw]).decode)
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_block(raw: bytes | Raw) -> Part | None:
     """One block of an answer; ``None`` if it is none. A block of another kind is opaque. Never raises."""
     try:
         block = _decode(raw)
-    except _MALFORMED:
+    except MALFORMED:
         return None
     if block.type == "text":
         return TextPart(text=block.text or "", citations=_citations(block.citations))
@@ -95,7 +94,7 @@ def tool_input(part: ToolCallPart) -> Raw | dict[str, str]:
         return EMPTY_OBJECT
     try:
         _decode_object(text.encode())
-    except _MALFORMED:
+    except MALFORMED:
         return {"arguments": part.arguments}
     return Raw(text.encode())
 

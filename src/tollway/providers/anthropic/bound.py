@@ -13,7 +13,7 @@ from tollway.errors import InvalidRequestError
 from tollway.providers.openai_compatible.bound import TEMPLATE_TOKENS, TOOL_TEMPLATE_TOKENS, RequestBound
 from tollway.providers.openai_compatible.media import IMAGE_TOKENS_MAX
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _KNOWN = frozenset(
     {"model", "messages", "max_tokens", "metadata", "service_tier", "stop_sequences", "stream", "system", "temperature"}
@@ -29,7 +29,6 @@ _COMPACTS = b"compact_"
 """A strategy of ``context_management`` that has the model write a summary first."""
 _NULL = b"null"
 _MAX_TOKENS = 10**9
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Source(msgspec.Struct, gc=False):
@@ -112,7 +111,7 @@ def other_models(fields: dict[str, Raw]) -> str | None:
 def _output_tokens(fields: dict[str, Raw]) -> int:
     try:
         count = _decode_count(fields.get("max_tokens", b""))
-    except _MALFORMED:
+    except MALFORMED:
         count = -1
     if not 0 <= count <= _MAX_TOKENS:
         raise InvalidRequestError(f"`max_tokens` must be a whole number up to {_MAX_TOKENS}.", param="max_tokens")
@@ -133,7 +132,7 @@ def _tools(fields: dict[str, Raw]) -> tuple[int, str]:
         return 0, ""
     try:
         tools = _decode_tools(fields["tools"])
-    except _MALFORMED:
+    except MALFORMED:
         return 0, "tools"
     tokens = 0
     for tool in tools:
@@ -153,7 +152,7 @@ def _add(media: _Media, raw: Raw, *, messages: bool) -> None:
             return
         for message in _decode_messages(raw):
             _add_content(media, message.content)
-    except _MALFORMED:
+    except MALFORMED:
         media.unbounded = True
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import Citation
+from tollway.routing.json_object import MALFORMED
 
 _RANGES = {"char": "char_index", "page": "page_number", "block": "block_index"}
 _KINDS = {"char_location": "char", "page_location": "page", "content_block_location": "block"}
@@ -17,7 +18,6 @@ _LOCATIONS = {unit: kind for kind, unit in _KINDS.items()}
 _WEB = "web_search_result_location"
 _SEARCH = "search_result_location"
 _NULL = Raw(b"null")
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Wire(msgspec.Struct, gc=False):
@@ -46,7 +46,7 @@ def read_citation(raw: bytes | Raw) -> Citation | None:
     """One citation; ``None`` if it is of no kind that is known. Never raises."""
     try:
         wire = _decode(raw)
-    except _MALFORMED:
+    except MALFORMED:
         return None
     extra = {
         name: value

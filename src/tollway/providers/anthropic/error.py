@@ -10,7 +10,7 @@ import msgspec
 
 from tollway.providers.failure import MESSAGE_MAX_CHARS, failure_by_status
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _BY_STATUS = {
     401: "authentication_error",
@@ -56,7 +56,6 @@ class _Body(msgspec.Struct):
 
 _decode = tolerant(msgspec.json.Decoder(_Body).decode)
 _encode = msgspec.json.Encoder().encode
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def error_type(status: int) -> str:
@@ -68,7 +67,7 @@ def read_error(body: bytes) -> ErrorBody:
     """Kind and words of an error; of a body that is none, its text. Never raises."""
     try:
         told = _decode(body).error
-    except _MALFORMED:
+    except MALFORMED:
         return ErrorBody("", body[: 4 * MESSAGE_MAX_CHARS].decode(errors="replace"))
     return ErrorBody(str(told.type or ""), str(told.message or ""))
 
@@ -85,7 +84,7 @@ def enveloped(failure: Failure, body: bytes, *, provider: str) -> bytes:
     """The body as it is if it has the envelope, else its text put into one."""
     try:
         _decode(body)
-    except _MALFORMED:
+    except MALFORMED:
         message = f"Provider {provider!r} answered {failure.status}: {failure.message}"
         return _encode(Envelope(ErrorBody(error_type(failure.status), message, "upstream_error")))
     return body

@@ -2,9 +2,10 @@
 
 from tollway.providers.adapter import DEFAULT_TIERS, Answer
 from tollway.providers.anthropic.reply import parse_head
-from tollway.providers.anthropic.stream import MALFORMED, StreamEvent, read_event
+from tollway.providers.anthropic.stream import StreamEvent, read_event
 from tollway.providers.openai_compatible.stream import StreamParser, event_data, split_events
 from tollway.providers.usage.anthropic import WireUsage, merge, read_usage, tier_of, usage_of
+from tollway.routing.json_object import MALFORMED
 
 _TELLING = (b"message_", b'"error"')
 """In every event that tells more than the answer itself."""

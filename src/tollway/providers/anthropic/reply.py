@@ -7,7 +7,7 @@ from tollway.chat.reply import ChatReply, Choice
 from tollway.providers.anthropic.blocks import read_block
 from tollway.providers.anthropic.stops import read_stop
 from tollway.providers.usage.anthropic import read_usage, tier_of, usage_of
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 ABSENT = Raw(b"null")
 
@@ -37,14 +37,13 @@ class _Count(msgspec.Struct, gc=False):
 _decode = tolerant(msgspec.json.Decoder(_Message).decode)
 _decode_head = tolerant(msgspec.json.Decoder(Head).decode)
 _decode_count = msgspec.json.Decoder(_Count).decode
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def parse_message(body: bytes) -> ChatReply | None:
     """The message; ``None`` if it is none. Never raises."""
     try:
         message = _decode(body)
-    except _MALFORMED:
+    except MALFORMED:
         return None
     if message.content is None or message.type != "message":
         return None
@@ -70,7 +69,7 @@ def parse_head(body: bytes | Raw) -> Head | None:
         head = _decode_head(body)
     except msgspec.ValidationError:
         return Head() if bytes(body).lstrip().startswith(b"{") else None
-    except _MALFORMED:
+    except MALFORMED:
         return None
     return head
 
@@ -79,5 +78,5 @@ def is_count(body: bytes) -> bool:
     """Whether this is the answer to a request for a count of tokens."""
     try:
         return _decode_count(body).input_tokens >= 0
-    except _MALFORMED:
+    except MALFORMED:
         return False

@@ -25,7 +25,7 @@ from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.prompt import PromptWriter, cache_control
 from tollway.providers.anthropic.thinking import thinking_fields
 from tollway.providers.field_names import field_name
-from tollway.routing.json_object import decode_object
+from tollway.routing.json_object import MALFORMED, decode_object
 
 _TIERS = {"": "", "auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
@@ -122,7 +122,7 @@ def _described(schema: Raw, description: str | None) -> Raw:
         return schema
     try:
         fields = decode_object(schema)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return schema
     fields.setdefault("description", Raw(msgspec.json.encode(description)))
     return Raw(msgspec.json.encode(fields))

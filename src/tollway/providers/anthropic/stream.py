@@ -17,7 +17,7 @@ from tollway.providers.anthropic.reply import ABSENT
 from tollway.providers.anthropic.stops import read_stop
 from tollway.providers.sse import EventSplitter
 from tollway.providers.usage.anthropic import WireUsage, merge, read_usage, tier_of, usage_of
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -51,7 +51,6 @@ class StreamEvent(msgspec.Struct, gc=False):
 
 read_event = tolerant(msgspec.json.Decoder(StreamEvent).decode)
 _decode_message = tolerant(msgspec.json.Decoder(_Message).decode)
-MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class AnthropicStream:

@@ -39,6 +39,7 @@ from tollway.chat.message import (
 from tollway.providers.bedrock.citations import cited_block
 from tollway.providers.bedrock.family import Family
 from tollway.providers.wire_names import ANTHROPIC, BEDROCK
+from tollway.routing.json_object import MALFORMED
 
 Block = dict[str, Any] | Raw
 """As it is encoded; raw where it goes back as it came."""
@@ -215,7 +216,7 @@ def _arguments(text: str) -> Raw | str:
         return _EMPTY_OBJECT
     try:
         _decode_object(text)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return text
     return Raw(text.encode())
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tollway.providers.failure import failure_by_status
 from tollway.routing.failure import Failure, FailureKind
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _KINDS = {
     "AccessDeniedException": FailureKind.CREDENTIAL,
@@ -51,7 +51,7 @@ def classify_failure(status: int, headers: Sequence[tuple[str, str]], body: byte
     """Its class, and Bedrock's words."""
     try:
         told = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         told = _Body()
     named = next((value for name, value in headers if name == "x-amzn-errortype"), "") or told.type_ or ""
     name = named.partition(":")[0].rpartition("#")[2].strip()

@@ -15,7 +15,7 @@ from tollway.chat.reply import ChatReply, Choice, Stop
 from tollway.providers.bedrock.citations import WireCitation, WireText, citation_of
 from tollway.providers.usage.bedrock import ConverseUsage, converse_usage
 from tollway.providers.wire_names import BEDROCK
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 STOPS = {
     "end_turn": Stop.END,
@@ -136,7 +136,7 @@ def parse_reply(body: bytes) -> ChatReply | None:
     try:
         wire = _decode_reply(body)
         parts = tuple(_part(raw) for raw in wire.output.message.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
     choice = Choice(
         parts=parts,
@@ -155,7 +155,7 @@ def stop_sequence(raw: Raw) -> str:
     """The sequence that ended the answer, where the model tells it."""
     try:
         fields = _decode_model_fields(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return ""
     return fields.sequence if fields is not None else ""
 

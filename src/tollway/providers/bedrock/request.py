@@ -33,6 +33,7 @@ from tollway.providers.bedrock.blocks import Block, BlockWriter, cache_point
 from tollway.providers.bedrock.family import Family, add_reasoning, family_of, set_field
 from tollway.providers.bedrock.tools import tool_config
 from tollway.providers.field_names import field_name, message_path
+from tollway.routing.json_object import MALFORMED
 
 GUARDRAIL = "guardrail"
 GUARDRAIL_VERSION = "guardrail_version"
@@ -208,7 +209,7 @@ def _add_additional(additional: dict[str, Any], raw: Raw, losses: Losses) -> Non
     """Fields of the model's own. What another field of the caller's says already holds."""
     try:
         fields = _decode_object(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         losses.lose("additionalModelRequestFields", "It is no object.")
         return
     for name, value in fields.items():
@@ -224,14 +225,14 @@ def _add_additional(additional: dict[str, Any], raw: Raw, losses: Losses) -> Non
 def _names(raw: Raw) -> list[str]:
     try:
         return list(_decode_object(raw))
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return []
 
 
 def _is_standard(raw: Raw) -> bool:
     try:
         return bytes(_decode_object(raw).get("latency", b"")) == b'"standard"'
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return False
 
 

@@ -51,6 +51,7 @@ from tollway.providers.bedrock.stream_events import (
 )
 from tollway.providers.usage.bedrock import converse_usage
 from tollway.providers.wire_names import BEDROCK
+from tollway.routing.json_object import MALFORMED
 
 _BROKEN = "eventStreamError"
 """Our name for a stream whose checksums are wrong."""
@@ -254,6 +255,6 @@ def _document(text: str) -> Raw:
     """A call's arguments: JSON; text that is none stays text."""
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return Raw(msgspec.json.encode(text))
     return Raw(text.encode())

@@ -11,7 +11,7 @@ from msgspec import Raw
 from tollway.providers.bedrock.citations import WireCitation
 from tollway.providers.bedrock.reply import ImageSource, Tier, ToolUse, Trace
 from tollway.providers.usage.bedrock import ConverseUsage
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class MessageStart(msgspec.Struct):
@@ -132,7 +132,7 @@ def decode_event(name: str, payload: bytes) -> Any:
     decode = _DECODERS.get(name)
     try:
         return decode(payload) if decode is not None else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
 
 
@@ -140,5 +140,5 @@ def decode_exception(payload: bytes) -> StreamException:
     """The error; without words if it cannot be read."""
     try:
         return _decode_exception(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return StreamException()

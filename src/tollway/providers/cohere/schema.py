@@ -7,7 +7,6 @@ from msgspec import Raw
 
 from tollway.routing.json_object import tolerant, utf8_only
 
-MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 ABSENT = Raw(b"null")
 
 

@@ -12,7 +12,6 @@ from tollway.chat.reply import Stop
 from tollway.providers.cohere.reply import PLAN, STOPS, read_citations, read_logprobs
 from tollway.providers.cohere.schema import (
     ABSENT,
-    MALFORMED,
     Block,
     DeltaBody,
     DeltaMessage,
@@ -24,6 +23,7 @@ from tollway.providers.cohere.schema import (
 from tollway.providers.sse import EventSplitter, ServerEvent
 from tollway.providers.usage.cohere import parse_usage
 from tollway.providers.wire_names import COHERE
+from tollway.routing.json_object import MALFORMED
 
 _END_MARK = b"[DONE]"
 _FAILED = frozenset({"ERROR", "TIMEOUT"})

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import Citation
-from tollway.providers.gemini.schema import ABSENT, MALFORMED
-from tollway.routing.json_object import tolerant
+from tollway.providers.gemini.schema import ABSENT
+from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class _Segment(msgspec.Struct, rename="camel", gc=False):

@@ -20,7 +20,7 @@ from tollway.chat.message import ImagePart, ToolResultPart
 from tollway.chat.request import ChatRequest, Reasoning
 from tollway.providers.field_names import field_name, message_path
 from tollway.providers.gemini.model import NEW_RULES_FROM, generation
-from tollway.providers.gemini.schema import MALFORMED
+from tollway.routing.json_object import MALFORMED
 
 _LEVELS = {
     "none": "MINIMAL",

@@ -10,8 +10,6 @@ from msgspec import Raw
 
 from tollway.routing.json_object import tolerant, utf8_only
 
-MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are not what they should be."""
 ABSENT = Raw(b"null")
 
 

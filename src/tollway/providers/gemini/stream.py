@@ -29,9 +29,10 @@ from tollway.chat.reply import Stop
 from tollway.providers.gemini.citations import read_grounding, read_quotes
 from tollway.providers.gemini.logprobs import read_logprobs
 from tollway.providers.gemini.parts import read_parts
-from tollway.providers.gemini.schema import ABSENT, MALFORMED, Candidate, Response, decode_response
+from tollway.providers.gemini.schema import ABSENT, Candidate, Response, decode_response
 from tollway.providers.sse import EventSplitter, ServerEvent
 from tollway.providers.usage.gemini import charged_searches, parse_usage
+from tollway.routing.json_object import MALFORMED
 
 _STOPS: dict[str | int, Stop] = {
     "STOP": Stop.END,

@@ -18,7 +18,7 @@ from tollway.ledger.bound import UsageBound
 from tollway.providers.openai_compatible.media import Media, find_media
 from tollway.providers.openai_compatible.output_limits import output_limit
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 OUTPUT_LIMITS = (
     "max_completion_tokens",
@@ -246,7 +246,7 @@ def _has_tools_of_the_provider(raw: msgspec.Raw) -> bool:
     """Whether it may call tools itself, reading their results into the prompt as often as the model likes."""
     try:
         tools = _decode_tools(raw) or ()
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return True
     return any(tool.type not in _OWN_TOOLS and (tool.type or not bytes(tool.function)) for tool in tools)
 
@@ -314,7 +314,7 @@ def _count(fields: dict[str, msgspec.Raw], name: str) -> int | None:
     """A whole number from 1 on; ``None`` for null and for what means "no bound" (-1)."""
     try:
         number = _decode_number(fields[name])
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         raise InvalidRequestError(f"`{name}` must be a whole number.", param=name) from None
     if number is None or number < 1:
         return None

@@ -14,6 +14,7 @@ from msgspec import Raw
 from tollway.chat.message import Citation
 from tollway.chat.reply import Stop
 from tollway.providers.openai_compatible.thoughts import Detail
+from tollway.routing.json_object import MALFORMED
 
 STOPS = {
     "stop": Stop.END,
@@ -28,7 +29,6 @@ STOPS = {
 """``finish_reason`` → why an answer ended."""
 NULL = Raw(b"null")
 """What is absent: values stay raw."""
-MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Function(msgspec.Struct, gc=False):

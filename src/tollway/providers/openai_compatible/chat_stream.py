@@ -35,7 +35,6 @@ from tollway.chat.message import (
 )
 from tollway.ids import uuid7
 from tollway.providers.openai_compatible.chat_parts import (
-    MALFORMED,
     NULL,
     Annotation,
     Audio,
@@ -61,7 +60,7 @@ from tollway.providers.registry import ProviderSpec
 from tollway.providers.sse import EventSplitter
 from tollway.providers.usage.openai import parse_usage
 from tollway.providers.wire_names import GEMINI, OPENAI
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _decode = tolerant(msgspec.json.Decoder(Body).decode)
 _THINKING_BEGINS = ThinkingPart(source=OPENAI)

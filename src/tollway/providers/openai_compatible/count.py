@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.usage.estimate import count_tokens
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _decode = tolerant(msgspec.json.Decoder().decode)
 
@@ -42,7 +42,7 @@ def counted(call: Call, bound: RequestBound, *, model: str) -> RequestBound | No
     if b"\\" in call.body:
         try:
             tokens = max(tokens, count_tokens(list(_strings(_decode(call.body))), encoding))
-        except (msgspec.DecodeError, RecursionError):
+        except MALFORMED:
             return None
     return replace(bound, input_tokens=tokens + template_tokens) if tokens < bound.text_bytes else None
 

@@ -7,7 +7,7 @@ import msgspec
 
 from tollway.providers.failure import MESSAGE_MAX_CHARS, failure_by_status
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class _Error(msgspec.Struct):
@@ -28,14 +28,13 @@ _decode = tolerant(msgspec.json.Decoder(_Body).decode)
 _decode_envelope = tolerant(msgspec.json.Decoder(_Enveloped).decode)
 _decode_error = tolerant(msgspec.json.Decoder(_Error | str | None).decode)
 _encode = msgspec.json.Encoder().encode
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def classify(status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Failure:
     """What a refusal means."""
     try:
         error = _decode(body).error
-    except _MALFORMED:
+    except MALFORMED:
         text = body[: 4 * MESSAGE_MAX_CHARS].decode(errors="replace")
         return failure_by_status(status, headers, message=text)
     if isinstance(error, str):
@@ -48,7 +47,7 @@ def words_of(error: bytes | msgspec.Raw) -> tuple[str, str] | None:
     """The message of an ``error`` object and its code or type; ``None`` if it is null."""
     try:
         found = _decode_error(error)
-    except _MALFORMED:
+    except MALFORMED:
         return "", ""
     if found is None or isinstance(found, str):
         return None if found is None else (found, "")
@@ -59,7 +58,7 @@ def enveloped(failure: Failure, body: bytes, *, provider: str) -> bytes:
     """The body as it is if it has the envelope, else its text put into one."""
     try:
         _decode_envelope(body)
-    except _MALFORMED:
+    except MALFORMED:
         message = f"Provider {provider!r} answered {failure.status}: {failure.message}"
         return _encode(
             {"error": {"message": message, "type": "upstream_error", "param": None, "code": "upstream_error"}}

@@ -16,7 +16,7 @@ from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_tokens
 from tollway.providers.usage.openai import parse_usage
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _BOUNDED_MODEL = "gpt-image-1"
 """OpenAI states its tokens per picture. Later models write text besides, or pictures of any size: without a bound."""
@@ -42,7 +42,6 @@ class _Reply(msgspec.Struct):
 
 _decode = tolerant(msgspec.json.Decoder(_Reply).decode)
 _decode_usage = tolerant(msgspec.json.Decoder(_Usage | None).decode)
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class ImageMeter:
@@ -109,7 +108,7 @@ def _drawn(usage: Usage, raw: msgspec.Raw) -> Usage:
     """Without details all that came out is pictures."""
     try:
         told = _decode_usage(raw)
-    except _MALFORMED:
+    except MALFORMED:
         told = None
     if told is not None and bytes(told.output_tokens_details) != b"null":
         return usage
@@ -119,5 +118,5 @@ def _drawn(usage: Usage, raw: msgspec.Raw) -> Usage:
 def _read(body: bytes) -> _Reply | None:
     try:
         return _decode(body)
-    except _MALFORMED:
+    except MALFORMED:
         return None

@@ -5,7 +5,7 @@ Sources: OpenAI, "Images and vision" and "Audio"; Mistral, "Vision"; Qwen2-VL; G
 
 import msgspec
 
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 IMAGE_TOKENS_MAX = 16_384
 """The most that a published model counts for one image: Qwen2-VL. OpenAI's: 10,000, Mistral's 4,096, Gemini's 2,240."""
@@ -25,7 +25,6 @@ _TEXT_MEMBERS = frozenset(
 _LIST, _OBJECT = _NESTED = b"[{"
 """First bytes of a JSON value."""
 _NULL = b"null"
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Media(msgspec.Struct, gc=False):
@@ -107,7 +106,7 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
                     media.tokens += PAST_AUDIO_TOKENS_MAX
         if "input" in fields and b"{" in bytes(fields["input"]):
             _add_content(media, fields["input"], model)
-    except _MALFORMED:
+    except MALFORMED:
         media.unbounded = True
     return media if media.data_bytes or media.audio or media.unbounded else None
 
@@ -116,7 +115,7 @@ def _is_plain(messages: msgspec.Raw) -> bool:
     """Whether all members of all messages are texts, as in most requests: nothing more is to be looked at then."""
     try:
         _decode_plain(messages)
-    except _MALFORMED:
+    except MALFORMED:
         return False
     return True
 

@@ -14,7 +14,7 @@ from tollway.ledger.usage import Usage
 from tollway.providers.adapter import Answer
 from tollway.providers.openai_compatible.stream import event_data, split_events
 from tollway.providers.sse import EVENT_MAX_BYTES
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _ERRORS = frozenset({"error"})
 _KEPT_MAX_CHARS = 1 << 20
@@ -149,7 +149,7 @@ class MediaStreamReader:
 def _event(data: bytes) -> _Event | None:
     try:
         return _decode(data) if data else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
 
 

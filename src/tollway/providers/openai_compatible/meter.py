@@ -9,7 +9,7 @@ from tollway.ledger.usage import Usage
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _COUNT_MAX = 10_000
 _decode = tolerant(msgspec.json.Decoder().decode)
@@ -112,7 +112,7 @@ def json_object(body: bytes) -> dict[str, Any] | None:
     """A JSON object; ``None`` if it is none."""
     try:
         found = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
     return found if isinstance(found, dict) else None
 
@@ -121,5 +121,5 @@ def _value(call: Call, name: str) -> Any:
     raw = call.fields.get(name)
     try:
         return None if raw is None else _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         raise InvalidRequestError(f"`{name}` is not valid JSON.", param=name) from None

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _FIELDS = ("messages", "prompt", "instructions", "input", "tools", "functions", "response_format", "text")
 _MEDIA = frozenset(
@@ -39,7 +39,7 @@ def value_texts(raw: bytes | msgspec.Raw, *, without: Collection[str] = _MEDIA) 
     """All text of one JSON value, but for what stands in members with some names."""
     try:
         return list(_texts(_decode(raw), without, 0))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return [bytes(raw).decode(errors="replace")]
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 
 class Reply(msgspec.Struct):
@@ -54,7 +54,7 @@ def parse_reply(body: bytes) -> Reply | None:
     """
     try:
         wire = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return _parse_odd(body)
     usage = wire.usage if bytes(wire.usage) != b"null" else None
     return Reply(wire.model or "", usage, wire.service_tier or "")
@@ -63,11 +63,11 @@ def parse_reply(body: bytes) -> Reply | None:
 def _parse_odd(body: bytes) -> Reply | None:
     try:
         fields = decode_object(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
     try:
         model = _decode_model(fields.get("model", msgspec.Raw(b'""')))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         model = ""
     usage = fields.get("usage")
     return Reply(model=model, usage=usage if usage is not None and bytes(usage) != b"null" else None)
@@ -77,7 +77,7 @@ def reply_texts(body: bytes) -> list[str]:
     """The generated texts of a whole reply, for an estimate when the provider did not count."""
     try:
         choices = _decode_choices(body).choices
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return []
     texts: list[str] = []
     for choice in choices:
@@ -91,7 +91,7 @@ def message_texts(raw: msgspec.Raw) -> list[str]:
     """The texts of a ``message`` or a ``delta``: content, reasoning, refusal, tool calls as JSON."""
     try:
         text = _decode_text(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return []
     parts = [text.content, text.reasoning_content, text.refusal, bytes(text.tool_calls).decode(errors="replace")]
     return [part for part in parts if part]

@@ -8,10 +8,9 @@ from tollway.providers.openai_compatible.media import (
     IMAGE_TOKENS_MAX,
     Media,
 )
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _DENSE_IMAGES = "gpt-4o-mini"
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TEXT_ITEMS = frozenset({"", "message", "reasoning", "function_call", "custom_tool_call"})
 """Items that hold only what is in the body; with parts that are looked at."""
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
@@ -59,7 +58,7 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
                 _add(media, item.output, model)
             else:
                 media.unbounded = True
-    except _MALFORMED:
+    except MALFORMED:
         media.unbounded = True
     return media if media.data_bytes or media.audio or media.image or media.unbounded else None
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from tollway.providers.openai_compatible.reply import Reply, parse_reply
-from tollway.routing.json_object import decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 _encode = msgspec.json.Encoder().encode
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Part(msgspec.Struct):
@@ -36,7 +35,7 @@ def retold(body: bytes | msgspec.Raw, told: Mapping[str, msgspec.Raw]) -> bytes:
         return bytes(body)
     try:
         fields = decode_object(body)
-    except _MALFORMED:
+    except MALFORMED:
         return bytes(body)
     fields.update(told)
     return _encode(fields)
@@ -51,7 +50,7 @@ def response_texts(body: bytes | msgspec.Raw) -> list[str]:
     """The generated texts of a response, for an estimate when the provider did not count."""
     try:
         items = _decode_output(body).output
-    except _MALFORMED:
+    except MALFORMED:
         return []
     texts: list[str | None] = []
     for item in items:

@@ -5,12 +5,11 @@ import re
 import msgspec
 
 from tollway.routing.call import Call
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 OUTPUT_LIMIT = "max_output_tokens"
 _encode = msgspec.json.Encoder().encode
 _decode_items = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _OURS = ("background", "conversation", "previous_response_id")
 _FALSE = msgspec.Raw(b"false")
 _ENCRYPTED = "reasoning.encrypted_content"
@@ -73,7 +72,7 @@ def _readable(raw: msgspec.Raw, *, past: int) -> msgspec.Raw:
     try:
         items = _decode_items(raw)
         kept = [item for index, item in enumerate(items) if not _is_unreadable(item, past=index < past)]
-    except _MALFORMED:
+    except MALFORMED:
         return raw
     return raw if len(kept) == len(items) else msgspec.Raw(_encode(kept))
 

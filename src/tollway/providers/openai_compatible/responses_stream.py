@@ -10,11 +10,10 @@ import msgspec
 
 from tollway.providers.openai_compatible.responses_reply import read_response, response_texts, retold
 from tollway.providers.openai_compatible.stream import StreamParser, event_data, split_events
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _FAILED = frozenset({"response.failed", "error"})
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -63,7 +62,7 @@ class ResponsesStreamParser(StreamParser):
             for event in split_events(block):
                 try:
                     found = _decode_delta(event_data(event))
-                except _MALFORMED:
+                except MALFORMED:
                     continue
                 if found.delta and found.type.endswith(".delta"):
                     texts.append(found.delta)
@@ -115,5 +114,5 @@ class ResponsesStreamParser(StreamParser):
 def _event(data: bytes) -> _Event | None:
     try:
         return _decode_event(data) if data else None
-    except _MALFORMED:
+    except MALFORMED:
         return None

@@ -16,10 +16,9 @@ from tollway.providers.auth import auth_headers
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.openai import parse_usage
 from tollway.routing.catalog import Deployment
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _OK = range(200, 300)
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
@@ -86,7 +85,7 @@ def read_object(body: bytes) -> StoredObject | None:
     """A file or batch as the provider tells it; ``None`` if it is none."""
     try:
         told = _decode_object(body)
-    except _MALFORMED:
+    except MALFORMED:
         return None
     named = (told.id, *filter(None, (told.output_file_id, told.error_file_id, told.purpose)))
     return told if all(map(is_id, named)) else None
@@ -98,7 +97,7 @@ def read_results(body: bytes, spec: ProviderSpec) -> Iterator[Result]:
         try:
             response = _decode_line(line).response if line.strip() else None
             answer = _decode_body(response.body) if response is not None and response.status_code in _OK else None
-        except _MALFORMED:
+        except MALFORMED:
             continue
         if answer is not None:
             parsed = parse_usage(answer.usage, convention=spec.usage)

@@ -11,7 +11,7 @@ import msgspec
 
 from tollway.constants import SSE_EVENT_MAX_BYTES
 from tollway.providers.openai_compatible.reply import message_texts
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
@@ -261,7 +261,7 @@ def _may_hold_usage(block: bytes) -> bool:
 def _chunk(data: bytes) -> _Chunk | None:
     try:
         return _decode_chunk(data) if data else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
 
 
@@ -270,7 +270,7 @@ def _usage(chunk: _Chunk) -> msgspec.Raw | None:
         return chunk.usage
     try:
         part = _decode_groq(chunk.x_groq)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
     return part.usage if part is not None and bytes(part.usage) != b"null" else None
 
@@ -279,14 +279,14 @@ def _is_last(chunk: _Chunk) -> bool:
     """Whether it says why the answer ends."""
     try:
         return any(bytes(choice.finish_reason) != b"null" for choice in _decode_choices(chunk.choices))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return False
 
 
 def _chunk_texts(chunk: _Chunk) -> list[str]:
     try:
         choices = _decode_choices(chunk.choices)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return []
     texts: list[str] = []
     for choice in choices:

@@ -14,14 +14,14 @@ from tollway.providers.address import url_of
 from tollway.providers.auth import auth_headers
 from tollway.providers.openai_compatible import error
 from tollway.providers.openai_compatible.chat_body import chat_body
-from tollway.providers.openai_compatible.chat_parts import MALFORMED, Body, usage_of
+from tollway.providers.openai_compatible.chat_parts import Body, usage_of
 from tollway.providers.openai_compatible.chat_stream import ChatStream, answer_events, begun_of
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.openai import parse_usage
 from tollway.providers.wire_names import OPENAI
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 
 _PATH = "/chat/completions"
 _decode = tolerant(msgspec.json.Decoder(Body).decode)

@@ -19,6 +19,7 @@ import msgspec
 from tollway.errors import PermissionDeniedError
 from tollway.identity.principal import Principal, Scope
 from tollway.providers.spec import SIGN_IN
+from tollway.routing.json_object import MALFORMED
 
 CREDENTIAL = "credential"
 AMBIENT = "ambient"
@@ -62,7 +63,7 @@ class Identity(msgspec.Struct, frozen=True):
             return None
         try:
             return _decode_document(self.credential)
-        except (msgspec.DecodeError, RecursionError):
+        except MALFORMED:
             return None
 
 

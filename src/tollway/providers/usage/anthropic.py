@@ -15,6 +15,7 @@ from msgspec import Raw
 
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.wire import MAX_COUNT, part
+from tollway.routing.json_object import MALFORMED
 
 _COMPACTION = "compaction"
 
@@ -68,7 +69,6 @@ class WireUsage(msgspec.Struct, gc=False, omit_defaults=True):
 _decode = msgspec.json.Decoder(WireUsage).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _FIELDS = WireUsage.__struct_fields__
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FAST = "fast"
 
 
@@ -78,21 +78,21 @@ def read_usage(raw: bytes | Raw) -> WireUsage | None:
         return _decode(raw)
     except msgspec.ValidationError:
         return _salvaged(raw)
-    except _MALFORMED:
+    except MALFORMED:
         return None
 
 
 def _salvaged(raw: bytes | Raw) -> WireUsage | None:
     try:
         fields = _decode_fields(raw)
-    except _MALFORMED:
+    except MALFORMED:
         return None
     found = WireUsage()
     for name, value in fields.items():
         if name in _FIELDS:
             try:
                 one = _decode(b'{"%b":%b}' % (name.encode(), bytes(value)))
-            except _MALFORMED:
+            except MALFORMED:
                 continue
             setattr(found, name, getattr(one, name))
     return found

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.wire import MAX_COUNT
+from tollway.routing.json_object import MALFORMED
 
 
 class _Units(msgspec.Struct, gc=False):
@@ -33,7 +34,7 @@ def parse_usage(raw: bytes | Raw) -> Usage | None:
     """The usage as disjoint counts, ``None`` if it tells none. Never raises."""
     try:
         found = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
     for units in (found.billed_units, found.tokens):
         if units is None:

@@ -24,6 +24,7 @@ from msgspec import Raw
 
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.wire import MAX_COUNT, part
+from tollway.routing.json_object import MALFORMED
 
 _VISUAL: frozenset[str | int] = frozenset({"IMAGE", "VIDEO", "DOCUMENT", 2, 3, 5})
 _AUDIO: frozenset[str | int] = frozenset({"AUDIO", 4})
@@ -129,7 +130,7 @@ def _metadata(raw: bytes | Raw) -> _Metadata | None:
         return _decode(raw)
     except msgspec.ValidationError:
         return _salvaged(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
 
 
@@ -137,7 +138,7 @@ def _salvaged(raw: bytes | Raw) -> _Metadata | None:
     """The metadata without what is not of its type; ``None`` if a whole count is among that."""
     try:
         found = _decode_object(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
     kept = _Metadata()
     for field in msgspec.structs.fields(_Metadata):

@@ -20,6 +20,7 @@ from tollway.ledger.money import pico_from_usd
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.conventions import CachedField, CostField, UsageConvention
 from tollway.providers.usage.wire import InputDetails, OutputDetails, WireUsage, decode_usage, part
+from tollway.routing.json_object import MALFORMED
 
 MAX_COST_USD = Decimal(1_000_000)
 """No request costs more; the pico-dollars of it fit a bigint nine times over."""
@@ -165,7 +166,7 @@ def _provider_cost(raw: Raw, field: CostField) -> int | None:
     if field is CostField.TOTAL:
         try:
             text = bytes(_TOTAL_COST.decode(raw).get("total_cost", b""))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except MALFORMED:
             return None
     if not 0 < len(text) <= MAX_COST_CHARS:
         return None

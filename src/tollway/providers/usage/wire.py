@@ -5,6 +5,8 @@ from typing import Any, TypeGuard
 import msgspec
 from msgspec import Raw
 
+from tollway.routing.json_object import MALFORMED
+
 MAX_COUNT = 10**9
 """No request has more tokens; above it the number is garbage, and a charge for it might not fit a bigint."""
 
@@ -66,7 +68,7 @@ def decode_usage(raw: bytes | Raw) -> WireUsage | None:
         wire = _WIRE.decode(raw)
     except msgspec.ValidationError:
         wire = _salvaged(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except MALFORMED:
         return None
     if wire is None:
         return None
@@ -83,7 +85,7 @@ def _salvaged(raw: bytes | Raw) -> WireUsage | None:
     """The object without fields of an unexpected type and ``cost``; ``None`` if a whole count is among them."""
     try:
         found = _OBJECT.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except MALFORMED:
         return None
     if not all(found.get(name) is None or _is_int(found[name]) for name in _WHOLE_COUNTS):
         return None

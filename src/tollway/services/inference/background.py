@@ -18,6 +18,7 @@ from tollway.data.changes import ALL, Change
 from tollway.data.session import Database
 from tollway.errors import TollwayError
 from tollway.routing.call import Call
+from tollway.routing.json_object import MALFORMED
 from tollway.services.dialogue_load import bounded
 from tollway.services.inference.exchange import Headers, Inbound
 from tollway.services.inference.pipeline import Pipeline
@@ -172,6 +173,6 @@ def _refused(dialect: KeepingDialect, call: Call, body: bytes) -> bytes:
     """The response of a request that its provider refused."""
     try:
         error = _decode_refused(body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         error = _Error(body[:2_000].decode(errors="replace"))
     return dialect.state_body(call, "failed", (error.code or "server_error", error.message))

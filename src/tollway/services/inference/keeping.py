@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tollway.chat.items import is_id
 from tollway.chat.turn import Turn, head_of
 from tollway.providers.sse import EventSplitter
-from tollway.routing.json_object import tolerant
+from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.services.inference.exchange import Caller, Headers
 from tollway.services.response_store import Kept
 
@@ -102,7 +102,7 @@ def last_response(data: bytes) -> Raw | None:
     for _, event in (*splitter.feed(data), *splitter.finish()):
         try:
             read = _decode_event(event)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except MALFORMED:
             continue
         if read.type.startswith("response.") and bytes(read.response) != b"null":
             found = read.response
