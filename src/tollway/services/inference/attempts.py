@@ -264,8 +264,7 @@ class Attempts:
         """Get ready to ask the same target again; whether it can be."""
         if exchange.claims is None or not exchange.claims.settled:
             exchange.begin_attempt(exchange.target)
-            if exchange.spent is not None:
-                self._recorder.open(exchange)
+            self._recorder.open(exchange)
             return True
         return await self._begin(exchange, exchange.target.candidate)
 
