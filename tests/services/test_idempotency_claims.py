@@ -144,7 +144,7 @@ async def test_a_claim_that_the_database_did_not_confirm_is_undone(
         with pytest.raises(DatabaseUnavailableError):
             await worker.take(a_claim(key_id))
         connection.rollback()
-    await eventually(lambda: not worker.endings._waiting)
+    await eventually(lambda: not worker.endings._queue._waiting)
     assert await Worker(database).take(a_claim(key_id)) is None
 
 
@@ -168,7 +168,7 @@ async def test_a_claim_that_is_committed_late_is_undone_all_the_same(
         await eventually(
             lambda: rows("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
         )
-    await eventually(lambda: not worker.endings._waiting)
+    await eventually(lambda: not worker.endings._queue._waiting)
     assert rows("idempotency_claim") == 0
 
 

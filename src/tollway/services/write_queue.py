@@ -41,6 +41,7 @@ class WriteQueue(Generic[T]):
         *,
         max_count: int,
         max_bytes: int,
+        close_timeout_s: float = _CLOSE_TIMEOUT_S,
     ) -> None:
         """Begin.
 
@@ -50,21 +51,27 @@ class WriteQueue(Generic[T]):
             done: told of each value that waits no more, stored or dropped.
             max_count: values that may wait; beyond it new ones are dropped.
             max_bytes: the same in bytes.
+            close_timeout_s: how long what waits at the end may take.
         """
         self._name = name
         self._write = write
         self._done = done
         self._max_count = max_count
         self._max_bytes = max_bytes
+        self._close_timeout_s = close_timeout_s
         self._waiting: deque[_Waiting[T]] = deque()
         self._bytes = 0
         self._batch_count = _BATCH
         self._writing: asyncio.Task[None] | None = None
 
+    def has_room(self, size: int) -> bool:
+        """Whether a value of so many bytes may wait."""
+        return len(self._waiting) < self._max_count and self._bytes + size <= self._max_bytes
+
     def add(self, value: T, size: int) -> asyncio.Event:
         """Queue a value of so many bytes. Returns what is set once it waits no more."""
         waiting = _Waiting(value, size)
-        if len(self._waiting) >= self._max_count or self._bytes + size > self._max_bytes:
+        if not self.has_room(size):
             _log.error("write_dropped", what=self._name, reason="too much waits for the database", bytes=size)
             waiting.written.set()
             self._done(value)
@@ -78,7 +85,7 @@ class WriteQueue(Generic[T]):
     async def aclose(self) -> None:
         """Give what waits a last moment."""
         if self._writing is not None:
-            await asyncio.wait({self._writing}, timeout=_CLOSE_TIMEOUT_S)
+            await asyncio.wait({self._writing}, timeout=self._close_timeout_s)
             self._writing.cancel()
         if self._waiting:
             _log.error("write_dropped", what=self._name, reason="the worker stops", count=len(self._waiting))
