@@ -44,10 +44,10 @@ from tollway.services.inference.context_tokens import ContextTokens
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.explainer import Explainer
 from tollway.services.inference.hedge import Hedger
-from tollway.services.inference.hold import Places
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
+from tollway.services.inference.places import Places
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Journal, Observer, Recorder
 from tollway.services.inference.shadow import Shadows

@@ -21,9 +21,9 @@ from tollway.services.dialogue_load import DialogueLoad
 from tollway.services.inference.background import Backgrounds
 from tollway.services.inference.dialogue_wish import Wish, read_wish
 from tollway.services.inference.exchange import Caller, Inbound
-from tollway.services.inference.hold import Places
 from tollway.services.inference.keeping import Keeping
 from tollway.services.inference.pipeline import Pipeline
+from tollway.services.inference.places import Places
 from tollway.services.inference.truncation import fit
 from tollway.services.response_store import Kept, ResponseStore
 

@@ -18,7 +18,7 @@ from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.idempotency_claims import IdempotencyClaims
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.exchange import Caller, Headers, Inbound
-from tollway.services.inference.hold import Places
+from tollway.services.inference.places import Places
 
 _KEY = re.compile(rb"[\x20-\x7e]{1,255}")
 _OK = range(200, 300)

@@ -16,7 +16,7 @@ from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.cached import ResponseCache
 from tollway.services.inference.ending import estimate, settle_failed, settle_left
 from tollway.services.inference.exchange import Caller, Exchange, Inbound
-from tollway.services.inference.hold import Places
+from tollway.services.inference.places import Places
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.record import Recorder
