@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from tollway.supervisor.postgres import EmbeddedPostgres
 
 WORKERS = 4
 _STOPPED_BY_FORCE_S = 10.0
+_THERE_AGAIN_WITHIN_S = 20.0
+"""A killed server reads its log again, on a machine that does ten things at once."""
+_LOOKS_EVERY_S = 0.2
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SETTINGS = {
     "TOLLWAY_WORKERS": str(WORKERS),
@@ -86,9 +90,16 @@ class World:
         self.keys = {caller.name: gateway.new_key(caller.project, name=caller.name) for caller in CALLERS}
 
     def rows(self, sql: str, *values: object) -> list[DictRow]:
-        """Ask the database past every proxy."""
-        with psycopg.connect(self.owner_url, row_factory=dict_row, connect_timeout=10) as connection:
-            return connection.execute(sql.encode(), values).fetchall()
+        """Ask the database past every proxy, once it is there again."""
+        give_up_s = time.monotonic() + _THERE_AGAIN_WITHIN_S
+        while True:
+            try:
+                with psycopg.connect(self.owner_url, row_factory=dict_row, connect_timeout=10) as connection:
+                    return connection.execute(sql.encode(), values).fetchall()
+            except psycopg.OperationalError:
+                if time.monotonic() > give_up_s:
+                    raise
+            time.sleep(_LOOKS_EVERY_S)
 
     @asynccontextmanager
     async def database_again(self) -> AsyncIterator[None]:
