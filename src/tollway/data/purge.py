@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from tollway.data.schema.quota_window import SHORT_WINDOW_US, WINDOW_KEY
 from tollway.data.session import WriteSession
+from tollway.ledger.window import SECOND_US
 
 _KEY = ", ".join(WINDOW_KEY)
 _DELETE_WINDOWS = f"""
@@ -58,12 +59,12 @@ async def purge_short_windows(session: WriteSession, *, kept_s: int, limit: int)
         kept_s: an hour at the least.
         limit: windows at the most.
     """
-    return int((await session.execute(_SHORT_WINDOWS, {"kept_us": kept_s * 1_000_000, "limit": limit})).scalar_one())
+    return int((await session.execute(_SHORT_WINDOWS, {"kept_us": kept_s * SECOND_US, "limit": limit})).scalar_one())
 
 
 async def purge_windows(session: WriteSession, *, kept_s: int, limit: int) -> int:
     """As `purge_short_windows`, for all; those of a rolling quota are kept for its length longer."""
-    return int((await session.execute(_WINDOWS, {"kept_us": kept_s * 1_000_000, "limit": limit})).scalar_one())
+    return int((await session.execute(_WINDOWS, {"kept_us": kept_s * SECOND_US, "limit": limit})).scalar_one())
 
 
 async def purge_claims(session: WriteSession, *, limit: int) -> int:

@@ -12,7 +12,7 @@ from tollway.data.quota_windows import Window
 from tollway.data.session import WriteSession
 from tollway.ledger.money import usd_text
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
-from tollway.ledger.window import slots_before, window_at
+from tollway.ledger.window import SECOND_US, slots_before, window_at
 from tollway.ledger.window_text import window_text
 
 _ALL_PERCENT = 100
@@ -46,7 +46,7 @@ async def raise_thresholds(
     for group in _groups(windows, quotas, now_us):
         newest = group[-1]
         quota = quotas[newest.ref.quota_id]
-        amount = quota.amount_at(now_us / 1_000_000)
+        amount = quota.amount_at(now_us / SECOND_US)
         settled = sum(window.state.settled for window in group)
         refusing = any(window.ref in refused for window in group)
         before = max(window.threshold for window in group)
@@ -101,4 +101,4 @@ def _event(quota: Quota, window: Window, percent: int, settled: int, amount: int
 
 
 def _moment(epoch_us: int) -> str:
-    return datetime.fromtimestamp(epoch_us / 1_000_000, UTC).isoformat()
+    return datetime.fromtimestamp(epoch_us / SECOND_US, UTC).isoformat()

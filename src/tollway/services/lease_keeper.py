@@ -20,6 +20,7 @@ from tollway.errors import DatabaseUnavailableError, NotReadyError
 from tollway.ledger.lease import Ask, Lease
 from tollway.ledger.quota import Quota
 from tollway.ledger.quota_book import QuotaBook
+from tollway.ledger.window import SECOND_US
 from tollway.services.lease_exchange import Exchanged, LeaseExchange
 from tollway.services.lease_line import LeaseLine
 from tollway.services.lease_shelf import LeaseShelf, Parts
@@ -217,7 +218,7 @@ class LeaseKeeper:
     def _take_over(self, book: QuotaBook) -> None:
         """Let the leases follow changed quotas."""
         before, self._book = self._book, book
-        now_s = self.now_us() / 1_000_000
+        now_s = self.now_us() / SECOND_US
         self._raises = sorted(
             (quota.raised_until, id_)
             for id_, quota in book.quotas.items()
@@ -254,7 +255,7 @@ class LeaseKeeper:
     def _look(self) -> None:
         """Find leases that have a reason to ask."""
         now_us, now_s = self.now_us(), time.monotonic()
-        while self._raises and self._raises[0][0] * 1_000_000 <= now_us:
+        while self._raises and self._raises[0][0] * SECOND_US <= now_us:
             self._withdraw({self._raises.pop(0)[1]})
         for lease in list(self._recalled):
             upkeep = self._shelf.upkeep.get(lease)
@@ -347,7 +348,7 @@ class LeaseKeeper:
         now_us = self.now_us()
         pause_s = _RECALL_LOOK_INTERVAL_S if self._recalled else _LOOK_INTERVAL_S
         for lease in self._due:
-            pause_s = min(pause_s, (self._shelf.upkeep[lease].ready_us() - now_us) / 1_000_000)
+            pause_s = min(pause_s, (self._shelf.upkeep[lease].ready_us() - now_us) / SECOND_US)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(pause_s, 0)):
                 await self._stir.wait()

@@ -2,34 +2,33 @@
 
 from tollway.ledger.lease import Ask, Grant, Lease
 from tollway.ledger.quota import Unit
+from tollway.ledger.window import SECOND_US
 
-_S = 1_000_000
-"""Microseconds in a second."""
 SUPPLY_S = 90
 """A worker wants what it spends in this time: a minute's outage of the database passes unnoticed."""
 SPARE_HOLDS = 4
 """Requests of the largest size lately seen that should find enough free besides."""
 AMPLE_PART = 64
 """Of what is left of a budget: the whole load may come to a worker that had none of it while the database is away."""
-IDLE_US = 5 * _S
+IDLE_US = 5 * SECOND_US
 """An unused lease then gives back all but a little."""
-UNUSED_US = 90 * _S
+UNUSED_US = 90 * SECOND_US
 """An unused lease then gives back everything."""
-FORGET_US = 60 * _S
+FORGET_US = 60 * SECOND_US
 """A lease from which everything was given back is remembered for this long."""
-UNSETTLED_US = 600 * _S
+UNSETTLED_US = 600 * SECOND_US
 """The lease of an ended window is remembered for this long, if the ledger does not have all that it spent."""
-_SETTLED_CHECK_US = 15 * _S
-_TELL_US = 5 * _S
+_SETTLED_CHECK_US = 15 * SECOND_US
+_TELL_US = 5 * SECOND_US
 """What changed without need of the database is told this often."""
-_RECALL_US = 2 * _S
+_RECALL_US = 2 * SECOND_US
 """After a recall everything free is given back for this long; whoever still lacks it recalls again after a second."""
 _RISE_S, _FALL_S = 1.0, 10.0
 """In this time the measured rate of spending follows the present one up, and down."""
 _PAUSE_US = 10_000
 """Pause before asking again for what was not there, the first time; it doubles."""
 _WAITING_PAUSE_MAX_US = 100_000
-_LOW_PAUSE_MAX_US = 1_000_000
+_LOW_PAUSE_MAX_US = SECOND_US
 NEVER = -(1 << 62)
 """As `Lease.low`: nothing is asked for in the background."""
 
@@ -202,7 +201,7 @@ class Upkeep:
         self._answered_us = now_us
         target = self._target(now_us)
         # What was leased for the rest of a short window is used up before its end only by a burst.
-        part = 2 if lease.end_us - now_us > SUPPLY_S * _S else 8
+        part = 2 if lease.end_us - now_us > SUPPLY_S * SECOND_US else 8
         lease.low = target // part if grant.left > 0 else NEVER
         short = grant.granted - ask.have < ask.waiting
         self._waiting_pause_us = _longer(self._waiting_pause_us, _WAITING_PAUSE_MAX_US) if short else 0
@@ -226,7 +225,7 @@ class Upkeep:
         if spent or lease.held or lease.waiting or lease.held != self._held_seen:
             self._used_us = now_us
         if not self.ended and lease.quota.unit is not Unit.PARALLEL:
-            self.demand.spent(spent, span_us / _S)
+            self.demand.spent(spent, span_us / SECOND_US)
         self._spent_seen, self._held_seen, self._looked_us = lease.spent, lease.held, now_us
 
     def _target(self, now_us: int) -> int:
@@ -234,7 +233,7 @@ class Upkeep:
         lease, demand = self.lease, self.demand
         if self.ended or now_us < self.recalled_until_us or now_us - self._used_us >= IDLE_US:
             return 0
-        reach_s = min(SUPPLY_S, (lease.end_us - max(now_us, lease.ref.start_us)) / _S)
+        reach_s = min(SUPPLY_S, (lease.end_us - max(now_us, lease.ref.start_us)) / SECOND_US)
         return max(int(demand.rate * max(reach_s, 0)), self._ample()) + max(lease.held // 2, self._spare())
 
     def _keep(self, now_us: int) -> int:

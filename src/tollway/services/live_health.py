@@ -15,6 +15,7 @@ from tollway.data.changes import Change, announce
 from tollway.data.session import Database
 from tollway.errors import DatabaseUnavailableError
 from tollway.ledger.usage import Usage
+from tollway.ledger.window import SECOND_US
 from tollway.routing.breaker import TROUBLE, Breaker, Rests, rest_s, rests_for_all_models
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure, FailureKind
@@ -31,7 +32,6 @@ _GATHER_S = 0.05
 _LATENCY_INTERVAL_S = 10.0
 _TOLD_MAX = 50
 _MINUTE_S = 60
-_S_US = 1_000_000
 _NOT_TOLD_BELOW_S = 1.0
 """Shorter rests are over when others hear of them."""
 _UNDECIDED = frozenset({FailureKind.RATE_LIMITED, FailureKind.EXHAUSTED, FailureKind.CREDENTIAL})
@@ -175,7 +175,7 @@ class LiveHealth:
         if usage is not None:
             output_tokens = usage.output_total
             patient.tokens += usage.input_total + output_tokens
-        patient.health.answered(waited_us / _S_US, duration_us / _S_US, output_tokens, stream=stream)
+        patient.health.answered(waited_us / SECOND_US, duration_us / SECOND_US, output_tokens, stream=stream)
         if not patient.health.is_spotless:  # by far the most are
             self._recovered(patient)
 

@@ -13,7 +13,7 @@ from tollway.data.quotas import QuotaRecord
 from tollway.data.session import AnySession
 from tollway.ledger.forecast import forecast
 from tollway.ledger.quota import Period, Quota
-from tollway.ledger.window import slots_before, window_at
+from tollway.ledger.window import SECOND_US, slots_before, window_at
 
 
 class QuotaState(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ def _span(quota: Quota, now_us: int) -> Span:
 
 
 def _state(quota: Quota, used: Used, *, now_us: int, of_one: bool = False) -> QuotaState:
-    amount = quota.amount_at(now_us / 1_000_000)
+    amount = quota.amount_at(now_us / SECOND_US)
     span = _span(quota, now_us)
     _, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
     one = of_one or not quota.each

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from tollway.errors import JournalUnavailableError, TollwayError
 from tollway.ledger.spent import together
+from tollway.ledger.window import SECOND_US
 from tollway.providers.adapter import Answer
 from tollway.routing.retry import RetryBudget
 from tollway.services.inference.ask import Asker, Reply
@@ -20,7 +21,6 @@ LOST = "hedge_lost"
 """The error of an attempt that another one was faster than."""
 _BUDGETS_MAX = 10_000
 _MS_PER_S = 1_000
-_S_US = 1_000_000
 
 _Asking = asyncio.Task[Reply]
 
@@ -98,7 +98,7 @@ class Hedger:
             reply.upstream.close()
         exchange.tried += 1
         if tasks[winner] is second:
-            late_s = exchange.attempt_us() / _S_US
+            late_s = exchange.attempt_us() / SECOND_US
             exchange.target.patient.health.answered(late_s, late_s, 0, stream=exchange.call.stream)
             first = _alone(exchange)
             _adopt(exchange, second)

@@ -12,6 +12,7 @@ from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.explain import ExplainedLine, Explanation, explain
 from tollway.ledger.money import usd_text
 from tollway.ledger.usage import Usage
+from tollway.ledger.window import SECOND_US
 from tollway.services.ledger_audit import Audit as FinishedAudit
 
 Usd = Annotated[
@@ -129,7 +130,7 @@ class Entry(BaseModel):
         entry = stored.entry
         return cls(
             **{name: getattr(entry, name) for name in _SAME},
-            admitted_at=datetime.fromtimestamp(entry.admitted_at_us / 1_000_000, UTC),
+            admitted_at=datetime.fromtimestamp(entry.admitted_at_us / SECOND_US, UTC),
             project=stored.project,
             key=stored.key,
             user=entry.user_tag,

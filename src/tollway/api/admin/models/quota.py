@@ -9,6 +9,7 @@ from tollway.api.admin.models.base import Given
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from tollway.data.quotas import QuotaRecord
 from tollway.ledger.quota import EACH
+from tollway.ledger.window import SECOND_US
 from tollway.services.quota_scope import QuotaScope
 
 REFERENCE = "^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -121,4 +122,4 @@ class ScopeShown(BaseModel):
 
 def moment(epoch_us: int | None) -> datetime | None:
     """A point in time as shown."""
-    return None if epoch_us is None else datetime.fromtimestamp(epoch_us / 1_000_000, UTC)
+    return None if epoch_us is None else datetime.fromtimestamp(epoch_us / SECOND_US, UTC)
