@@ -80,11 +80,10 @@ class LeaseExchange:
                     seconds=RECOVERY_S
                 )
                 grants = await self._grant(session, asks, presence, recovering=recovering) if asks else []
-        except TimeoutError as error:
+        except BaseException as error:  # whether it was committed is not known, also when it was cancelled
             self._made.clear()
-            raise DatabaseUnavailableError("The database took too long.", next_step="Try again shortly.") from error
-        except BaseException:
-            self._made.clear()
+            if isinstance(error, TimeoutError):
+                raise DatabaseUnavailableError("The database took too long.", next_step="Try again shortly.") from error
             raise
         self._remember(asks)
         return Exchanged(grants, presence.workers, recovering, timeline)
