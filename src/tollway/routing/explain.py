@@ -5,14 +5,11 @@ import msgspec
 from tollway.routing.route import Capability, Sticky, Strategy
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that may be made, described.
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that may be made.
 
     Attributes:
-        organization_id, project_id: whose request it is.
         model: as a caller would name it.
-        key_id: of the API key, empty for any.
-        allowed_models: of the key; ``None``: all.
         surface: name of the surface.
         stream: whether a stream is asked for.
         needs: what the request needs besides.
@@ -25,11 +22,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         seed: of the random choices, so that the same question has the same answer.
     """
 
-    organization_id: str
-    project_id: str
     model: str
-    key_id: str = ""
-    allowed_models: tuple[str, ...] | None = None
     surface: str = "chat"
     stream: bool = False
     needs: tuple[Capability, ...] = ()
@@ -40,6 +33,21 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str = ""
     at_s: float | None = None
     seed: int = 0
+
+
+class Question(Description, frozen=True, kw_only=True):
+    """The same, with whose it is.
+
+    Attributes:
+        organization_id, project_id: whose request it is.
+        key_id: of the API key, empty for any.
+        allowed_models: of the key; ``None``: all.
+    """
+
+    organization_id: str
+    project_id: str
+    key_id: str = ""
+    allowed_models: tuple[str, ...] | None = None
 
 
 class ExplainedAttempt(msgspec.Struct, frozen=True, kw_only=True):

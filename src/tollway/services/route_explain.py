@@ -2,36 +2,19 @@
 
 from typing import Any
 
-import msgspec
-
 from tollway.data.session import Database
 from tollway.errors import NotReadyError, UnprocessableError
-from tollway.routing.explain import Explanation, Question
-from tollway.routing.route import Capability
+from tollway.routing.explain import Description, Explanation, Question
 from tollway.services.inference.explainer import Explainer
 from tollway.services.key_list import require_key
 from tollway.services.project_list import project_id_of
 
 
-class RouteQuestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it is described: `project` and `key` by id or name; for the rest see `Question`."""
+class RouteQuestion(Description, frozen=True, kw_only=True):
+    """A request as people describe it: `project` and `key` by id or name."""
 
-    model: str
     project: str | None = None
     key: str | None = None
-    surface: str = "chat"
-    stream: bool = False
-    needs: tuple[Capability, ...] = ()
-    prompt_tokens: int = 1_000
-    output_tokens: int = 250
-    user_tag: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
-    conversation: str = ""
-    at_s: float | None = None
-    seed: int = 0
-
-
-_SAME = tuple(name for name in RouteQuestion.__struct_fields__ if name not in {"project", "key"})
 
 
 class RouteExplain:
@@ -53,7 +36,7 @@ class RouteExplain:
         """
         if self._explainer is None:
             raise NotReadyError("This process serves no requests.", next_step="Ask a running server.")
-        described = {name: getattr(question, name) for name in _SAME}
+        described = {name: getattr(question, name) for name in Description.__struct_fields__}
         whose = await self._asker(organization_id, question)
         return self._explainer.explain(Question(organization_id=organization_id, **whose, **described))
 
