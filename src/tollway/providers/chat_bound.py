@@ -17,10 +17,9 @@ from tollway.providers.openai_compatible.bound import (
     RequestBound,
     bounding_extra,
 )
-from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, DENSE_IMAGE_TOKENS_MAX, IMAGE_TOKENS_MAX
+from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, image_tokens_max
 from tollway.providers.openai_compatible.output_limits import output_limit
 
-_DENSE_IMAGES = "gpt-4o-mini"
 _BOUNDED_AUDIO = frozenset({"mp3", "wav"})
 """Formats that cannot hold long silence in few bytes."""
 _SILENT_FILES = frozenset({"application/pdf"})
@@ -60,7 +59,7 @@ def chat_bound(
             image = True
             data = len(part.media.value) if part.media.kind == "base64" else 0
             text_bytes -= data
-            tokens += (DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX) - data
+            tokens += image_tokens_max(model) - data
         elif isinstance(part, AudioPart):
             audio = True
             data = len(part.media.value) if part.media.kind == "base64" else 0

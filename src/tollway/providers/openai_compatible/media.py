@@ -27,6 +27,11 @@ _LIST, _OBJECT = _NESTED = b"[{"
 _NULL = b"null"
 
 
+def image_tokens_max(model: str) -> int:
+    """The most that an image counts."""
+    return DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX
+
+
 class Media(msgspec.Struct, gc=False):
     """What of a request is not text.
 
@@ -153,7 +158,7 @@ def _add_part(media: Media, part: msgspec.Raw, model: str) -> None:
             continue
         if name == "image_url":
             media.image = True
-            media.tokens += DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX
+            media.tokens += image_tokens_max(model)
         elif name == "input_audio":
             _add_audio(media, value)
         else:

@@ -2,15 +2,9 @@
 
 import msgspec
 
-from tollway.providers.openai_compatible.media import (
-    AUDIO_BYTES_PER_TOKEN,
-    DENSE_IMAGE_TOKENS_MAX,
-    IMAGE_TOKENS_MAX,
-    Media,
-)
+from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, Media, image_tokens_max
 from tollway.routing.json_object import MALFORMED, tolerant
 
-_DENSE_IMAGES = "gpt-4o-mini"
 _TEXT_ITEMS = frozenset({"", "message", "reasoning", "function_call", "custom_tool_call"})
 """Items that hold only what is in the body; with parts that are looked at."""
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
@@ -72,7 +66,7 @@ def _add(media: Media, raw: msgspec.Raw, model: str) -> None:
             continue
         if part.type == "input_image":
             media.image = True
-            media.tokens += DENSE_IMAGE_TOKENS_MAX if _DENSE_IMAGES in model else IMAGE_TOKENS_MAX
+            media.tokens += image_tokens_max(model)
             media.data_bytes += len(part.image_url or "")
         elif part.type == "input_audio" and part.input_audio is not None:
             media.audio = True
