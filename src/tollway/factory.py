@@ -7,8 +7,7 @@ wherever it runs.
 from dataclasses import dataclass
 from functools import cached_property
 
-from tollway.cache.memory import MemoryStore
-from tollway.cache.shared import SharedStore
+from tollway.cache.store import open_store
 from tollway.config import Settings
 from tollway.constants import IDEMPOTENCY_SPARE_S, LEASE_TIMEOUT_S
 from tollway.data.session import Database, create_engine
@@ -323,7 +322,7 @@ class Factory:
     def _response_cache(self, recorder: Recorder, holder: Holder) -> ResponseCache:
         settings = self._context.settings.cache
         url = settings.redis_url
-        store = MemoryStore(settings.cache_max_bytes) if url is None else SharedStore(url.get_secret_value())
+        store = open_store(url.get_secret_value() if url else None, max_bytes=settings.cache_max_bytes)
         return ResponseCache(store, recorder=recorder, holder=holder, entry_max_bytes=settings.cache_entry_max_bytes)
 
     def _idempotent(

@@ -5,14 +5,10 @@ import time
 
 import msgspec
 import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from tollway.cache.kept import Kept
-
-try:
-    from redis.asyncio import Redis
-    from redis.exceptions import RedisError
-except ImportError:  # the extra `redis` is not installed
-    Redis = None  # type: ignore[assignment,misc]
 
 TIMEOUT_S = 0.25
 _REST_S = 5.0
@@ -30,11 +26,8 @@ class SharedStore:
         """Connects to nothing yet.
 
         Raises:
-            ValueError: the extra ``redis`` is not installed, or the address cannot be used.
+            ValueError: the address cannot be used.
         """
-        if Redis is None:
-            message = "TOLLWAY_REDIS_URL is set, and the package for it is not there: pip install 'tollway[redis]'."
-            raise ValueError(message)
         self._redis = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
         self._rests_until_s = 0.0
 
