@@ -152,6 +152,7 @@ class Inference:
     """The parts of the data plane of one worker."""
 
     authenticator: Authenticator
+    cache: ResponseCache
     dialogues: Dialogues
     health: LiveHealth
     idempotency_endings: IdempotencyEndings
@@ -240,22 +241,14 @@ class Factory:
             worker_id: name of the journal's directory.
         """
         context, limits = self._context, self._context.settings.limits
-        url = context.settings.storage.database_url
         authenticator = Authenticator(context.secret_keys.pepper, KeyLookup(context.database).find)
         leases = self.lease_keeper(worker_id)
         health = LiveHealth(context.database, worker_id, workers=lambda: leases.workers)
-        live = LiveCatalog(
-            load_catalog=CatalogLoad(context.database, context.vault).load,
-            load_price_book=self.price_book_load.load,
-            follow_quotas=leases.follow,
-            listen=ChangeFeed(url.get_secret_value() if url else "").listen,
-            authenticator=authenticator,
-            hear_health=health.hear,
-        )
+        transport = Transport(limits)
+        live = self._live_catalog(authenticator, leases, health, transport)
         planner = Planner(live, health)
         self.explainer = Explainer(live, health, planner)
         recorder = Recorder(journal, live, observer)
-        transport = Transport(limits)
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
         holder = Holder(leases, live, limits)
@@ -288,6 +281,7 @@ class Factory:
         )
         return Inference(
             authenticator,
+            cache,
             dialogues,
             health,
             endings,
@@ -300,6 +294,21 @@ class Factory:
             shadows,
             sign_in,
             transport,
+        )
+
+    def _live_catalog(
+        self, authenticator: Authenticator, leases: LeaseKeeper, health: LiveHealth, transport: Transport
+    ) -> LiveCatalog:
+        context = self._context
+        url = context.settings.storage.database_url
+        return LiveCatalog(
+            load_catalog=CatalogLoad(context.database, context.vault).load,
+            load_price_book=self.price_book_load.load,
+            follow_quotas=leases.follow,
+            listen=ChangeFeed(url.get_secret_value() if url else "").listen,
+            authenticator=authenticator,
+            hear_health=health.hear,
+            forget=transport.forget,
         )
 
     def _dialogues(

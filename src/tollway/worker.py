@@ -108,6 +108,7 @@ class Worker:
             await journal.aclose()
             await inference.idempotency_endings.aclose()
             await inference.dialogues.store.aclose()
+            await inference.cache.aclose()
             inference.sign_in.close()
             await inference.transport.aclose()
             await context.aclose()

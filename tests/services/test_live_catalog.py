@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from support.waiting import eventually
+from tollway.config.limits import LimitSettings
 from tollway.data.changes import Change
 from tollway.errors import DatabaseUnavailableError
 from tollway.identity.principal import Principal
 from tollway.ledger.price_base import BaseBook, PriceBase
 from tollway.ledger.price_book import PriceBook
+from tollway.providers.transport import Transport
+from tollway.providers.transport.client import _around_length
 from tollway.routing.catalog import Catalog
 from tollway.services.authenticate import Authenticator
 from tollway.services.live_catalog import LiveCatalog
@@ -86,3 +89,20 @@ async def test_names_that_do_not_exist_cannot_keep_the_database_busy() -> None:
     await asyncio.gather(*(live.catch_up() for _ in range(50)))
     assert source.asked == 2
     assert time.monotonic() - began_s > 0.4  # the second time not at once
+
+
+async def test_heads_that_show_a_credential_are_forgotten_when_the_catalog_is_read_again() -> None:
+    source, transport = Source(), Transport(LimitSettings())
+    live = LiveCatalog(
+        load_catalog=source.load_catalog,
+        load_price_book=source.load_price_book,
+        follow_quotas=source.follow_quotas,
+        listen=source.listen,
+        authenticator=Authenticator(b"p" * 32, source.find_keys),
+        forget=transport.forget,
+    )
+    for _ in range(2):
+        transport.post("http://127.0.0.1:9/v1", headers={"authorization": "Bearer old"}, body=b"", provider="p")
+    assert _around_length.cache_info().currsize >= 1
+    await live.refresh()
+    assert _around_length.cache_info().currsize == 0

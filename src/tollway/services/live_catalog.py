@@ -36,8 +36,10 @@ class LiveCatalog:
         listen: Callable[[], AsyncIterator[Change]],
         authenticator: Authenticator,
         hear_health: Callable[[Change], None] = lambda _: None,
+        forget: Callable[[], None] = lambda: None,
     ) -> None:
-        """Args: hear_health: see `tollway.services.live_health`."""
+        """Args: hear_health: see `tollway.services.live_health`; forget: drops what was made of the catalog before."""
+        self._forget = forget
         self._hear_health = hear_health
         self.hear_response: Callable[[Change], Awaitable[None]] | None = None
         self._load_catalog = load_catalog
@@ -91,7 +93,7 @@ class LiveCatalog:
             if self._caught_up_s < asked_s:
                 await asyncio.sleep(self._caught_up_s + _CATCH_UP_INTERVAL_S - time.monotonic())
                 self._caught_up_s = time.monotonic()
-                self.catalog = await self._load_catalog()
+                await self._read_catalog()
                 self._price_book = await self._load_price_book()
 
     async def run(self) -> None:
@@ -128,10 +130,14 @@ class LiveCatalog:
         if change.noun in {ALL, "quota", "recall"}:
             await self._follow_quotas(change)
         if change.noun in {ALL, "catalog"}:
-            self.catalog = await self._load_catalog()
+            await self._read_catalog()
         if change.noun in {ALL, "price"}:
             self._price_book = await self._load_price_book()
         if change.noun in {ALL, "key"}:
             await self._authenticator.refresh()
         if change.noun in {ALL, "response"} and self.hear_response is not None:
             await self.hear_response(change)
+
+    async def _read_catalog(self) -> None:
+        self.catalog = await self._load_catalog()
+        self._forget()

@@ -113,7 +113,7 @@ class LiveHealth:
         self._worker_id = worker_id
         self._patients: dict[tuple[str, str], Patient] = {}
         self._rests = Rests()
-        self._secrets: dict[str, tuple[str, ...]] = {}
+        self._secrets: dict[str, int] = {}
         self._turns: dict[str, int] = {}
         self._news: list[tuple[str, News]] = []
         self._stir = asyncio.Event()
@@ -151,7 +151,7 @@ class LiveHealth:
 
     def _forget_old_rests(self, deployment: Deployment) -> None:
         """A credential that was replaced rests no more."""
-        secrets = (deployment.credential, *(each.secret for each in deployment.credentials))
+        secrets = hash((deployment.credential, *(each.secret for each in deployment.credentials)))
         if self._secrets.get(deployment.provider_id, secrets) != secrets:
             for id_ in credential_ids(deployment):
                 self._rests.wake(id_)

@@ -67,6 +67,10 @@ class Transport:
             total_timeout_s=min(self._total_timeout_s, timeout_s),
         )
 
+    def forget(self) -> None:
+        """Forget the heads made so far: they show credentials, which may have been replaced."""
+        _around_length.cache_clear()
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._pool.aclose()
