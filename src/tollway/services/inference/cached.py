@@ -18,6 +18,7 @@ from tollway.errors import NotInCacheError
 from tollway.ledger.entry import Outcome
 from tollway.services.inference.exchange import Caller, Exchange, Headers
 from tollway.services.inference.holder import Holder
+from tollway.services.inference.passing import Remembering
 from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.record import Recorder
 
@@ -119,7 +120,7 @@ class ResponseCache:
                 flight.set_result(answered)
 
     async def _keep(self, exchange: Exchange, key: bytes, keeping: "_Keeping") -> None:
-        body = keeping.body()
+        body = keeping.answer()
         claims = exchange.claims
         if body is None or (claims is not None and claims.demand.clamped):
             return
@@ -147,57 +148,25 @@ class ResponseCache:
         await caller.finish(kept.body)
 
 
-class _Keeping:
-    """The caller as the attempts see it: passes everything on, and remembers it."""
+class _Keeping(Remembering):
+    """The caller as the attempts see it. Attributes: headers: those that are true of a copy."""
 
     def __init__(self, caller: Caller, max_bytes: int) -> None:
-        self._caller = caller
-        self._max_bytes = max_bytes
-        self._status = 0
-        self._chunks: list[bytes] = []
-        self._size = 0
+        super().__init__(caller, max_bytes)
         self._whole = False
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    @property
-    def left(self) -> bool:
-        """Whether the caller closed the connection."""
-        return self._caller.left
-
-    async def read_body(self) -> bytes:
-        """Was read before."""
-        return await self._caller.read_body()
-
-    def unwatch(self) -> None:
-        """See `Caller.unwatch`."""
-        self._caller.unwatch()
-
     async def start(self, status: int, headers: Headers) -> None:
         """Pass on the status and headers."""
-        self._status = status
         self.headers = tuple((name, value) for name, value in headers if name in _KEPT_HEADERS)
-        await self._caller.start(status, [*headers, (b"x-tollway-cache", b"miss")])
-
-    async def write(self, data: bytes) -> None:
-        """Pass on a part of the body."""
-        self._remember(data)
-        await self._caller.write(data)
+        await super().start(status, [*headers, (b"x-tollway-cache", b"miss")])
 
     async def finish(self, data: bytes, *, whole: bool = True) -> None:
         """Pass on the last part of the body."""
-        self._remember(data)
         self._whole = whole
-        await self._caller.finish(data, whole=whole)
+        await super().finish(data, whole=whole)
 
-    def body(self) -> bytes | None:
+    def answer(self) -> bytes | None:
         """The answer without what told its cost; ``None`` if it is not one to keep."""
-        if not self._whole or self._status != _OK or self._size > self._max_bytes:
-            return None
-        return _COST_EVENT.sub(b"", b"".join(self._chunks))
-
-    def _remember(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._max_bytes:
-            self._chunks.append(data)
-        else:
-            self._chunks.clear()
+        body = self.body if self._whole and self.status == _OK else None
+        return None if body is None else _COST_EVENT.sub(b"", body)

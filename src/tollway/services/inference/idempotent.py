@@ -18,6 +18,7 @@ from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.idempotency_claims import IdempotencyClaims
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.exchange import Caller, Headers, Inbound
+from tollway.services.inference.passing import Remembering
 from tollway.services.inference.places import Places
 
 _KEY = re.compile(rb"[\x20-\x7e]{1,255}")
@@ -85,61 +86,38 @@ class Idempotent:
                 await self._claims.release(claim)
 
 
-class _Recording:
-    """The caller as the pipeline sees it: passes everything on, and remembers it."""
+class _Recording(Remembering):
+    """The caller as the pipeline sees it: it has the last byte once the outcome is stored."""
 
     def __init__(self, caller: Caller, body: bytes, claim: Claim, claims: IdempotencyClaims, max_bytes: int) -> None:
-        self._caller = caller
-        self._body = body
+        super().__init__(caller, max_bytes)
+        self._request_body = body
         self._claim = claim
         self._claims = claims
-        self._max_bytes = max_bytes
-        self._status = 0
         self._headers: tuple[tuple[str, str], ...] = ()
-        self._chunks: list[bytes] = []
-        self._size = 0
         self.ended = False
-
-    @property
-    def left(self) -> bool:
-        """Whether the caller closed the connection."""
-        return self._caller.left
 
     async def read_body(self) -> bytes:
         """The body that was read already."""
-        return self._body
+        return self._request_body
 
     def unwatch(self) -> None:
         """Nobody watches."""
 
     async def start(self, status: int, headers: Headers) -> None:
         """Pass on the status and headers."""
-        self._status = status
         self._headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-        await self._caller.start(status, headers)
-
-    async def write(self, data: bytes) -> None:
-        """Pass on a part of the body."""
-        self._remember(data)
-        await self._caller.write(data)
+        await super().start(status, headers)
 
     async def finish(self, data: bytes, *, whole: bool = True) -> None:
         """Pass on the last part of the body, once the outcome is stored."""
-        self._remember(data)
+        self.remember(data)
         self.ended = True
-        if (whole and self._status in _OK) or self._status in _FINAL_STATUSES:
-            body = b"".join(self._chunks) if self._size <= self._max_bytes else None
-            await self._claims.keep(self._claim, Outcome(self._status, self._headers, body))
+        if (whole and self.status in _OK) or self.status in _FINAL_STATUSES:
+            await self._claims.keep(self._claim, Outcome(self.status, self._headers, self.body))
         else:
             await self._claims.release(self._claim)
         await self._caller.finish(data, whole=whole)
-
-    def _remember(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._max_bytes:
-            self._chunks.append(data)
-        else:
-            self._chunks.clear()
 
 
 async def _replay(outcome: Outcome, caller: Caller) -> None:
