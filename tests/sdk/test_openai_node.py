@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from support.gateway import Gateway
-from support.node import NOT_INSTALLED, run_node
 from support.replies import WORDS
+from support.sdk import NODE_MISSING, run_node
 from support.spender import Spender
 
 TEXT = "".join(WORDS)
 
 pytestmark = [
-    pytest.mark.skipif(NOT_INSTALLED, reason="node and npm are not installed"),
+    pytest.mark.skipif(NODE_MISSING, reason="node and npm are not installed"),
     pytest.mark.xdist_group("node"),
 ]
 
