@@ -88,6 +88,9 @@ thinking = st.builds(ThinkingPart, text=texts, signature=st.one_of(st.just(""), 
 tool_calls = st.builds(
     ToolCallPart, id=st.uuids().map(str), name=names, arguments=objects.map(lambda value: encode(value).decode())
 )
+besides = st.dictionaries(
+    names, st.lists(objects.map(lambda value: Raw(encode(value))), min_size=1, max_size=2), max_size=1
+)
 answer_parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(TextPart, text=texts, citations=st.lists(citations, max_size=2).map(tuple)),
     st.builds(RefusalPart, text=texts),
@@ -115,7 +118,7 @@ def replies(parts: st.SearchStrategy[Part] = answer_parts) -> st.SearchStrategy[
         model=texts,
         created_s=st.integers(1, 2**33),
         choices=st.lists(
-            st.builds(Choice, parts=some.map(tuple), stop=st.sampled_from(Stop)), min_size=1, max_size=2
+            st.builds(Choice, parts=some.map(tuple), stop=st.sampled_from(Stop), beside=besides), min_size=1, max_size=2
         ).map(tuple),
         usage=st.one_of(st.none(), usages),
     )

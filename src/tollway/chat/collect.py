@@ -6,8 +6,10 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from tollway.chat.beside import Gathered, joined
 from tollway.chat.events import (
     Begun,
+    Beside,
     Cited,
     Counted,
     Delta,
@@ -66,6 +68,8 @@ def events_of(reply: ChatReply) -> Iterator[Event]:
             yield from _part_events(number, index, part)
         if choice.logprobs is not None:
             yield Logprobs(number, choice.logprobs)
+        for name, values in choice.beside.items():
+            yield Beside(number, name, joined(values))
         yield Ended(number, choice.stop, choice.stop_sequence, choice.safety)
     if reply.usage is not None:
         yield Counted(reply.usage, whole=True, provider_cost=reply.provider_cost, service_tier=reply.service_tier)
@@ -104,6 +108,7 @@ class _Choice:
     def __init__(self) -> None:
         self._parts: dict[int, _Growing] = {}
         self._logprobs: list[Raw] = []
+        self._beside = Gathered()
         self._ended: Ended | None = None
 
     def take(self, event: Event) -> None:
@@ -112,6 +117,8 @@ class _Choice:
             self._parts[event.index] = _Growing(event.part)
         elif isinstance(event, Logprobs):
             self._logprobs.append(event.logprobs)
+        elif isinstance(event, Beside):
+            self._beside.note(event.name, event.raw)
         elif isinstance(event, Ended):
             self._ended = event
         elif isinstance(event, Delta):
@@ -132,6 +139,7 @@ class _Choice:
             stop_sequence=ended.stop_sequence,
             logprobs=joined_logprobs(self._logprobs),
             safety=ended.safety,
+            beside=self._beside.told,
         )
 
 

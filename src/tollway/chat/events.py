@@ -2,7 +2,8 @@
 
 Order: `Begun`, then for each answer (`choice`) any number of parts, each `PartBegun` … `PartEnded` with deltas of the
 same `index` between them (parts of one answer may overlap: some providers interleave tool calls), then `Ended`.
-`Counted` may come at any time and more than once: the last one holds. `Broke` ends everything.
+`Counted` may come at any time and more than once: the last one holds. `Beside` may come at any time too. `Broke` ends
+everything.
 """
 
 import msgspec
@@ -77,6 +78,14 @@ class PartEnded(msgspec.Struct, frozen=True, gc=False):
     index: int
 
 
+class Beside(msgspec.Struct, frozen=True, gc=False):
+    """What the provider told beside the answer, see `tollway.chat.beside`; a list goes on where one ended before."""
+
+    choice: int
+    name: str
+    raw: Raw
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """An answer is whole."""
 
@@ -114,6 +123,7 @@ Event = (
     | TranscriptDelta
     | Cited
     | Logprobs
+    | Beside
     | PartEnded
     | Ended
     | Counted

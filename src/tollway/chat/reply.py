@@ -35,6 +35,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         stop_sequence: the sequence that ended it.
         logprobs: JSON in the form of OpenAI's chat completions (``{"content": [...], "refusal": null}``).
         safety: the provider's ratings, JSON as it came.
+        beside: what the provider told besides, see `tollway.chat.beside`: name → values.
     """
 
     parts: tuple[Part, ...] = ()
@@ -42,6 +43,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     stop_sequence: str = ""
     logprobs: Raw | None = None
     safety: Raw | None = None
+    beside: dict[str, list[Raw]] = {}
 
 
 class ChatReply(msgspec.Struct, frozen=True, kw_only=True):

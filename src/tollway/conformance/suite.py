@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from tollway.chat.collect import collect
-from tollway.chat.events import Begun, Broke, Counted, Ended, Event, PartBegun, PartEnded
+from tollway.chat.events import Begun, Beside, Broke, Counted, Ended, Event, PartBegun, PartEnded
 from tollway.chat.losses import Losses
 from tollway.conformance.requests import CASES, Case
 from tollway.errors import UnsupportedFieldError
@@ -209,7 +209,7 @@ def _check_order(events: Sequence[Event]) -> None:
     seen: set[tuple[int, int]] = set()
     ended: set[int] = set()
     for event in events:
-        if isinstance(event, Counted | Begun | Broke):
+        if isinstance(event, Counted | Begun | Beside | Broke):
             continue
         assert event.choice not in ended, event
         if isinstance(event, Ended):

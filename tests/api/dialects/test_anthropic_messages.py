@@ -126,13 +126,17 @@ def _again(reply: ChatReply) -> ChatReply:
     """The reply as a caller reads it."""
     told = parse_message(DIALECT.render_reply(reply, call_of(_BODY)))
     assert told is not None
+    for choice in told.choices:
+        choice.beside.pop("safety", None)  # it is told besides
     return replace(told, choices=tuple(replace(choice, safety=reply.choices[0].safety) for choice in told.choices))
 
 
 def _streamed(reply: ChatReply, events: list[Event] | None = None) -> ChatReply:
     renderer = DIALECT.renderer(call_of(_BODY))
     out = [renderer.feed([event]) for event in (events if events is not None else events_of(reply))]
-    return _collected(b"".join([*out, renderer.end()]))
+    told = _collected(b"".join([*out, renderer.end()]))
+    told.choices[0].beside.pop("safety", None)
+    return told
 
 
 _BODY = {"model": "m", "max_tokens": 9, "messages": [], "stream": True}

@@ -8,9 +8,17 @@ from typing import Any
 
 import msgspec
 
-from tollway.api.dialects.anthropic_reply import PLACEHOLDERS, block_of, message_id, sealed_call
+from tollway.api.dialects.anthropic_reply import (
+    PLACEHOLDERS,
+    block_of,
+    message_id,
+    note_beside,
+    sealed_call,
+)
+from tollway.chat.beside import MEMBER, Gathered
 from tollway.chat.events import (
     Begun,
+    Beside,
     Broke,
     Cited,
     Counted,
@@ -23,7 +31,16 @@ from tollway.chat.events import (
     SignatureDelta,
     TranscriptDelta,
 )
-from tollway.chat.message import AudioPart, OpaquePart, Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
+from tollway.chat.message import (
+    AudioPart,
+    Citation,
+    OpaquePart,
+    Part,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from tollway.ledger.usage import Usage
 from tollway.providers.anthropic.citations import citation_object
 from tollway.providers.anthropic.error import Envelope, ErrorBody
@@ -43,6 +60,7 @@ class AnthropicRenderer:
     __slots__ = (
         "_before_text",
         "_begun",
+        "_beside",
         "_called",
         "_counted",
         "_ended",
@@ -50,6 +68,7 @@ class AnthropicRenderer:
         "_open",
         "_part",
         "_signature",
+        "_sound",
         "_started",
         "_waiting",
     )
@@ -65,6 +84,8 @@ class AnthropicRenderer:
         self._part: Part = TextPart(text="")
         self._before_text = b""
         self._signature = ""
+        self._sound: list[str] = []
+        self._beside = Gathered()
         self._waiting: dict[int, list[Event]] = {}
 
     def feed(self, events: Sequence[Event]) -> bytes:
@@ -87,7 +108,9 @@ class AnthropicRenderer:
         counted = self._counted
         delta = {"stop_reason": stop, "stop_sequence": (ended.stop_sequence or None) if ended is not None else None}
         usage = usage_object(counted.usage if counted is not None else _NO_USAGE)
-        out.append(_event("message_delta", {"delta": delta, "usage": usage}))
+        self._beside.rest({}, ended.safety if ended is not None else None)
+        told = {MEMBER: self._beside.told} if self._beside.told else {}
+        out.append(_event("message_delta", {"delta": delta, "usage": usage} | told))
         out.append(_STOP)
         return b"".join(out)
 
@@ -103,6 +126,8 @@ class AnthropicRenderer:
         elif kind is not Logprobs and event.choice == 0:  # type: ignore[union-attr]
             if kind is Ended:
                 self._ended = event  # type: ignore[assignment]
+            elif kind is Beside:
+                self._beside.note(event.name, event.raw)  # type: ignore[union-attr]
             else:
                 self._place(event, out)  # type: ignore[arg-type]
 
@@ -123,6 +148,8 @@ class AnthropicRenderer:
         if kind is Delta:
             if self._before_text:
                 out.append(self._before_text + _encode(event.text) + b"}}\n\n")  # type: ignore[union-attr]
+            elif type(self._part) is AudioPart:
+                self._sound.append(event.text)  # type: ignore[union-attr]
         elif kind is PartBegun:
             self._start(out)
             self._begin(event, out)  # type: ignore[arg-type]
@@ -131,9 +158,7 @@ class AnthropicRenderer:
         elif kind is SignatureDelta:
             self._signature += event.signature  # type: ignore[union-attr]
         elif kind is Cited:
-            made = citation_object(event.citation)  # type: ignore[union-attr]
-            if made is not None:
-                out.append(self._delta({"type": "citations_delta", "citation": made}))
+            self._cite(event.citation, out)  # type: ignore[union-attr]
         elif kind is TranscriptDelta:
             out.append(self._delta({"type": "text_delta", "text": event.text}))  # type: ignore[union-attr]
 
@@ -177,11 +202,15 @@ class AnthropicRenderer:
             if text:
                 out.append(self._before_text + _encode(text) + b"}}\n\n")
         for citation in part.citations if isinstance(part, TextPart) else ():
-            made = citation_object(citation)
-            if made is not None:
-                out.append(self._delta({"type": "citations_delta", "citation": made}))
+            self._cite(citation, out)
         if isinstance(part, AudioPart):
             self._before_text = b""  # what comes is the sound
+
+    def _cite(self, citation: Citation, out: list[bytes]) -> None:
+        made = citation_object(citation)
+        if made is not None:
+            out.append(self._delta({"type": "citations_delta", "citation": made}))
+        note_beside(self._beside, self._part, (citation,))
 
     def _seal(self, part: ToolCallPart, out: list[bytes]) -> None:
         """The signature of a call, as far as it is known, in a block of its own."""
@@ -203,6 +232,10 @@ class AnthropicRenderer:
         """End the open block, and tell those that waited, up to one that is not whole."""
         if self._open is not None:
             part = self._part
+            if self._sound:
+                media = msgspec.structs.replace(part.media, value=part.media.value + "".join(self._sound))  # type: ignore[union-attr]
+                part, self._sound = msgspec.structs.replace(part, media=media), []
+            note_beside(self._beside, part, ())
             if isinstance(part, ThinkingPart) and self._signature:
                 signature = seal(part.source, part.id, self._signature)
                 out.append(self._delta({"type": "signature_delta", "signature": signature}))

@@ -9,13 +9,16 @@ from tollway.api.dialects.openai_chat_said import (
     call_object,
     finish_of,
     image_object,
+    is_told,
     joined,
     new_id,
     sources,
     usage_object,
 )
+from tollway.chat.beside import MEMBER, Gathered
 from tollway.chat.message import (
     AudioPart,
+    FilePart,
     ImagePart,
     OpaquePart,
     Part,
@@ -69,11 +72,38 @@ def _choice(choice: Choice, index: int, *, legacy: bool) -> Object:
         written["stop_reason"] = choice.stop_sequence
     if choice.safety is not None:
         written["content_filter_results"] = choice.safety
+    if beside := _beside(choice):
+        written[MEMBER] = beside
     return written
 
 
+def _beside(choice: Choice) -> Object:
+    if not choice.beside and len(choice.parts) == 1 and _is_plain(choice.parts[0]):
+        return {}
+    beside = Gathered()
+    sounds = [part for part in choice.parts if isinstance(part, AudioPart)]
+    for part in choice.parts:
+        if is_beside(part) or part in sounds[:-1]:  # a message has room for one sound
+            beside.part(part)
+        elif isinstance(part, TextPart):
+            for citation in part.citations:
+                if not is_told(citation):
+                    beside.citation(citation)
+    beside.rest(choice.beside)
+    return beside.told
+
+
+def is_beside(part: Part) -> bool:
+    """Whether a message has no form for it."""
+    return isinstance(part, FilePart) or (isinstance(part, OpaquePart) and part.source != OPENAI)
+
+
+def _is_plain(part: Part) -> bool:
+    return isinstance(part, TextPart) and not part.citations
+
+
 def _message(parts: tuple[Part, ...], *, legacy: bool) -> Object:
-    if len(parts) == 1 and isinstance(parts[0], TextPart) and not parts[0].citations:
+    if len(parts) == 1 and isinstance(parts[0], TextPart) and _is_plain(parts[0]):
         return {"role": "assistant", "content": parts[0].text, "refusal": None}
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     refusals = [part.text for part in parts if isinstance(part, RefusalPart)]

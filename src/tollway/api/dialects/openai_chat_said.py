@@ -7,13 +7,15 @@ Extensions of OpenAI's form:
   (`tollway.providers.openai_compatible.thoughts`);
 - ``extra_content`` is the signature of a call (Google's form), ``images`` are drawn ones (OpenRouter's form),
   ``stop_reason`` is the sequence that ended an answer (vLLM's form);
-- ``citations`` are the passages of documents that an answer cites, which OpenAI has no form for.
+- ``citations`` are the passages of documents that an answer cites, which OpenAI has no form for;
+- ``provider_specific_fields`` of a choice is what it has no form for at all (`tollway.chat.beside`).
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tollway.api.dialects.openai_chat_messages import SIGNERS
+from tollway.chat import beside
 from tollway.chat.data_url import url_of
 from tollway.chat.message import Citation, ImagePart, ToolCallPart
 from tollway.chat.reply import Stop
@@ -97,11 +99,7 @@ def annotation(citation: Citation, start: int, end: int) -> Object:
 
 def passage(citation: Citation, start: int, end: int) -> Object:
     """One of ``citations``: what is cited, by its place, and the text that cites it."""
-    told = {name: value for name in _PASSAGE if (value := getattr(citation, name)) not in {"", None}}
-    return {"type": citation.kind, "start_index": start, "end_index": end, **told, **citation.extra}
-
-
-_PASSAGE = ("text", "title", "document", "unit", "start", "end")
+    return {"start_index": start, "end_index": end, **beside.passage(citation)}
 
 
 def sources(citations: Sequence[Citation], start: int, end: int) -> Object:
@@ -112,6 +110,11 @@ def sources(citations: Sequence[Citation], start: int, end: int) -> Object:
     if found := [passage(each, start, end) for each in citations if not each.url]:
         told["citations"] = found
     return told
+
+
+def is_told(citation: Citation) -> bool:
+    """Whether an annotation, or a passage, tells all that is known of it."""
+    return not citation.url or (citation.kind == "url" and not citation.extra)
 
 
 def image_object(part: ImagePart, index: int) -> Object:

@@ -10,19 +10,22 @@ from typing import Any
 
 import msgspec
 
-from tollway.api.dialects.openai_chat_reply import knows_functions_only
+from tollway.api.dialects.openai_chat_reply import is_beside, knows_functions_only
 from tollway.api.dialects.openai_chat_said import (
     Object,
     call_object,
     finish_of,
     image_object,
+    is_told,
     new_id,
     signature_object,
     sources,
     usage_object,
 )
+from tollway.chat.beside import MEMBER, Gathered
 from tollway.chat.events import (
     Begun,
+    Beside,
     Broke,
     Cited,
     Counted,
@@ -47,7 +50,6 @@ from tollway.chat.message import (
 )
 from tollway.errors import StreamCutError
 from tollway.providers.openai_compatible.thoughts import detail_of, is_bound
-from tollway.providers.wire_names import OPENAI
 from tollway.routing.call import Call
 
 _encode = msgspec.json.Encoder().encode
@@ -201,7 +203,11 @@ class ChunkRenderer:
         elif isinstance(part, ImagePart):
             self._say(choice, {"images": [image_object(part, answer.images)]})
             answer.images += 1
-        elif isinstance(part, OpaquePart) and part.source == OPENAI:
+        elif is_beside(part):
+            beside = Gathered()
+            beside.part(part)
+            self._tell_beside(choice, beside)
+        elif isinstance(part, OpaquePart):
             self._say(choice, {part.kind: part.raw})
 
     def _grow(self, event: Delta) -> None:
@@ -243,6 +249,22 @@ class ChunkRenderer:
             entry["index"] = answer.cited  # by which the official SDK joins lists
             answer.cited += 1
         self._say(event.choice, told)
+        if not is_told(event.citation):
+            beside = Gathered()
+            beside.citation(event.citation)
+            self._tell_beside(event.choice, beside)
+
+    def _note_beside(self, event: Beside) -> None:
+        self._answer(event.choice)
+        beside = Gathered()
+        beside.note(event.name, event.raw)
+        self._tell_beside(event.choice, beside)
+
+    def _tell_beside(self, choice: int, beside: Gathered) -> None:
+        """In the choice, and not in its delta: what of that a SDK joins, a caller sends back."""
+        self._last_text = None
+        member = b'null,"%b":%b' % (MEMBER.encode(), _encode(beside.told))
+        self._chunk(choice, b"{}", finish=member)
 
     def _weigh(self, event: Logprobs) -> None:
         """Probabilities stand in the chunk of the text they are of, if that came with them."""
@@ -298,6 +320,7 @@ _RENDER: dict[type, Callable[[ChunkRenderer, Any], None]] = {
     Cited: ChunkRenderer._cite,  # noqa: SLF001
     Logprobs: ChunkRenderer._weigh,  # noqa: SLF001
     PartEnded: ChunkRenderer._end_part,  # noqa: SLF001
+    Beside: ChunkRenderer._note_beside,  # noqa: SLF001
     Ended: ChunkRenderer._end,  # noqa: SLF001
     Counted: ChunkRenderer._count,  # noqa: SLF001
     Broke: ChunkRenderer._break,  # noqa: SLF001

@@ -14,10 +14,12 @@ from tollway.api.dialects.responses_object import (
     content_of,
     message_of,
     new_id,
+    note_beside,
     other_item,
     reasoning_of,
 )
-from tollway.chat.message import Citation, Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
+from tollway.chat.beside import Gathered
+from tollway.chat.message import AudioPart, Citation, Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
 
 _encode = msgspec.json.Encoder().encode
 Emit = Callable[[str, bytes], None]
@@ -36,6 +38,9 @@ class Grown:
 
     def cite(self, citation: Citation) -> None:
         """A source of it."""
+
+    def transcribe(self, text: str) -> None:
+        """More of its transcript."""
 
     def end(self, status: str) -> None:
         """It is whole, or as whole as it gets."""
@@ -241,6 +246,32 @@ class GrownCall(Grown):
         self._emit(self._kind + ".done", b'"%b":%b,%b' % (name, _encode(text), self._where))
         self.item = call_of(self.id, replace(self._part, arguments=text), status, self._spaces)
         self._emit("response.output_item.done", b'"item":%b,"output_index":%d' % (_encode(self.item), self._place))
+
+
+class GrownBeside(Grown):
+    """What there is no item for: told with the whole response."""
+
+    def __init__(self, beside: Gathered, part: Part) -> None:
+        self._beside = beside
+        self._part = part
+        self._texts: list[str] = []
+        self._transcript: list[str] = []
+
+    def grow(self, text: str) -> None:
+        """See `Grown.grow`."""
+        self._texts.append(text)
+
+    def transcribe(self, text: str) -> None:
+        """See `Grown.transcribe`."""
+        self._transcript.append(text)
+
+    def end(self, status: str) -> None:  # noqa: ARG002 -- it has none
+        """See `Grown.end`."""
+        part = self._part
+        if isinstance(part, AudioPart):
+            media = replace(part.media, value=part.media.value + "".join(self._texts))
+            part = replace(part, media=media, transcript=part.transcript + "".join(self._transcript))
+        note_beside(self._beside, part, ())
 
 
 class GrownOther(Grown):

@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/object; the ord
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,11 @@ from msgspec import Raw
 
 from tollway.api.dialects.responses_signature import SOURCE, packed
 from tollway.api.dialects.responses_tools import namespaces_of
+from tollway.chat.beside import MEMBER, Gathered
 from tollway.chat.message import (
+    AudioPart,
     Citation,
+    FilePart,
     ImagePart,
     OpaquePart,
     Part,
@@ -94,6 +97,7 @@ class Header(msgspec.Struct):
         usage: Usage | None = None,
         error: dict[str, str] | None = None,
         incomplete: str = "",
+        beside: dict[str, list[Raw]] | None = None,
     ) -> dict[str, Any]:
         """The object in one of its states.
 
@@ -103,6 +107,7 @@ class Header(msgspec.Struct):
             usage: of the whole answer; ``None`` if it is not known.
             error: code and message.
             incomplete: why it is so.
+            beside: what the provider told that no item has a form for (`tollway.chat.beside`).
         """
         told = dict(self.call.recalled.told) if self.call.recalled is not None else {}
         told.pop("id", None)
@@ -124,6 +129,8 @@ class Header(msgspec.Struct):
         if self.service_tier:
             made["service_tier"] = self.service_tier
         made["usage"] = None if usage is None else usage_of(usage)
+        if beside:
+            made[MEMBER] = beside
         return made | told
 
 
@@ -210,6 +217,15 @@ def other_item(part: Part) -> Any | None:
             "result": part.media.value,
         }
     return None
+
+
+def note_beside(beside: Gathered, part: Part, citations: Iterable[Citation]) -> None:
+    """Keep what items do not tell of a part."""
+    if isinstance(part, OpaquePart | AudioPart | FilePart | ImagePart) and other_item(part) is None:
+        beside.part(part)
+    for citation in citations:
+        if "annotation" not in citation.extra and (citation.kind != "url" or citation.text or citation.extra):
+            beside.citation(citation)
 
 
 def call_id_prefix(part: ToolCallPart) -> str:

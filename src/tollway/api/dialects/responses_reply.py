@@ -15,10 +15,12 @@ from tollway.api.dialects.responses_object import (
     message_of,
     namespaces,
     new_id,
+    note_beside,
     other_item,
     reasoning_of,
     response_id_of,
 )
+from tollway.chat.beside import Gathered
 from tollway.chat.message import Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import ChatReply, Choice
 from tollway.routing.call import Call
@@ -43,7 +45,11 @@ def render_reply(reply: ChatReply, call: Call) -> bytes:
     reason = incomplete_reason(choice.stop)
     output = output_of(choice, namespaces(call), last="incomplete" if reason else "completed")
     status = "incomplete" if reason else "completed"
-    return _encode(header.response(status, output, usage=reply.usage, incomplete=reason))
+    beside = Gathered()
+    for part in choice.parts:
+        note_beside(beside, part, part.citations if isinstance(part, TextPart) else ())
+    beside.rest(choice.beside, choice.safety)
+    return _encode(header.response(status, output, usage=reply.usage, incomplete=reason, beside=beside.told))
 
 
 def output_of(choice: Choice, spaces: dict[str, tuple[str, str]], *, last: str) -> list[Any]:

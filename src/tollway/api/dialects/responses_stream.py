@@ -10,11 +10,13 @@ from typing import Any
 
 import msgspec
 
-from tollway.api.dialects.responses_grown import Grown, GrownCall, GrownMessage, GrownOther, GrownThoughts
-from tollway.api.dialects.responses_object import Header, incomplete_reason, namespaces, response_id_of
+from tollway.api.dialects.responses_grown import Grown, GrownBeside, GrownCall, GrownMessage, GrownOther, GrownThoughts
+from tollway.api.dialects.responses_object import Header, incomplete_reason, namespaces, note_beside, response_id_of
 from tollway.api.dialects.responses_reply import logprobs_of
+from tollway.chat.beside import Gathered
 from tollway.chat.events import (
     Begun,
+    Beside,
     Broke,
     Cited,
     Counted,
@@ -25,12 +27,14 @@ from tollway.chat.events import (
     PartBegun,
     PartEnded,
     SignatureDelta,
+    TranscriptDelta,
 )
 from tollway.chat.message import RefusalPart, TextPart, ThinkingPart, ToolCallPart
 from tollway.ledger.usage import Usage
 from tollway.routing.call import Call
 
 _encode = msgspec.json.Encoder().encode
+_TEXT = TextPart(text="")
 _FINAL = {"completed": "response.completed", "incomplete": "response.incomplete", "failed": "response.failed"}
 
 
@@ -48,13 +52,16 @@ class ResponsesRenderer:
         self._spaces = namespaces(call)
         self._usage: Usage | None = None
         self._ended: Ended | None = None
+        self._beside = Gathered()
         self._take: dict[type, Callable[[Any], None]] = {
             Begun: self._begin,
             PartBegun: self._begin_part,
             Delta: self._grow,
             SignatureDelta: self._sign,
             Cited: self._cite,
+            TranscriptDelta: self._transcribe,
             Logprobs: self._note_logprobs,
+            Beside: self._note_beside,
             PartEnded: self._end_part,
             Ended: self._end_answer,
             Counted: self._count,
@@ -109,6 +116,7 @@ class ResponsesRenderer:
                 self._message = GrownMessage(self.emit, len(self._items))
                 self._items.append(self._message)
             self._parts[event.index] = self._message.content(part)
+            note_beside(self._beside, part, part.citations if isinstance(part, TextPart) else ())
             return
         self._leave_message()
         place = len(self._items)
@@ -120,6 +128,7 @@ class ResponsesRenderer:
         else:
             item = GrownOther(self.emit, place, part)
             if item.item is None:
+                self._parts[event.index] = GrownBeside(self._beside, part)
                 return
         self._items.append(item)
         self._parts[event.index] = item
@@ -141,6 +150,14 @@ class ResponsesRenderer:
     def _cite(self, event: Cited) -> None:
         if (part := self._parts.get(event.index)) is not None:
             part.cite(event.citation)
+        note_beside(self._beside, _TEXT, (event.citation,))
+
+    def _transcribe(self, event: TranscriptDelta) -> None:
+        if (part := self._parts.get(event.index)) is not None:
+            part.transcribe(event.text)
+
+    def _note_beside(self, event: Beside) -> None:
+        self._beside.note(event.name, event.raw)
 
     def _note_logprobs(self, event: Logprobs) -> None:
         """They are told of the text that is being written."""
@@ -174,5 +191,8 @@ class ResponsesRenderer:
         if item_status == "incomplete" and self._items:
             self._items[-1].mark(item_status)
         output = [item.item for item in self._items]
-        whole = self._header.response(status, output, usage=self._usage, incomplete=incomplete, error=error)
+        self._beside.rest({}, self._ended.safety if self._ended is not None else None)
+        whole = self._header.response(
+            status, output, usage=self._usage, incomplete=incomplete, error=error, beside=self._beside.told
+        )
         self.emit(_FINAL[status], b'"response":' + _encode(whole))

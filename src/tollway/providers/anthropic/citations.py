@@ -18,6 +18,8 @@ _LOCATIONS = {unit: kind for kind, unit in _KINDS.items()}
 _WEB = "web_search_result_location"
 _SEARCH = "search_result_location"
 _NULL = Raw(b"null")
+_OWN = frozenset({"encrypted_index", "file_id"})
+"""Extras that citations of the format have room for."""
 
 
 class _Wire(msgspec.Struct, gc=False):
@@ -43,7 +45,7 @@ _decode = msgspec.json.Decoder(_Wire).decode
 
 
 def read_citation(raw: bytes | Raw) -> Citation | None:
-    """One citation; ``None`` if it is of no kind that is known. Never raises."""
+    """One citation, in `Citation.extra` as it came if its kind is not known; ``None`` if it is none. Never raises."""
     try:
         wire = _decode(raw)
     except MALFORMED:
@@ -68,11 +70,18 @@ def read_citation(raw: bytes | Raw) -> Citation | None:
             extra,
         )
     unit: Any = _KINDS.get(wire.type)
-    if unit is None:
-        return None
-    start, end = (getattr(wire, f"{side}_{_RANGES[unit]}") for side in ("start", "end"))
     title = wire.document_title or ""
+    if unit is None:
+        return Citation("document", wire.cited_text or "", title, extra={"citation": Raw(bytes(raw))})
+    start, end = (getattr(wire, f"{side}_{_RANGES[unit]}") for side in ("start", "end"))
     return Citation("document", wire.cited_text or "", title, "", wire.document_index, unit, start, end, extra)
+
+
+def is_told(citation: Citation) -> bool:
+    """Whether `citation_object` tells all that is known of it."""
+    if citation.kind == "document":
+        return citation.unit in _LOCATIONS and not citation.extra.keys() - _OWN
+    return citation.unit != "answer" and not citation.extra.keys() - _OWN
 
 
 def citation_object(citation: Citation) -> dict[str, Any] | None:
@@ -91,8 +100,8 @@ def citation_object(citation: Citation) -> dict[str, Any] | None:
             "source": citation.url,
             "title": citation.title or None,
             "search_result_index": citation.document or 0,
-            "start_block_index": citation.start or 0,
-            "end_block_index": citation.end or 0,
+            "start_block_index": (citation.start or 0) if citation.unit == "block" else 0,
+            "end_block_index": (citation.end or 0) if citation.unit == "block" else 0,
         }
     kind = _LOCATIONS.get(citation.unit)
     if kind is None:

@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import Raw
 
+from tollway.chat.beside import read_beside
 from tollway.chat.reply import ChatReply, Choice
 from tollway.providers.anthropic.blocks import read_block
 from tollway.providers.anthropic.stops import read_stop
@@ -21,6 +22,9 @@ class _Message(msgspec.Struct, gc=False):
     stop_sequence: str | None = None
     stop_details: Raw = ABSENT
     usage: Raw = ABSENT
+    container: Raw = ABSENT
+    context_management: Raw = ABSENT
+    provider_specific_fields: Raw = ABSENT
 
 
 class Head(msgspec.Struct, gc=False):
@@ -53,6 +57,7 @@ def parse_message(body: bytes) -> ChatReply | None:
         stop=read_stop(message.stop_reason),
         stop_sequence=message.stop_sequence or "",
         safety=None if bytes(message.stop_details) == b"null" else message.stop_details,
+        beside=beside_of(message.container, message.context_management, message.provider_specific_fields),
     )
     return ChatReply(
         id=message.id or "",
@@ -61,6 +66,13 @@ def parse_message(body: bytes) -> ChatReply | None:
         usage=usage_of(wire),
         service_tier=tier_of(wire),
     )
+
+
+def beside_of(container: Raw, context_management: Raw, others: Raw) -> dict[str, list[Raw]]:
+    """What a message tells beside its content: where its tools ran, what of the dialogue was cleared."""
+    told = {"container": container, "context_management": context_management}
+    found = {name: [raw] for name, raw in told.items() if bytes(raw) != b"null"}
+    return found | read_beside(others) if others is not ABSENT else found
 
 
 def parse_head(body: bytes | Raw) -> Head | None:

@@ -8,12 +8,25 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from tollway.chat.events import Begun, Broke, Cited, Counted, Delta, Ended, Event, PartBegun, PartEnded, SignatureDelta
+from tollway.chat.beside import joined
+from tollway.chat.events import (
+    Begun,
+    Beside,
+    Broke,
+    Cited,
+    Counted,
+    Delta,
+    Ended,
+    Event,
+    PartBegun,
+    PartEnded,
+    SignatureDelta,
+)
 from tollway.chat.message import OpaquePart, Part, ToolCallPart
 from tollway.providers.anthropic.blocks import read_block
 from tollway.providers.anthropic.citations import read_citation
 from tollway.providers.anthropic.error import read_error
-from tollway.providers.anthropic.reply import ABSENT
+from tollway.providers.anthropic.reply import ABSENT, beside_of
 from tollway.providers.anthropic.stops import read_stop
 from tollway.providers.sse import EventSplitter
 from tollway.providers.usage.anthropic import WireUsage, merge, read_usage, tier_of, usage_of
@@ -36,6 +49,8 @@ class _Delta(msgspec.Struct, gc=False):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Raw = ABSENT
+    container: Raw = ABSENT
+    content: str | None = None
 
 
 class StreamEvent(msgspec.Struct, gc=False):
@@ -47,6 +62,8 @@ class StreamEvent(msgspec.Struct, gc=False):
     content_block: Raw = ABSENT
     message: Raw = ABSENT
     usage: Raw = ABSENT
+    context_management: Raw = ABSENT
+    provider_specific_fields: Raw = ABSENT
 
 
 read_event = tolerant(msgspec.json.Decoder(StreamEvent).decode)
@@ -141,8 +158,8 @@ class AnthropicStream:
 
     def _delta(self, index: int, delta: _Delta, events: list[Event]) -> None:
         if index not in self._begun:
-            if delta.partial_json:
-                self._pieces.append(delta.partial_json)
+            if piece := delta.partial_json or delta.content:
+                self._pieces.append(piece)
             return
         text = delta.text or delta.thinking or delta.partial_json
         if text:
@@ -167,6 +184,9 @@ class AnthropicStream:
     def _ending(self, event: StreamEvent, events: list[Event]) -> None:
         self._usage = merge(self._usage, read_usage(event.usage))
         delta = event.delta
+        container = delta.container if delta is not None else ABSENT
+        for name, values in beside_of(container, event.context_management, event.provider_specific_fields).items():
+            events.append(Beside(0, name, joined(values)))
         stop = read_stop(delta.stop_reason) if delta is not None else None
         self._count(events, whole=stop is not None)
         if delta is not None and stop is not None:
@@ -180,6 +200,9 @@ def _whole(part: OpaquePart, written: str) -> OpaquePart:
         return part
     try:
         fields = decode_object(part.raw)
+        if part.kind == "compaction":
+            fields["content"] = Raw(msgspec.json.encode(written))
+            return msgspec.structs.replace(part, raw=Raw(msgspec.json.encode(fields)))
         fields["input"] = Raw(msgspec.json.encode(msgspec.json.decode(written.encode(), type=dict[str, Raw])))
     except MALFORMED:
         return part

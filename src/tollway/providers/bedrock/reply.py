@@ -1,7 +1,9 @@
 """A whole reply of Converse.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_ResponseSyntax.
-What a guardrail assessed becomes the answer's `safety`; metrics and the rest of the trace say nothing to a caller.
+What a guardrail assessed becomes the answer's `safety`; the rest of the trace (which model a router chose), fields of
+the model's own that were asked for, and the configuration that was used are told beside it. Metrics are not read: they
+are times.
 """
 
 from base64 import b64decode
@@ -15,7 +17,7 @@ from tollway.chat.reply import ChatReply, Choice, Stop
 from tollway.providers.bedrock.citations import WireCitation, WireText, citation_of
 from tollway.providers.usage.bedrock import ConverseUsage, converse_usage
 from tollway.providers.wire_names import BEDROCK
-from tollway.routing.json_object import MALFORMED, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 STOPS = {
     "end_turn": Stop.END,
@@ -29,6 +31,8 @@ STOPS = {
     "pause_turn": Stop.PAUSE,
 }
 """``stopReason``; any other, as ``malformed_tool_use``, is `Stop.OTHER`."""
+NULL = Raw(b"null")
+"""What is absent: values stay raw."""
 SERVER_TOOL_USE = "server_tool_use"
 """The type of a call that the provider made and answered itself."""
 
@@ -87,7 +91,8 @@ class _Output(msgspec.Struct):
 class Trace(msgspec.Struct):
     """What Bedrock tells of its own work."""
 
-    guardrail: Raw = Raw(b"null")
+    guardrail: Raw = NULL
+    promptRouter: Raw = NULL  # noqa: N815
 
     @property
     def assessment(self) -> Raw | None:
@@ -123,7 +128,8 @@ class _Reply(msgspec.Struct):
     usage: ConverseUsage | None = None
     trace: Trace | None = None
     serviceTier: Tier | None = None  # noqa: N815
-    additionalModelResponseFields: Raw = Raw(b"null")  # noqa: N815
+    additionalModelResponseFields: Raw = NULL  # noqa: N815
+    performanceConfig: Raw = NULL  # noqa: N815
 
 
 _decode_reply = tolerant(msgspec.json.Decoder(_Reply).decode)
@@ -143,12 +149,28 @@ def parse_reply(body: bytes) -> ChatReply | None:
         stop=STOPS.get(wire.stopReason, Stop.OTHER) if wire.stopReason else None,
         stop_sequence=stop_sequence(wire.additionalModelResponseFields),
         safety=wire.trace.assessment if wire.trace is not None else None,
+        beside=beside_of(wire.trace, wire.performanceConfig) | model_fields(wire.additionalModelResponseFields),
     )
     return ChatReply(
         choices=(choice,),
         usage=converse_usage(wire.usage),
         service_tier=wire.serviceTier.type if wire.serviceTier is not None else "",
     )
+
+
+def beside_of(trace: Trace | None, performance: Raw) -> dict[str, list[Raw]]:
+    """What Bedrock tells beside the answer."""
+    told = {"promptRouter": NULL if trace is None else trace.promptRouter, "performanceConfig": performance}
+    return {name: [raw] for name, raw in told.items() if bytes(raw) != b"null"}
+
+
+def model_fields(raw: Raw) -> dict[str, list[Raw]]:
+    """Fields of the model's own reply that the caller asked for; the stop sequence is asked for here."""
+    try:
+        fields = decode_object(raw)
+    except MALFORMED:
+        return {}
+    return {"additionalModelResponseFields": [raw]} if fields.keys() - {"stop_sequence", "delta"} else {}
 
 
 def stop_sequence(raw: Raw) -> str:

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
+from tollway.chat.beside import joined
 from tollway.chat.events import (
     Begun,
+    Beside,
     Broke,
     Cited,
     Counted,
@@ -31,7 +33,9 @@ from tollway.providers.bedrock.event_stream import Message, MessageSplitter
 from tollway.providers.bedrock.reply import (
     SERVER_TOOL_USE,
     STOPS,
+    beside_of,
     image_part,
+    model_fields,
     opaque,
     redacted_text,
     stop_sequence,
@@ -192,9 +196,13 @@ class ConverseStream:
             self._end_block(BlockStop(index), events)
         stop = self._stop or MessageStop()
         reason = STOPS.get(stop.stopReason, Stop.OTHER) if stop.stopReason else None
+        for name, values in model_fields(stop.additionalModelResponseFields).items():
+            events.append(Beside(0, name, joined(values)))
         events.append(Ended(0, reason, stop_sequence(stop.additionalModelResponseFields), safety))
 
     def _take_metadata(self, metadata: Metadata, events: list[Event]) -> None:
+        for name, values in beside_of(metadata.trace, metadata.performanceConfig).items():
+            events.append(Beside(0, name, joined(values)))
         if self._stop is not None:
             self._end(events, metadata.trace.assessment if metadata.trace is not None else None)
             self.done = True

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.providers.bedrock.citations import WireCitation
-from tollway.providers.bedrock.reply import ImageSource, Tier, ToolUse, Trace
+from tollway.providers.bedrock.reply import NULL, ImageSource, Tier, ToolUse, Trace
 from tollway.providers.usage.bedrock import ConverseUsage
 from tollway.routing.json_object import MALFORMED, tolerant
 
@@ -95,7 +95,7 @@ class MessageStop(msgspec.Struct):
     """``messageStop``."""
 
     stopReason: str | None = None  # noqa: N815
-    additionalModelResponseFields: Raw = Raw(b"null")  # noqa: N815
+    additionalModelResponseFields: Raw = NULL  # noqa: N815
 
 
 class Metadata(msgspec.Struct):
@@ -104,6 +104,7 @@ class Metadata(msgspec.Struct):
     usage: ConverseUsage | None = None
     trace: Trace | None = None
     serviceTier: Tier | None = None  # noqa: N815
+    performanceConfig: Raw = NULL  # noqa: N815
 
 
 class StreamException(msgspec.Struct):

@@ -70,6 +70,7 @@ def parse_reply(body: bytes) -> ChatReply | None:
         parts=tuple(_parts(response.message)),
         stop=STOPS.get(reason, Stop.OTHER) if reason else None,
         logprobs=read_logprobs(response.logprobs or []),
+        beside=_beside(response.message),
     )
     usage = parse_usage(response.usage) if response.usage != ABSENT else None
     return ChatReply(id=response.id or "", choices=(choice,), usage=usage)
@@ -90,6 +91,18 @@ def _parts(message: WireMessage) -> Iterator[Part]:
         function = call.function
         if function is not None:
             yield ToolCallPart(id=call.id or "", name=function.name or "", arguments=function.arguments or "")
+
+
+def _beside(message: WireMessage) -> dict[str, list[Raw]]:
+    """Citations of what has none in other formats: of thoughts."""
+    texts = [index for index, block in enumerate(message.content or ()) if block.text is not None]
+    left = [
+        Raw(_encode(each))
+        for each in message.citations or ()
+        if (each.type != PLAN and len(texts) != 1 and (each.content_index or 0) not in texts)
+        or (each.type == PLAN and not message.tool_plan)
+    ]
+    return {"citations": left} if left else {}
 
 
 def _of(cited: list[WireCitation], index: int | None, *, sole: bool = False) -> tuple[Citation, ...]:

@@ -6,7 +6,22 @@ Source: https://docs.cohere.com/docs/streaming.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tollway.chat.events import Begun, Broke, Cited, Counted, Delta, Ended, Event, Logprobs, PartBegun, PartEnded
+import msgspec
+from msgspec import Raw
+
+from tollway.chat.events import (
+    Begun,
+    Beside,
+    Broke,
+    Cited,
+    Counted,
+    Delta,
+    Ended,
+    Event,
+    Logprobs,
+    PartBegun,
+    PartEnded,
+)
 from tollway.chat.message import Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import Stop
 from tollway.providers.cohere.reply import PLAN, STOPS, read_citations, read_logprobs
@@ -28,6 +43,7 @@ from tollway.routing.json_object import MALFORMED
 _END_MARK = b"[DONE]"
 _FAILED = frozenset({"ERROR", "TIMEOUT"})
 _NOTHING = DeltaMessage()
+_encode = msgspec.json.Encoder().encode
 
 
 class CohereStream:
@@ -150,13 +166,13 @@ class _Answer:
     def cited(self, event: StreamEvent) -> Iterator[Event]:
         """A source of the text that is open."""
         found = _message(event).citations
-        if (
-            isinstance(found, WireCitation)
-            and isinstance(self._open, TextPart)
-            and self._is_plan == (found.type == PLAN)
-        ):
+        if not isinstance(found, WireCitation):
+            return
+        if isinstance(self._open, TextPart) and self._is_plan == (found.type == PLAN):
             for citation in read_citations(found):
                 yield Cited(0, self._index, citation)
+        else:  # of thoughts
+            yield Beside(0, "citations", Raw(_encode(found)))
 
     def ended(self, event: StreamEvent) -> Iterator[Event]:
         """The answer is whole, or failed."""

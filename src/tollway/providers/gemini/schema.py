@@ -63,6 +63,8 @@ class Candidate(msgspec.Struct, rename="camel", gc=False):
     safety_ratings: Raw = ABSENT
     citation_metadata: Raw = ABSENT
     grounding_metadata: Raw = ABSENT
+    url_context_metadata: Raw = ABSENT
+    finish_message: str | None = None
     logprobs_result: Raw = ABSENT
 
 
@@ -70,6 +72,7 @@ class PromptFeedback(msgspec.Struct, rename="camel", gc=False):
     """Why the prompt was not answered."""
 
     block_reason: str | int | None = None
+    block_reason_message: str | None = None
     safety_ratings: Raw = ABSENT
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Raw
 
 from tollway.chat.events import (
     Begun,
+    Beside,
     Broke,
     Cited,
     Counted,
@@ -62,6 +64,10 @@ _STOPS: dict[str | int, Stop] = {
 _MODELS = "models/"
 """Beginning of the full name of a model, which some servers tell."""
 _NOT_ENDED = frozenset({None, "", 0, "FINISH_REASON_UNSPECIFIED"})
+_OWN_ENDS = frozenset({Stop.END, Stop.TOOL_CALLS, Stop.LENGTH})
+"""Ends that need no words to explain them."""
+_EMPTY = (ABSENT, Raw(b"{}"))
+_encode = msgspec.json.Encoder().encode
 
 
 class GeminiStream:
@@ -142,6 +148,8 @@ class ResponseReader:
         if feedback is not None and feedback.block_reason and not self._candidates:
             blocked = Candidate(finish_reason="PROHIBITED_CONTENT", safety_ratings=feedback.safety_ratings)
             yield from self._candidate(0).take(blocked)
+            why = {"blockReason": feedback.block_reason, "blockReasonMessage": feedback.block_reason_message}
+            yield Beside(0, "promptFeedback", Raw(_encode(why)))
         if response.usage_metadata != ABSENT:
             yield from self._count(response.usage_metadata)
 
@@ -164,7 +172,19 @@ class _CandidateReader:
     do not overlap.
     """
 
-    __slots__ = ("_calls", "_choice", "_cited", "_index", "_open", "_queries", "_seed", "_signatures", "_text", "ended")
+    __slots__ = (
+        "_beside",
+        "_calls",
+        "_choice",
+        "_cited",
+        "_index",
+        "_open",
+        "_queries",
+        "_seed",
+        "_signatures",
+        "_text",
+        "ended",
+    )
 
     def __init__(self, choice: int, seed: str, queries: list[str]) -> None:
         self._choice = choice
@@ -175,6 +195,7 @@ class _CandidateReader:
         self._text: list[str] = []
         self._signatures: list[ThinkingPart] = []
         self._cited: set[str] = set()
+        self._beside: dict[str, Raw] = {}
         self._calls = 0
         self.ended = False
 
@@ -188,6 +209,7 @@ class _CandidateReader:
                 yield from self._part(part)
         if candidate.grounding_metadata != ABSENT or candidate.citation_metadata != ABSENT:
             yield from self._cite(candidate)
+        yield from self._tell_beside(candidate)
         logprobs = read_logprobs(candidate.logprobs_result)
         if logprobs is not None:
             yield Logprobs(self._choice, logprobs)
@@ -245,6 +267,17 @@ class _CandidateReader:
                 if self._is_new(citation):
                     yield Cited(self._choice, self._index, citation)
 
+    def _tell_beside(self, candidate: Candidate) -> Iterator[Event]:
+        """What grounds the answer, as it came: the queries, how sure it is, what has to be shown with it."""
+        for name, raw in (
+            ("groundingMetadata", candidate.grounding_metadata),
+            ("citationMetadata", candidate.citation_metadata),
+            ("urlContextMetadata", candidate.url_context_metadata),
+        ):
+            if raw is not ABSENT and raw not in _EMPTY and self._beside.get(name) != raw:
+                self._beside[name] = raw
+                yield Beside(self._choice, name, raw)
+
     def _is_new(self, citation: Citation) -> bool:
         """Some events repeat what earlier ones cited."""
         key = repr((citation.url, citation.title, citation.text, citation.start, citation.end))
@@ -262,6 +295,8 @@ class _CandidateReader:
             stop = Stop.TOOL_CALLS
         ratings = candidate.safety_ratings
         safety = None if ratings in (ABSENT, Raw(b"[]")) else Raw(bytes(ratings))
+        if candidate.finish_message and stop not in _OWN_ENDS:
+            yield Beside(self._choice, "finishMessage", Raw(_encode(candidate.finish_message)))
         yield Ended(self._choice, stop, safety=safety)
 
 

@@ -3,7 +3,11 @@
 Extensions that are read: ``reasoning_content`` (DeepSeek, vLLM, Z.ai), ``reasoning`` (Groq, Cerebras, OpenRouter, newer
 vLLM), ``reasoning_details`` and ``images`` (OpenRouter), content as a list with ``thinking`` (Mistral),
 ``extra_content`` (Google), ``executed_tools`` (Groq), ``stop_reason`` (vLLM), ``content_filter_results`` (Azure),
-``search_results`` and ``citations`` (Perplexity, xAI).
+``search_results`` and ``citations`` (Perplexity, xAI), ``provider_specific_fields`` (other gateways),
+and what stands in `BESIDE`.
+
+What only tells how the provider worked is not read: times, seeds, ids and names of its machines (``x_groq``,
+``time_info``, ``sla_metrics``, ``provider``, ``native_finish_reason``, ``usage_breakdown``, ``token_id`` …).
 """
 
 from typing import Any, Literal
@@ -14,7 +18,7 @@ from msgspec import Raw
 from tollway.chat.message import Citation
 from tollway.chat.reply import Stop
 from tollway.providers.openai_compatible.thoughts import Detail
-from tollway.routing.json_object import MALFORMED
+from tollway.routing.json_object import MALFORMED, tolerant
 
 STOPS = {
     "stop": Stop.END,
@@ -29,6 +33,8 @@ STOPS = {
 """``finish_reason`` → why an answer ended."""
 NULL = Raw(b"null")
 """What is absent: values stay raw."""
+BESIDE = ("search_results", "citations", "images", "videos", "related_questions", "moderation", "prompt_filter_results")
+"""What replies tell beside their answers: pages, pictures and questions (Perplexity), verdicts (OpenAI, Azure)."""
 
 
 class Function(msgspec.Struct, gc=False):
@@ -89,14 +95,14 @@ class Audio(msgspec.Struct):
 class Said(msgspec.Struct):
     """A ``message`` or a ``delta``."""
 
-    content: str | list[ContentPart] | None = None
+    content: str | list[Raw] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: list[Detail] | None = None
     tool_calls: list[ToolCall] | None = None
     function_call: Function | None = None
-    annotations: list[Annotation] | None = None
+    annotations: list[Raw] | None = None
     audio: Audio | None = None
     images: list[ContentPart] | None = None
     executed_tools: Raw = NULL
@@ -112,6 +118,7 @@ class Choice(msgspec.Struct):
     stop_reason: str | int | None = None
     logprobs: Raw = NULL
     content_filter_results: Raw = NULL
+    provider_specific_fields: Raw = NULL
 
 
 class Groq(msgspec.Struct):
@@ -134,6 +141,11 @@ class Body(msgspec.Struct):
     error: Raw = NULL
     search_results: Raw = NULL
     citations: Raw = NULL
+    images: Raw = NULL
+    videos: Raw = NULL
+    related_questions: Raw = NULL
+    moderation: Raw = NULL
+    prompt_filter_results: Raw = NULL
 
 
 class SearchResult(msgspec.Struct):
@@ -144,13 +156,20 @@ class SearchResult(msgspec.Struct):
     snippet: str | None = None
 
 
-_decode_sources = msgspec.json.Decoder(list[SearchResult | str]).decode
+_decode_sources = tolerant(msgspec.json.Decoder(list[SearchResult | str]).decode)
+_decode_annotation = tolerant(msgspec.json.Decoder(Annotation).decode)
+_decode_content = tolerant(msgspec.json.Decoder(ContentPart).decode)
 
 
-def sources_of(body: Body) -> list[Citation]:
+def beside_of(body: Body) -> dict[str, Raw]:
+    """What a reply, or a chunk of one, tells beside its answers."""
+    return {name: raw for name in BESIDE if (raw := told(getattr(body, name))) is not None}
+
+
+def sources_of(beside: dict[str, Raw]) -> list[Citation]:
     """The pages that an answer relies on as a whole (Perplexity, xAI): with their titles, or addresses alone."""
-    for raw in (body.search_results, body.citations):
-        if (found := told(raw)) is None:
+    for name in ("search_results", "citations"):
+        if (found := beside.get(name)) is None:
             continue
         try:
             pages = _decode_sources(found)
@@ -182,9 +201,20 @@ def told(raw: Raw) -> Raw | None:
     return None if raw is NULL or bytes(raw) in {b"null", b"{}", b"[]"} else raw
 
 
-def citation_of(annotation: Annotation) -> Citation | None:
-    """The source that an annotation names."""
-    cited = annotation.url_citation
+def content_of(raw: Raw) -> ContentPart:
+    """A part of listed content; an empty one if it cannot be read."""
+    try:
+        return _decode_content(raw)
+    except MALFORMED:
+        return ContentPart(type="")
+
+
+def citation_of(raw: Raw) -> Citation | None:
+    """The source that an annotation names; ``None`` if it is of another kind."""
+    try:
+        cited = _decode_annotation(raw).url_citation
+    except MALFORMED:
+        return None
     if cited is None:
         return None
     unit: Literal["", "answer"] = "" if cited.start_index is None else "answer"

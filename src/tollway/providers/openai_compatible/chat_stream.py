@@ -1,14 +1,16 @@
 """A stream of a server of the OpenAI format, as events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from tollway.chat.beside import joined, read_beside
 from tollway.chat.data_url import media_of
 from tollway.chat.events import (
     Begun,
+    Beside,
     Broke,
     Cited,
     Counted,
@@ -23,7 +25,6 @@ from tollway.chat.events import (
 )
 from tollway.chat.message import (
     AudioPart,
-    Citation,
     ImagePart,
     Media,
     OpaquePart,
@@ -36,7 +37,6 @@ from tollway.chat.message import (
 from tollway.ids import uuid7
 from tollway.providers.openai_compatible.chat_parts import (
     NULL,
-    Annotation,
     Audio,
     Body,
     Choice,
@@ -45,7 +45,9 @@ from tollway.providers.openai_compatible.chat_parts import (
     Said,
     ToolCall,
     arguments_of,
+    beside_of,
     citation_of,
+    content_of,
     image_address,
     signature_of,
     sources_of,
@@ -71,13 +73,13 @@ _REFUSAL_BEGINS = RefusalPart(text="")
 class ChatStream:
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_begun", "_broke", "_choices", "_part_count", "_sources", "_spec", "_splitter", "_unread", "done")
+    __slots__ = ("_begun", "_beside", "_broke", "_choices", "_part_count", "_spec", "_splitter", "_unread", "done")
 
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         self._splitter = EventSplitter()
         self._choices: dict[int, _Answer] = {}
-        self._sources: Sequence[Citation] = ()
+        self._beside: dict[str, Raw] = {}
         self._begun = self._broke = False
         self._part_count: Counted | None = None
         self._unread = False
@@ -101,6 +103,7 @@ class ChatStream:
         for _, data in self._splitter.finish():
             self._read(data, events)
             self._unread = not events and not self.done
+        self._tell_beside(events)
         if not self.done and self._choices:
             self.done = not self._unread and all(answer.ended for answer in self._choices.values())
         return events
@@ -120,6 +123,8 @@ class ChatStream:
             self._broke = True
             events.append(Broke(*words))
             return
+        if beside := beside_of(body):
+            self._beside |= beside  # some repeat it in every chunk
         if not self._begun:
             if not (body.model or body.choices or body.usage is not NULL):
                 return  # Azure's verdict on the prompt comes before the answer begins
@@ -128,13 +133,11 @@ class ChatStream:
         self._take(body, events)
 
     def _take(self, body: Body, events: list[Event]) -> None:
-        if sources := sources_of(body):
-            self._sources = sources
         for choice in body.choices or ():
             answer = self._choices.get(choice.index)
             if answer is None:
                 answer = self._choices[choice.index] = _Answer(choice.index)
-            answer.take(choice, events, self._sources)
+            answer.take(choice, events, self._beside)
         usage = usage_of(body)
         if usage is not None:
             self._count(body, usage, events)
@@ -153,8 +156,20 @@ class ChatStream:
         for answer in self._choices.values():
             if not answer.ended:
                 answer.end(Choice(), events)
+        self._tell_beside(events)
         if self._part_count is not None:  # of the whole answer after all
             events.append(replace(self._part_count, whole=True))
+
+    def _tell_beside(self, events: list[Event]) -> None:
+        """It is of the whole reply: told with the first answer."""
+        if self._begun and not self._broke:
+            events += told_beside(self._beside)
+            self._beside = {}
+
+
+def told_beside(beside: dict[str, Raw]) -> list[Event]:
+    """What a reply tells beside its answers."""
+    return [Beside(0, name, raw) for name, raw in beside.items()]
 
 
 def begun_of(body: Body) -> Begun:
@@ -166,13 +181,13 @@ def begun_of(body: Body) -> Begun:
 def answer_events(body: Body) -> list[Event]:
     """The answers of a whole reply, as if each had come in one chunk."""
     events: list[Event] = []
-    sources = sources_of(body)
+    beside = beside_of(body)
     for place, choice in enumerate(body.choices or ()):
         answer = _Answer(choice.index or place)
-        answer.take(choice, events, sources)
+        answer.take(choice, events, beside)
         if not answer.ended:
             answer.end(choice, events)
-    return events
+    return events + told_beside(beside)
 
 
 class _Call:
@@ -201,8 +216,8 @@ class _Answer:
         self._calls: dict[int, _Call] = {}
         self.ended = False
 
-    def take(self, choice: Choice, events: list[Event], sources: Sequence[Citation] = ()) -> None:
-        """Take in a chunk's share of this answer. Args: sources: of all answers, told when they end."""
+    def take(self, choice: Choice, events: list[Event], beside: dict[str, Raw]) -> None:
+        """Take in a chunk's share of this answer. Args: beside: told of all answers, for their sources."""
         if self.ended:
             return
         said = choice.delta or choice.message
@@ -210,9 +225,12 @@ class _Answer:
             self._said(said, events)
         if (logprobs := told(choice.logprobs)) is not None:
             events.append(Logprobs(self._choice, logprobs))
+        if choice.provider_specific_fields is not NULL:
+            found = read_beside(choice.provider_specific_fields)
+            events += [Beside(self._choice, name, joined(values)) for name, values in found.items()]
         if choice.finish_reason:
-            if sources and self._kind is TextPart:
-                events += [Cited(self._choice, self._open, source) for source in sources]
+            if beside and self._kind is TextPart:
+                events += [Cited(self._choice, self._open, source) for source in sources_of(beside)]
             self.end(choice, events)
 
     def end(self, choice: Choice, events: list[Event]) -> None:
@@ -237,7 +255,9 @@ class _Answer:
             if isinstance(content, str):
                 self._grow(_TEXT_BEGINS, content, events)
             else:
-                self._listed(content, events)
+                for raw in content:
+                    if not self._listed(content_of(raw), events):
+                        events.append(Beside(self._choice, "content", raw))
         if said.refusal:
             self._grow(_REFUSAL_BEGINS, said.refusal, events)
         for call in said.tool_calls or ():
@@ -253,7 +273,8 @@ class _Answer:
         if said.audio is not None:
             self._hear(said.audio, events)
         if said.images:
-            self._listed(said.images, events)
+            for image in said.images:
+                self._listed(image, events)
         if (raw := told(said.executed_tools)) is not None:
             self._whole(OpaquePart(source=OPENAI, kind="executed_tools", raw=raw), events)
 
@@ -296,22 +317,29 @@ class _Answer:
         if detail.signature:
             events.append(SignatureDelta(self._choice, self._open, detail.signature))
 
-    def _listed(self, content: Iterable[ContentPart], events: list[Event]) -> None:
-        for part in content:
-            if part.thinking is not None:
-                self._grow(_THINKING_BEGINS, thinking_text(part), events)
-            elif part.image_url is not None:
-                self._whole(ImagePart(media=media_of(image_address(part))), events)
-            elif part.text:
-                self._grow(_TEXT_BEGINS, part.text, events)
-            elif part.refusal:
-                self._grow(_REFUSAL_BEGINS, part.refusal, events)
+    def _listed(self, part: ContentPart, events: list[Event]) -> bool:
+        """A part of a list of content. Returns: whether it is of a kind that is known."""
+        if part.thinking is not None:
+            self._grow(_THINKING_BEGINS, thinking_text(part), events)
+        elif part.image_url is not None:
+            self._whole(ImagePart(media=media_of(image_address(part))), events)
+        elif part.text:
+            self._grow(_TEXT_BEGINS, part.text, events)
+        elif part.refusal:
+            self._grow(_REFUSAL_BEGINS, part.refusal, events)
+        else:
+            return part.type in {"text", "refusal"}
+        return True
 
-    def _cite(self, annotations: list[Annotation], events: list[Event]) -> None:
-        if self._kind is not TextPart:
-            self._begin(_TEXT_BEGINS, events)
-        found = map(citation_of, annotations)
-        events += [Cited(self._choice, self._open, citation) for citation in found if citation is not None]
+    def _cite(self, annotations: list[Raw], events: list[Event]) -> None:
+        for raw in annotations:
+            citation = citation_of(raw)
+            if citation is None:
+                events.append(Beside(self._choice, "annotations", raw))
+                continue
+            if self._kind is not TextPart:
+                self._begin(_TEXT_BEGINS, events)
+            events.append(Cited(self._choice, self._open, citation))
 
     def _hear(self, audio: Audio, events: list[Event]) -> None:
         if self._sound < 0:
