@@ -254,6 +254,13 @@ class IdempotencyRunningError(ConflictError):
     retryable = True
 
 
+class ConversationLockedError(ConflictError):
+    """Another request goes on with the conversation at this moment: one after the other."""
+
+    code = "conversation_locked"
+    retryable = True
+
+
 class IdempotencyLostError(ConflictError):
     """The first request of this idempotency key was served, and its outcome was too large to be kept."""
 

@@ -28,6 +28,7 @@ from tollway.services.change_feed import ChangeFeed
 from tollway.services.content_seal import ContentSeal
 from tollway.services.conversation_change import ConversationChange
 from tollway.services.conversation_find import ConversationFind
+from tollway.services.conversation_lock import ConversationLocks
 from tollway.services.database_check import DatabaseCheck
 from tollway.services.database_clock import DatabaseClock
 from tollway.services.dialogue_load import DialogueLoad
@@ -316,6 +317,7 @@ class Factory:
     ) -> Dialogues:
         database = self._context.database
         store = ResponseStore(database, self.content_seal())
+        run_max_s = self._context.settings.limits.total_timeout_s + IDEMPOTENCY_SPARE_S
         backgrounds = Backgrounds(pipeline, store, self.response_remove(store), database, worker_id)
         live.hear_response = backgrounds.follow
         return Dialogues(
@@ -323,6 +325,7 @@ class Factory:
             authenticator=authenticator,
             places=places,
             load=DialogueLoad(database, self.content_seal(), store),
+            locks=ConversationLocks(database, worker_id, run_max_s=run_max_s),
             store=store,
             backgrounds=backgrounds,
             context_tokens=ContextTokens(live).of,

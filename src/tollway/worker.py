@@ -107,7 +107,7 @@ class Worker:
             await inference.leases.aclose()
             await journal.aclose()
             await inference.idempotency_endings.aclose()
-            await inference.dialogues.store.aclose()
+            await inference.dialogues.aclose()
             await inference.cache.aclose()
             inference.sign_in.close()
             await inference.transport.aclose()

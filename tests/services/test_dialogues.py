@@ -1,5 +1,6 @@
 """What is kept of dialogues: for whom, for how long, and what happens while the database is away."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from tollway.data.session import Database, create_engine
 from tollway.errors import (
     ContentNotKeptError,
     ContentSealedError,
+    ConversationLockedError,
     DatabaseUnavailableError,
     InvalidRequestError,
     NotFoundError,
@@ -27,7 +29,9 @@ from tollway.ids import uuid7
 from tollway.services.content_seal import ContentSeal
 from tollway.services.conversation_change import ConversationChange
 from tollway.services.conversation_find import ConversationFind
+from tollway.services.conversation_lock import ConversationLocks
 from tollway.services.dialogue_load import HISTORY_MAX_BYTES, DialogueLoad
+from tollway.services.inference.keeping import Keeping
 from tollway.services.item_page import ItemWish
 from tollway.services.purge import Purge
 from tollway.services.response_find import ResponseFind
@@ -45,7 +49,7 @@ def a_principal(url: str, **fields: object) -> Principal:
         connection.execute(
             "INSERT INTO project (id, organization_id, name) VALUES (%s, %s, 'p')", [project_id, organization_id]
         )
-    made = Principal(uuid7(), organization_id, project_id, "k", frozenset())
+    made = Principal(uuid7(), organization_id, project_id, "k", frozenset(), store_content="full")
     return replace(made, **fields)  # type: ignore[arg-type]  # a test names fields that are there
 
 
@@ -302,3 +306,91 @@ async def test_a_response_that_was_cancelled_stays_so_however_it_ends(
     await dialogues.remove.cancel(one, "r1")
     await dialogues.keep(replace(running, worker_id=""))
     assert json.loads(await dialogues.find.find(one, "r1"))["status"] == "cancelled"
+
+
+class _Heard:
+    """A caller. Attributes: last: its last bytes."""
+
+    left = False
+    last: bytes | None = None
+
+    async def read_body(self) -> bytes:
+        return b""
+
+    def unwatch(self) -> None: ...
+
+    async def start(self, status: int, headers: object) -> None: ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:  # noqa: ARG002 -- as the pipeline calls it
+        self.last = data
+
+
+async def test_the_last_byte_leaves_when_what_can_be_gone_on_with_is_written(
+    dialogues: Dialogues, database_urls: DatabaseUrls
+) -> None:
+    def waits() -> bool:
+        with psycopg.connect(database_urls.owner) as connection:
+            query = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'response'::regclass"
+            return connection.execute(query).fetchone() is not None
+
+    for choice, ends_first in (("full", False), ("metadata", True)):
+        one = a_principal(database_urls.owner, store_content=choice)
+        kept, heard = a_response(one, f"r_{choice}"), _Heard()
+        keeping = Keeping(heard, b"", kept, dialogues.store.last_byte)
+        await keeping.start(200, [(b"content-type", b"application/json")])
+        with psycopg.connect(database_urls.owner) as connection:
+            connection.execute("LOCK TABLE response IN EXCLUSIVE MODE")
+            ending = asyncio.create_task(keeping.finish(bytes(kept.turn.response)))
+            while not await asyncio.to_thread(waits):
+                pass
+            assert (heard.last is not None) is ends_first
+        await ending
+        assert heard.last == bytes(kept.turn.response)
+        await dialogues.store.written(*kept.key, timeout_s=10)
+
+
+async def test_one_request_after_the_other_goes_on_with_a_conversation(
+    dialogues: Dialogues, database_urls: DatabaseUrls
+) -> None:
+    one, worker_id = a_principal(database_urls.owner), uuid7()
+    here = ConversationLocks(dialogues.database, worker_id, run_max_s=60)
+    there = ConversationLocks(dialogues.database, uuid7(), run_max_s=60)
+    made = await dialogues.change.create(one, b"{}", [])
+    lock = await here.take(one, made.id)
+    for attempt in (there.take(one, made.id), here.take(one, made.id), dialogues.change.add_items(one, made.id, [])):
+        with pytest.raises(ConversationLockedError):
+            await attempt
+    kept = Kept(one, "r1", a_turn("hi", "to-hi", id_="r1"), conversation_id=made.id, lock=lock)
+    await dialogues.keep(kept)
+    lock = await there.take(one, made.id)  # given back with the write
+    lock.give_back()
+    await there.aclose()
+    await here.take(one, made.id)
+    await WorkerRelease(dialogues.database).release(worker_id)  # it was killed
+    await there.take(one, made.id)
+    with pytest.raises(NotFoundError):
+        await there.take(a_principal(database_urls.owner), made.id)
+
+
+async def test_a_lock_that_is_older_than_any_request_holds_nobody_up(
+    dialogues: Dialogues, database_urls: DatabaseUrls
+) -> None:
+    one = a_principal(database_urls.owner)
+    locks = ConversationLocks(dialogues.database, uuid7(), run_max_s=0)
+    made = await dialogues.change.create(one, b"{}", [])
+    old = await locks.take(one, made.id)
+    await locks.take(one, made.id)
+    await dialogues.keep(Kept(one, "r1", a_turn("hi", "to-hi", id_="r1"), conversation_id=made.id, lock=old))
+    with psycopg.connect(database_urls.owner) as connection:
+        assert connection.execute("SELECT count(lock_id) FROM conversation").fetchone() == (1,)  # the later one's
+
+
+async def test_a_turn_that_failed_is_no_part_of_its_conversation(
+    dialogues: Dialogues, database_urls: DatabaseUrls
+) -> None:
+    one = a_principal(database_urls.owner)
+    made = await dialogues.change.create(one, b"{}", [])
+    await dialogues.keep(Kept(one, "r1", a_turn("a", "b", id_="r1", status="failed"), conversation_id=made.id))
+    assert await dialogues.load.of_conversation(one, made.id) == []

@@ -95,6 +95,10 @@ class Gateway:
         self.admin_key, self.project_key = keys["admin_key"], keys["project_key"]
         return self
 
+    def keep_content(self, project: str = "default") -> None:
+        """Let a project keep what is said, so that dialogues go on."""
+        self.admin("PATCH", f"/projects/{project}", {"store_content": "full"})
+
     def _ready(self) -> bool:
         if self.process.poll() is not None:
             message = f"Tollway ended with {self.process.returncode}:\n{self.log_path.read_text()[-4_000:]}"
@@ -222,6 +226,7 @@ def running(
         gateway.start()
         if standin:
             gateway.add_stub(standin)
+            gateway.keep_content()
         yield gateway
     finally:
         gateway.client.close()

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import delete
 
+from tollway.data import conversation_locks
 from tollway.data import quota_windows as store
 from tollway.data.quota_events import raise_thresholds
 from tollway.data.quotas import lock_rolling, quotas_of
@@ -95,6 +96,7 @@ async def release(session: WriteSession, worker_id: str) -> int:
     await store.save(session, returned)
     of_worker = IdempotencyClaim.worker_id == worker_id
     await session.execute(delete(IdempotencyClaim).where(of_worker, IdempotencyClaim.status.is_(None)))
+    await conversation_locks.free_of_worker(session, worker_id)
     await fail_of_worker(session, worker_id, "The worker that ran it is gone.")
     return len(leases)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Raw
 
-from tollway.data import conversations
+from tollway.data import conversation_locks, conversations
 from tollway.data.conversations import ConversationRow, ItemRow
 from tollway.data.session import Database, WriteSession
 from tollway.errors import ContentNotKeptError
@@ -13,7 +13,8 @@ from tollway.identity.principal import Principal
 from tollway.ids import uuid7
 from tollway.services.content_seal import ContentSeal, item_rows
 from tollway.services.conversation_find import no_item
-from tollway.services.dialogue_load import bounded, no_conversation
+from tollway.services.conversation_lock import locked
+from tollway.services.dialogue_fault import KEEP_CONTENT, bounded, no_conversation
 
 
 class ConversationChange:
@@ -70,9 +71,12 @@ class ConversationChange:
 
         Raises:
             NotFoundError, ContentNotKeptError, DatabaseUnavailableError: as of `create` and `change`.
+            ConversationLockedError: a request goes on with it, and its turn would come after these items.
         """
         require_content(principal)
         async with bounded("the conversation"), self._database.write() as session, session.begin():
+            if await conversation_locks.is_taken(WriteSession(session), principal.project_id, conversation_id):
+                raise locked(conversation_id)
             rows = await self._append(WriteSession(session), principal, conversation_id, items)
             if rows is None:
                 raise no_conversation(conversation_id)
@@ -113,7 +117,7 @@ def require_content(principal: Principal) -> None:
         raise ContentNotKeptError(
             f"A conversation needs content to be kept, and this project's setting `store_content` is "
             f"`{principal.store_content}`.",
-            next_step="Have an administrator set it to `full`.",
+            next_step=f"Send the whole dialogue as input, or {KEEP_CONTENT}.",
         )
 
 

@@ -7,7 +7,7 @@ from tollway.data.session import Database
 from tollway.errors import NotFoundError
 from tollway.identity.principal import Principal
 from tollway.services.content_seal import ContentSeal
-from tollway.services.dialogue_load import bounded, no_conversation
+from tollway.services.dialogue_fault import bounded, no_conversation
 from tollway.services.item_page import ItemPage, ItemWish
 
 

@@ -5,8 +5,7 @@ requests that name earlier ones make it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 
 from msgspec import Raw
 
@@ -17,16 +16,14 @@ from tollway.data.responses import Link
 from tollway.data.session import Database
 from tollway.errors import (
     ContentNotKeptError,
-    DatabaseUnavailableError,
     InvalidRequestError,
     NotFoundError,
 )
 from tollway.identity.principal import Principal
 from tollway.services.content_seal import ContentSeal
+from tollway.services.dialogue_fault import KEEP_CONTENT, bounded, no_conversation, no_response
 from tollway.services.response_store import Kept, ResponseStore
 
-TIMEOUT_S = 3.0
-"""A caller is told that the database is away after this time."""
 LINKS_MAX = 2_000
 """Requests of one dialogue that go on with each other."""
 HISTORY_MAX_BYTES = 32 * 1024 * 1024
@@ -57,7 +54,7 @@ class DialogueLoad:
         waiting: list[Kept] = []
         at: str | None = response_id
         while at is not None and (kept := self._store.pending(principal.project_id, at)) is not None:
-            if kept.principal.store_content != "full":
+            if not kept.full:
                 raise _without_content(at)
             _require_usable(at, kept.status, kept.conversation_id)
             waiting.append(kept)
@@ -174,46 +171,10 @@ class DialogueLoad:
         return []
 
 
-@asynccontextmanager
-async def bounded(what: str, *, or_else: str = ", or send the dialogue itself as input") -> AsyncIterator[None]:
-    """A time in which the database must have answered, or it counts as away."""
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            yield
-    except TimeoutError as late:
-        raise DatabaseUnavailableError(
-            f"The database did not answer, so {what} cannot be read.",
-            next_step=f"Try again shortly{or_else}.",
-            headers=(("retry-after", "2"),),
-        ) from late
-
-
-def no_response(principal: Principal, response_id: str, *, param: str | None = None) -> NotFoundError:
-    """What is said of a response that is not there."""
-    hint = ""
-    if principal.store_content == "none":
-        hint = " This project keeps nothing (its setting `store_content` is `none`)."
-    return NotFoundError(
-        f"There is no response {response_id[:200]!r} here.{hint}",
-        next_step="It may have been made with `store: false`, by another project, or its time is over.",
-        param=param,
-    )
-
-
-def no_conversation(conversation_id: str) -> NotFoundError:
-    """What is said of a conversation that is not there."""
-    return NotFoundError(
-        f"There is no conversation {conversation_id[:200]!r} here.",
-        next_step="Create one with `POST /v1/conversations`.",
-        param="conversation",
-    )
-
-
 def _without_content(response_id: str) -> ContentNotKeptError:
     return ContentNotKeptError(
         f"The response {response_id[:200]!r} was kept without its content, so nothing can go on with it.",
-        next_step="Send the dialogue itself as input, or have an administrator set the project's `store_content` to "
-        "`full`.",
+        next_step=f"Send the dialogue itself as input, or {KEEP_CONTENT} before it is made.",
         param="previous_response_id",
     )
 

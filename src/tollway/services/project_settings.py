@@ -29,7 +29,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     clamp_output: bool = True
     default_output_tokens: int | None = None
     drop_unsupported: bool = False
-    store_content: str = "full"
+    store_content: str = "metadata"
     retention_days: int = 30
     cache_ttl_s: int = 0
     cache_max_bytes: int = 16_777_216

@@ -18,7 +18,7 @@ from tollway.providers.openai_compatible.stored_objects import StoredObject, rea
 from tollway.routing.catalog import Deployment
 from tollway.routing.json_object import MALFORMED
 from tollway.services.batch_meter import BatchMeter, Results
-from tollway.services.dialogue_load import bounded
+from tollway.services.dialogue_fault import bounded
 from tollway.services.inference.measure import boundless
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.object_exchange import ObjectExchange, ObjectReply, spec_of

@@ -14,7 +14,8 @@ from tollway.data.session import Database
 from tollway.errors import ContentNotKeptError, NotFoundError
 from tollway.identity.principal import Principal
 from tollway.services.content_seal import ContentSeal
-from tollway.services.dialogue_load import RETRY_DELAYS_S, bounded, no_response
+from tollway.services.dialogue_fault import KEEP_CONTENT, bounded, no_response
+from tollway.services.dialogue_load import RETRY_DELAYS_S
 from tollway.services.item_page import ItemPage, ItemWish
 from tollway.services.response_store import ResponseStore
 
@@ -54,7 +55,10 @@ class ResponseFind:
         """
         found = await self._find(principal, response_id)
         if found.turn is None:
-            raise ContentNotKeptError(f"The response {response_id[:200]!r} was kept without its content.")
+            raise ContentNotKeptError(
+                f"The response {response_id[:200]!r} was kept without its content.",
+                next_step=f"To have it for later ones, {KEEP_CONTENT}.",
+            )
         items = [
             shown(item, id_of(item, place_of(response_id, number)), wish.include)
             for number, item in enumerate(found.turn.input)
@@ -64,7 +68,7 @@ class ResponseFind:
     async def _find(self, principal: Principal, response_id: str) -> Found:
         for delay_s in (*RETRY_DELAYS_S, None):
             kept = self._store.pending(principal.project_id, response_id)
-            if kept is not None and kept.principal.store_content == "full":
+            if kept is not None and kept.full:
                 return Found(bytes(kept.turn.response), kept.turn)
             async with bounded("the response"), self._database.read() as session:
                 row = await responses.find(session, principal.project_id, response_id)

@@ -7,7 +7,8 @@ from tollway.data.changes import Change, announce
 from tollway.data.session import Database, WriteSession
 from tollway.errors import InvalidRequestError
 from tollway.identity.principal import Principal
-from tollway.services.dialogue_load import RETRY_DELAYS_S, bounded, no_response
+from tollway.services.dialogue_fault import bounded, no_response
+from tollway.services.dialogue_load import RETRY_DELAYS_S
 from tollway.services.response_store import ResponseStore
 
 _WRITTEN_TIMEOUT_S = 2.0

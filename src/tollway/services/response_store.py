@@ -1,11 +1,12 @@
-"""Keep responses once they are answered: off the path of the request, by a queue that outlives an absent database.
+"""Keep responses: several in one transaction, in order, by a queue that outlives an absent database.
 
-A response that waits to be written can be found in this worker's memory already, so that a request which goes on with
-it at once needs not wait; other workers see it when it is written, a few milliseconds later. Until then it is lost if
-the worker is killed: its entry in the ledger is not.
+It is written before its caller has the last byte: whoever has that can go on with it, whatever happens to this worker.
+Only while the database is away nobody waits; what waits to be written can then be found in this worker's memory, and is
+lost with it.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,18 +14,23 @@ import structlog
 from msgspec import Raw
 
 from tollway.chat.turn import Turn, head_of, item_ids_of, items_by_id, outline_of, output_of
-from tollway.data import conversations, responses
+from tollway.data import conversation_locks, conversations, responses
 from tollway.data.responses import ResponseRow
 from tollway.data.session import Database, WriteSession
 from tollway.identity.principal import Principal
 from tollway.services.content_seal import ContentSeal, item_rows
+from tollway.services.conversation_lock import ConversationLock
 from tollway.services.write_queue import WriteQueue
 
+_WRITTEN_TIMEOUT_S = 1.0
+"""A caller waits no longer than this for its last byte; the response is written all the same, a little later."""
 _WAITING_MAX = 10_000
 _WAITING_MAX_BYTES = 128 * 1024 * 1024
 _log = structlog.get_logger(__name__)
 
-_ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_SAID = frozenset({"completed", "incomplete"})
+"""Whose turns a conversation goes on with."""
+_ENDED = _SAID | {"failed", "cancelled"}
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -35,6 +41,7 @@ class Kept(msgspec.Struct, frozen=True):
         id: of the response.
         turn: what was said.
         previous_id, conversation_id: what it goes on with.
+        lock: of the conversation; given back with the write.
         background: whether it ran in the background, so that its row is there already.
         worker_id: where it runs; empty once it ended.
         created_at: when it was asked for.
@@ -45,6 +52,7 @@ class Kept(msgspec.Struct, frozen=True):
     turn: Turn
     previous_id: str | None = None
     conversation_id: str | None = None
+    lock: ConversationLock | None = None
     background: bool = False
     worker_id: str = ""
     created_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
@@ -59,6 +67,11 @@ class Kept(msgspec.Struct, frozen=True):
         """Of the response."""
         status = head_of(self.turn.response)[1]
         return status if status in _ENDED or self.worker_id else "completed"
+
+    @property
+    def full(self) -> bool:
+        """Whether its content is kept, so that a dialogue can go on with it."""
+        return self.principal.store_content == "full"
 
     @property
     def expires_at(self) -> datetime:
@@ -94,9 +107,22 @@ class ResponseStore:
         """The items of a project's responses that wait to be written, by their ids."""
         found: dict[str, Raw] = {}
         for kept, _ in self._pending.values():
-            if kept.principal.project_id == project_id and kept.principal.store_content == "full":
+            if kept.principal.project_id == project_id and kept.full:
                 found |= items_by_id(kept.id, kept.turn)
         return found
+
+    async def last_byte(self, kept: Kept) -> None:
+        """Store a response that ended. Returns when its caller may have the last byte.
+
+        That is when it is written, if anything can go on with it; while the database is away at once, or when that is
+        found out.
+        """
+        written = self.keep(kept)
+        if not kept.full or self._queue.stalled:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WRITTEN_TIMEOUT_S):
+                await written.wait()
 
     async def written(self, project_id: str, response_id: str, *, timeout_s: float) -> None:
         """Wait until it is written, if it waits for that.
@@ -127,11 +153,16 @@ class ResponseStore:
         if found is not None and found[0] is kept:
             del self._pending[kept.key]
             found[1].set()
+        if kept.lock is not None:
+            kept.lock.give_back()  # nothing, unless the response was dropped
 
     async def _write(self, batch: list[Kept]) -> None:
         async with self._database.write() as session, session.begin():
             for kept in batch:
                 await self._write_one(WriteSession(session), kept)
+        for kept in batch:
+            if kept.lock is not None:
+                kept.lock.freed()
 
     async def _write_one(self, session: WriteSession, kept: Kept) -> None:
         """Nothing is appended to a conversation twice, though a transaction whose end is not known is tried again."""
@@ -139,8 +170,10 @@ class ResponseStore:
         fresh = await (responses.end if kept.background else responses.save)(session, row)
         if not fresh:
             _log.info("response_not_written", id=kept.id, reason="it is stored already, or was cancelled or deleted")
-        elif kept.conversation_id is not None:
+        elif kept.conversation_id is not None and kept.status in _SAID:
             await self._append(session, kept, kept.conversation_id)
+        if kept.lock is not None:
+            await conversation_locks.free(session, *kept.lock.place)
 
     async def _append(self, session: WriteSession, kept: Kept, conversation_id: str) -> None:
         project_id = kept.principal.project_id
@@ -155,8 +188,7 @@ class ResponseStore:
         await conversations.add_items(session, project_id, conversation_id, rows)
 
     def _row(self, kept: Kept) -> ResponseRow:
-        principal = kept.principal
-        full = principal.store_content == "full"
+        principal, full = kept.principal, kept.full
         return ResponseRow(
             organization_id=principal.organization_id,
             project_id=principal.project_id,

@@ -31,7 +31,7 @@ class _Waiting(Generic[T]):
 
 
 class WriteQueue(Generic[T]):
-    """One queue of one worker."""
+    """One queue of one worker. Attributes: stalled: whether the database did not take what waits when it was tried."""
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class WriteQueue(Generic[T]):
         self._bytes = 0
         self._batch_count = _BATCH
         self._writing: asyncio.Task[None] | None = None
+        self.stalled = False
 
     def has_room(self, size: int) -> bool:
         """Whether a value of so many bytes may wait."""
@@ -98,6 +99,7 @@ class WriteQueue(Generic[T]):
                 async with asyncio.timeout(_BATCH_TIMEOUT_S):
                     await self._write([waiting.value for waiting in batch])
             except (DatabaseUnavailableError, TimeoutError):
+                self.stalled = True
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
                 continue
@@ -106,7 +108,7 @@ class WriteQueue(Generic[T]):
                     self._batch_count = 1
                     continue
                 _log.error("write_dropped", what=self._name, reason=repr(error))
-            delay_s = _RETRY_MIN_S
+            delay_s, self.stalled = _RETRY_MIN_S, False
             self._batch_count = min(2 * self._batch_count, _BATCH)
             for waiting in batch:
                 self._waiting.popleft()

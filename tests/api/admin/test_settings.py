@@ -32,12 +32,12 @@ STORED = (
 
 def test_a_project_chooses_what_is_stored_dropped_and_cached(plane: ControlPlane) -> None:
     made = plane.must("POST", "/projects", json={"name": "other"})
-    assert [made[name] for name in STORED] == [False, "full", 30, 0, 16_777_216, False]
+    assert [made[name] for name in STORED] == [False, "metadata", 30, 0, 16_777_216, False]
     plane.must("PATCH", "/projects/other", json={"store_content": "none", "cache_ttl_s": 60, "cache_max_bytes": 9})
     changed = plane.must("PATCH", "/projects/other", json={"drop_unsupported": True, "cache_single_flight": True})
     assert [changed[name] for name in STORED] == [True, "none", 30, 60, 9, True]
     replaced = plane.must("PUT", "/projects/other", json={"retention_days": 7})
-    assert [replaced[name] for name in STORED] == [False, "full", 7, 0, 16_777_216, False]
+    assert [replaced[name] for name in STORED] == [False, "metadata", 7, 0, 16_777_216, False]
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,8 @@ def test_a_dialogue_changes_its_provider(gateway: Gateway, standin: StandIn, res
 def test_a_project_that_keeps_nothing_says_so(gateway: Gateway) -> None:
     for choice in ("none", "metadata"):
         name = new_mark()
-        gateway.admin("POST", "/projects", {"name": name, "store_content": choice})
+        settings = {"store_content": choice} if choice == "none" else {}  # metadata is what a new project keeps
+        gateway.admin("POST", "/projects", {"name": name} | settings)
         key = gateway.new_key(name)
         made = ask(gateway, {"model": "stub/plain", "input": "One."}, key=key)
         assert made["store"] is False
@@ -143,6 +144,7 @@ def test_a_project_that_keeps_nothing_says_so(gateway: Gateway) -> None:
             PATH, {"model": "stub/plain", "input": "Two.", "previous_response_id": made["id"]}, key=key
         )
         assert again.status_code == (404 if choice == "none" else 400)
+        assert "`store_content`" in again.json()["error"]["message"]
         for fields in ({"store": True}, {"background": True}, {"conversation": "conv_a"}):
             refused = gateway.post(PATH, {"model": "stub/plain", "input": "One."} | fields, key=key)
             assert (refused.status_code, refused.json()["error"]["code"]) == (400, "content_not_kept")
@@ -243,7 +245,7 @@ def test_what_is_kept_is_for_keys_of_the_data_plane_only(gateway: Gateway, path:
 
 def test_an_answer_from_the_cache_is_no_turn_of_another_dialogue(gateway: Gateway, standin: StandIn) -> None:
     name = new_mark()
-    gateway.admin("POST", "/projects", {"name": name, "cache_ttl_s": 600})
+    gateway.admin("POST", "/projects", {"name": name, "cache_ttl_s": 600, "store_content": "full"})
     key, mark = gateway.new_key(name), new_mark()
     headers = gateway.headers(key)
     made = [gateway.post("/v1/conversations", {}, key=key) for _ in "ab"]

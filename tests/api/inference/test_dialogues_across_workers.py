@@ -3,9 +3,11 @@
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from support import replies
@@ -91,14 +93,56 @@ def test_another_projects_response_of_the_same_id_stops_nothing(workers: Gateway
     assert wait_until(lambda: (now := call(workers, "GET", place))["status"] == "completed" and now, what="its end")
 
 
+def test_turns_of_one_conversation_never_interleave(workers: Gateway, stand_in: StandIn) -> None:
+    made = call(workers, "POST", "/v1/conversations", {})["id"]
+    mark = new_mark()
+
+    def turn(number: int) -> int:
+        body = {"model": "stub/plain", "input": f"Turn {number}.", "conversation": made, "user": mark}
+        return httpx.post(f"{workers.url}{PATH}", json=body, headers=workers.headers(), timeout=30).status_code
+
+    with ThreadPoolExecutor(8) as callers:
+        told = list(callers.map(turn, range(24)))
+    assert set(told) <= {200, 409}
+    served = told.count(200)
+    assert served >= 1
+    sizes = [len(received.json["messages"]) for received in stand_in.marked(mark)]  # type: ignore[arg-type]
+    assert sizes == [2 * turn + 1 for turn in range(served)]
+    listed = call(workers, "GET", f"/v1/conversations/{made}/items?limit=100&order=asc")["data"]
+    assert [item["role"] for item in listed] == ["user", "assistant"] * served
+
+
+def killed_while_it_writes(workers: Gateway) -> list[str]:
+    """Kill all workers while responses wait to be written; the responses that their callers have all the same."""
+
+    def ask(_: int) -> str:
+        try:
+            told: str = call(workers, "POST", PATH, {"model": "stub/plain", "input": "One."})["id"]
+        except httpx.TransportError:
+            return ""
+        return told
+
+    with ThreadPoolExecutor(3) as callers, psycopg.connect(workers.database.owner) as connection:
+        connection.execute("LOCK TABLE response IN EXCLUSIVE MODE")
+        told = callers.map(ask, range(3))
+        waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'response'::regclass"
+        wait_until(lambda: workers.query(waiting), what="a response to be written")
+        for worker in workers.serving_workers():
+            worker.send_signal(signal.SIGKILL)
+        return list(filter(None, told))
+
+
 def test_what_ran_in_a_killed_worker_has_failed(workers: Gateway, stand_in: StandIn) -> None:
     stand_in.hold()
     mark = new_mark()
+    talk = call(workers, "POST", "/v1/conversations", {})["id"]
     body = {"model": "stub/held", "input": "One.", "background": True, "user": mark}
-    begun = [call(workers, "POST", PATH, body) for _ in range(4)]
+    begun = [call(workers, "POST", PATH, body | more) for more in ({"conversation": talk}, {}, {}, {})]
     wait_until(lambda: len(stand_in.marked(mark)) == 4, what="all to be asked")
-    for worker in workers.serving_workers():
-        worker.send_signal(signal.SIGKILL)
+    busy = workers.post(PATH, {"model": "stub/plain", "input": "Two.", "conversation": talk})
+    assert (busy.status_code, busy.json()["error"]["code"]) == (409, "conversation_locked")
+    assert busy.headers["x-should-retry"] == "true"
+    told = killed_while_it_writes(workers)
     wait_until(workers.serves, what="other workers")
 
     def states() -> set[str]:
@@ -108,3 +152,6 @@ def test_what_ran_in_a_killed_worker_has_failed(workers: Gateway, stand_in: Stan
     found = call(workers, "GET", f"{PATH}/{begun[0]['id']}")
     assert found["error"]["message"]
     assert {entry["outcome"] for entry in workers.entries(mark)} == {"interrupted"}
+    call(workers, "POST", PATH, {"model": "stub/plain", "input": "Two.", "conversation": talk})
+    for id_ in told:
+        call(workers, "POST", PATH, {"model": "stub/plain", "input": "Two.", "previous_response_id": id_})

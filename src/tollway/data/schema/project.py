@@ -45,7 +45,7 @@ class Project(Base):
     clamp_output: Mapped[bool] = mapped_column(server_default=true())
     default_output_tokens: Mapped[int | None]
     drop_unsupported: Mapped[bool] = mapped_column(server_default=false())
-    store_content: Mapped[str] = mapped_column(server_default="full")
+    store_content: Mapped[str] = mapped_column(server_default="metadata")
     """What is kept of responses and conversations: ``none``, ``metadata`` or ``full``."""
     retention_days: Mapped[int] = mapped_column(server_default="30")
     cache_ttl_s: Mapped[int] = mapped_column(server_default="0")

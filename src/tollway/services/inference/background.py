@@ -19,7 +19,7 @@ from tollway.data.session import Database
 from tollway.errors import TollwayError
 from tollway.routing.call import Call
 from tollway.routing.json_object import MALFORMED
-from tollway.services.dialogue_load import bounded
+from tollway.services.dialogue_fault import bounded
 from tollway.services.inference.exchange import Headers, Inbound
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.response_remove import ResponseRemove
@@ -120,8 +120,10 @@ class Backgrounds:
             await self._pipeline.run(inbound, collected)
             response = collected.body if collected.status == _OK else _refused(dialect, call, collected.body)
         except asyncio.CancelledError:
-            if not self._stopping:
-                raise  # its row says so already
+            if not self._stopping:  # its row says so already
+                if kept.lock is not None:
+                    kept.lock.give_back()
+                raise
             response = dialect.state_body(call, "failed", ("server_error", "The worker that ran it stopped."))
         except TollwayError as error:
             if not error.in_ledger and not collected.answered:

@@ -7,6 +7,7 @@ from tollway.chat.items import ITEM_ID_MAX_CHARS, is_id
 from tollway.errors import ContentNotKeptError, InvalidRequestError
 from tollway.identity.principal import Principal
 from tollway.routing.call import Call
+from tollway.services.dialogue_fault import KEEP_CONTENT
 
 _FULL = "full"
 
@@ -92,8 +93,7 @@ def _require_content(principal: Principal, *, store: bool, background: bool, con
         raise ContentNotKeptError(
             f"`{name}` needs content to be kept, and this project's setting `store_content` is "
             f"`{principal.store_content}`.",
-            next_step="Leave it out and send the whole dialogue as input, or have an administrator set `store_content` "
-            "to `full`.",
+            next_step=f"Leave it out and send the whole dialogue as input, or {KEEP_CONTENT}.",
             param=name,
         )
 

@@ -17,6 +17,7 @@ from tollway.identity.principal import Principal, Scope
 from tollway.ids import uuid7
 from tollway.routing.call import Call, Recalled
 from tollway.services.authenticate import Authenticator, require_scope
+from tollway.services.conversation_lock import ConversationLocks
 from tollway.services.dialogue_load import DialogueLoad
 from tollway.services.inference.background import Backgrounds
 from tollway.services.inference.dialogue_wish import Wish, read_wish
@@ -29,6 +30,7 @@ from tollway.services.response_store import Kept, ResponseStore
 
 _encode = msgspec.json.Encoder().encode
 _decode_count = msgspec.json.Decoder(int | None, strict=False).decode
+_NOTHING = Turn([], Raw(b"null"))
 _STATE = ("previous_response_id", "conversation", "background")
 
 
@@ -42,6 +44,7 @@ class Dialogues:
         authenticator: Authenticator,
         places: Places,
         load: DialogueLoad,
+        locks: ConversationLocks,
         store: ResponseStore,
         backgrounds: Backgrounds,
         context_tokens: Callable[[str, Principal], int],
@@ -51,6 +54,7 @@ class Dialogues:
         self._authenticator = authenticator
         self._places = places
         self._load = load
+        self._locks = locks
         self.store = store
         self.backgrounds = backgrounds
         self._context_tokens = context_tokens
@@ -60,6 +64,7 @@ class Dialogues:
 
         Raises:
             NotFoundError, ContentNotKeptError, DatabaseUnavailableError: see `DialogueLoad`.
+            ConversationLockedError: another request goes on with the conversation.
             TollwayError, asyncio.CancelledError: as `Pipeline.run`.
         """
         if not inbound.surface.remembers:
@@ -68,19 +73,32 @@ class Dialogues:
         principal = self._authenticator.cached(inbound.key) or await self._authenticator.authenticate(inbound.key)
         require_scope(principal, Scope.INFERENCE)
         with self._places:
-            body = await caller.read_body()
-            call = inbound.parse(body)
+            call = inbound.parse(await caller.read_body())
             wish = read_wish(call, principal)
-            added = items_of(call.fields.get("input"))
-            call, added = await self.recalled(call, wish, principal, added)
-        kept = None
-        if wish.keeps:
-            kept = Kept(principal, "", Turn(added, Raw(b"null")), wish.previous_id, wish.conversation_id)
+            lock = None if wish.conversation_id is None else await self._locks.take(principal, wish.conversation_id)
+        kept = Kept(principal, "", _NOTHING, wish.previous_id, wish.conversation_id, lock)
+        try:
+            await self._go_on(inbound, call, wish, kept, caller)
+        finally:
+            if lock is not None and not lock.passed_on:
+                lock.give_back()
+
+    async def _go_on(self, inbound: Inbound, call: Call, wish: Wish, kept: Kept, caller: Caller) -> None:
+        body = call.body
+        with self._places:
+            call, added = await self.recalled(call, wish, kept.principal, items_of(call.fields.get("input")))
         inbound = replace(inbound, parse=lambda _: call)
-        if wish.background and kept is not None:
+        kept = replace(kept, turn=Turn(added, _NOTHING.response))
+        if wish.background:
             await self._run_in_background(inbound, call, body, kept, caller)
         else:
-            await self._pipeline.run(inbound, Keeping(caller, body, kept, self.store.keep))
+            keeping = Keeping(caller, body, kept if wish.keeps else None, self.store.last_byte)
+            await self._pipeline.run(inbound, keeping)
+
+    async def aclose(self) -> None:
+        """Give what waits to be written a last moment."""
+        await self.store.aclose()
+        await self._locks.aclose()
 
     async def recalled(self, call: Call, wish: Wish, principal: Principal, added: list[Raw]) -> tuple[Call, list[Raw]]:
         """The request with what went before it, and the items that it adds to that.
@@ -130,6 +148,8 @@ class Dialogues:
             inbound = replace(inbound, own_id=uuid7())
         caller.unwatch()
         queued = await self.backgrounds.start(inbound, dialect, call, body, kept)
+        if kept.lock is not None:
+            kept.lock.passed_on = True
         headers = (
             (b"content-type", b"application/json"),
             (b"content-length", str(len(queued)).encode()),

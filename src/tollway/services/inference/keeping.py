@@ -1,8 +1,6 @@
 """The caller of a request whose response is kept, as the pipeline sees it: what it gets is what is kept."""
 
-import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -18,8 +16,6 @@ from tollway.services.response_store import Kept
 
 _OK = 200
 _EVENTS = b"text/event-stream"
-_WRITTEN_TIMEOUT_S = 1.0
-"""A caller whose conversation goes on waits no longer for it to be written."""
 _log = structlog.get_logger(__name__)
 
 
@@ -34,14 +30,14 @@ _decode_event = tolerant(msgspec.json.Decoder(_Event).decode)
 class Keeping:
     """Passes everything on, and keeps the response before the caller has its last byte."""
 
-    def __init__(self, caller: Caller, body: bytes, kept: Kept | None, keep: Callable[[Kept], asyncio.Event]) -> None:
+    def __init__(self, caller: Caller, body: bytes, kept: Kept | None, keep: Callable[[Kept], Awaitable[None]]) -> None:
         """Begin.
 
         Args:
             caller: the real one.
             body: that was read already.
             kept: what is known of the response; ``None`` if nothing is kept.
-            keep: stores it.
+            keep: stores it; returns when the caller may have the last byte.
         """
         self._caller = caller
         self._body = body
@@ -88,11 +84,9 @@ class Keeping:
         if response is None or not is_id(id_):
             _log.warning("response_not_kept", reason="the provider's reply has no id")
             return
-        written = self._keep(replace(kept, id=id_, turn=Turn(kept.turn.input, response)))
-        if kept.conversation_id is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_WRITTEN_TIMEOUT_S):
-                    await written.wait()
+        if kept.lock is not None:
+            kept.lock.passed_on = True
+        await self._keep(replace(kept, id=id_, turn=Turn(kept.turn.input, response)))
 
 
 def last_response(data: bytes) -> Raw | None:

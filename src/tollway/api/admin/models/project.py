@@ -45,7 +45,7 @@ class ProjectSettings(Given):
     clamp_output: bool = Field(True, description=_CLAMP)
     default_output_tokens: OutputTokens | None = Field(None, description=_DEFAULT_OUTPUT)
     drop_unsupported: bool = Field(False, description=_DROP)
-    store_content: StoreContent = Field("full", description=_STORE)
+    store_content: StoreContent = Field("metadata", description=_STORE)
     retention_days: RetentionDays = Field(30, description=_RETENTION)
     cache_ttl_s: CacheTtl = Field(0, description=_CACHE_TTL)
     cache_max_bytes: CacheBytes = Field(16_777_216, description=_CACHE_BYTES)
