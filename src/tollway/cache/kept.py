@@ -44,5 +44,5 @@ class CacheStore(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of it."""
+        """Let go of it. Never raises."""
         ...

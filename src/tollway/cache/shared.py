@@ -1,6 +1,7 @@
 """Answers in Redis or Valkey, shared by all workers and machines. Optional; one that is away is as good as empty."""
 
 import asyncio
+import contextlib
 import time
 
 import msgspec
@@ -55,7 +56,9 @@ class SharedStore:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._redis.aclose()
 
     @property
     def _rests(self) -> bool:

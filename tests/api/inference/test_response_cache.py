@@ -63,6 +63,25 @@ def test_the_same_request_is_asked_once_and_costs_nothing_again(cached: Cached) 
     assert saved["usage_input"] == 0
 
 
+def test_the_entry_of_a_hit_says_who_gave_the_answer(cached: Cached) -> None:
+    alias, other = new_mark(), new_mark()
+    targets = [{"provider": "stub", "model": model} for model in (cached.model, other)]
+    cached.gateway.admin("PUT", f"/aliases/{cached.project}/{alias}", {"route": {"targets": targets}})
+    cached.standin.on(cached.model, Reply([b"{}"], status=503))
+    cached.standin.on(other, plain)
+    first, again = cached.ask(model=alias), cached.ask(model=alias)
+    assert (first.headers["x-tollway-cache"], again.headers["x-tollway-cache"]) == ("miss", "hit")
+    assert first.headers["x-tollway-model"] == again.headers["x-tollway-model"] == other
+    assert cached.entry(again)["model_sent"] == cached.entry(first)["model_sent"] == other
+
+
+def test_a_hit_of_the_messages_api_has_the_header_that_its_sdks_look_for(cached: Cached) -> None:
+    body = chat_body(cached.model) | {"max_tokens": 9}
+    answers = [cached.gateway.post("/v1/messages", body, key=cached.key) for _ in range(2)]
+    assert answers[1].headers["x-tollway-cache"] == "hit"
+    assert answers[1].headers["request-id"] == answers[1].headers["x-request-id"]
+
+
 def test_a_stream_is_given_again_as_a_stream(cached: Cached) -> None:
     first, again = cached.ask(stream=True), cached.ask(stream=True)
     assert again.headers["x-tollway-cache"] == "hit"

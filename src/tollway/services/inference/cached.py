@@ -10,17 +10,19 @@ import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from tollway.cache.control import CacheControl, cache_control
 from tollway.cache.kept import CacheStore, Kept
 from tollway.cache.key import cache_key
 from tollway.errors import NotInCacheError
 from tollway.ledger.entry import Outcome
-from tollway.services.inference.exchange import Caller, Exchange, Headers
+from tollway.services.inference.exchange import Caller, Exchange, Headers, Target
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.passing import Remembering
 from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.record import Recorder
+from tollway.services.inference.reply_headers import request_ids
 
 Ask = Callable[[Exchange, Caller], Awaitable[None]]
 _OK = 200
@@ -48,7 +50,7 @@ class ResponseCache:
             TollwayError, asyncio.CancelledError: as `ask`, and as holding rate limits.
         """
         control = cache_control(exchange.inbound.cache_control)
-        key = self._key(exchange) if control.stores else None
+        key = _key(exchange) if control.stores else None
         if key is None:
             await ask(exchange, caller)
             return
@@ -68,18 +70,6 @@ class ResponseCache:
     async def aclose(self) -> None:
         """Let go of the store."""
         await self._store.aclose()
-
-    def _key(self, exchange: Exchange) -> bytes | None:
-        """The key; ``None`` for a request whose answer belongs to one dialogue, and tells of it."""
-        recalled = exchange.call.recalled
-        if recalled is not None and recalled.told.keys() - {"store"}:
-            return None
-        return cache_key(
-            exchange.call,
-            project_id=exchange.principal.project_id,
-            path=exchange.inbound.surface.path,
-            route=_encode(exchange.route).decode(),
-        )
 
     async def _find(self, exchange: Exchange, key: bytes, control: CacheControl) -> Kept | None:
         if not control.reads:
@@ -132,12 +122,13 @@ class ResponseCache:
 
     async def _replay(self, exchange: Exchange, caller: Caller, kept: Kept) -> None:
         await self._holder.hold(exchange, free=True)
+        exchange.target = _answered_by(exchange.target, kept)
         exchange.saved = kept.charge
         exchange.passed(len(kept.body))
         self._recorder.settle(exchange, outcome=Outcome.OK, status=_OK)
         headers = [
             *kept.headers,
-            (b"x-request-id", exchange.inbound.request_id.encode()),
+            *request_ids(exchange),
             (b"x-tollway-cost", b"0"),
             (b"x-tollway-cache", b"hit"),
             (b"age", b"%d" % max(time.time() - kept.stored_at_s, 0)),
@@ -146,6 +137,23 @@ class ResponseCache:
         ]
         await caller.start(_OK, headers)
         await caller.finish(kept.body)
+
+
+def _key(exchange: Exchange) -> bytes | None:
+    """The key; ``None`` if the request cannot be compared."""
+    return cache_key(
+        exchange.call,
+        project_id=exchange.principal.project_id,
+        path=exchange.inbound.surface.path,
+        route=_encode(exchange.route).decode(),
+    )
+
+
+def _answered_by(planned: Target, kept: Kept) -> Target:
+    """For the ledger: who gave the answer, which need not be who would be asked now."""
+    if (planned.deployment.name, planned.model) == (kept.provider, kept.model):
+        return planned
+    return replace(planned, deployment=replace(planned.deployment, name=kept.provider), model=kept.model)
 
 
 class _Keeping(Remembering):

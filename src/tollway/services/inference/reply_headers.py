@@ -37,14 +37,12 @@ def reply_headers(
         length: size of the body; ``None`` for a stream.
         failed: whether the body is the provider's error.
     """
-    headers = [
-        (b"x-request-id", exchange.inbound.request_id.encode()),
+    headers = request_ids(exchange)
+    headers += [
         (b"x-tollway-provider", exchange.target.deployment.name.encode("latin-1", "replace")),
         (b"x-tollway-model", exchange.target.model.encode("latin-1", "replace")),
         (b"x-tollway-attempts", b"%d" % exchange.tried),
     ]
-    if exchange.inbound.surface.dialect == _WITH_REQUEST_ID:
-        headers.append((b"request-id", exchange.inbound.request_id.encode()))
     if cost:
         headers.append((b"x-tollway-cost", cost.encode()))
     if length is not None:
@@ -61,6 +59,14 @@ def reply_headers(
     if exchange.claims is not None and exchange.claims.demand.clamped:
         headers.append((b"x-tollway-clamped", b"max_tokens=%d" % exchange.claims.demand.clamped))
     return headers + _passed(upstream, content_type=not made, limits=not ours)
+
+
+def request_ids(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    """The request's id, under the names that its caller may look for."""
+    id_ = exchange.inbound.request_id.encode()
+    if exchange.inbound.surface.dialect == _WITH_REQUEST_ID:
+        return [(b"x-request-id", id_), (b"request-id", id_)]
+    return [(b"x-request-id", id_)]
 
 
 def _passed(upstream: Upstream, *, content_type: bool, limits: bool) -> list[tuple[bytes, bytes]]:
