@@ -51,6 +51,7 @@ from tollway.services.inference.places import Places
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Journal, Observer, Recorder
 from tollway.services.inference.shadow import Shadows
+from tollway.services.inference.visits import Visits
 from tollway.services.key_issue import KeyIssue
 from tollway.services.key_list import KeyList
 from tollway.services.key_lookup import KeyLookup
@@ -166,6 +167,7 @@ class Inference:
     shadows: Shadows
     sign_in: SignIn
     transport: Transport
+    visits: Visits
 
 
 class Factory:
@@ -295,6 +297,7 @@ class Factory:
             shadows,
             sign_in,
             transport,
+            Visits(authenticator, places, holder),
         )
 
     def _live_catalog(

@@ -198,7 +198,7 @@ def _stored(factory: Factory, inference: Inference) -> Stored:
     )
     conversations = ConversationEndpoints(factory.conversation_find(), factory.conversation_change())
     objects = ObjectEndpoints(factory.provider_objects(inference))
-    return Stored(inference.authenticator, (*responses.routes, *conversations.routes, *objects.routes))
+    return Stored(inference.visits, (*responses.routes, *conversations.routes, *objects.routes))
 
 
 def _settle_garbage_collector() -> None:

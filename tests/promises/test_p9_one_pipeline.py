@@ -4,6 +4,8 @@ The cases are made from the product's own table of surfaces: a surface that is a
 """
 
 import json
+import socket
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,10 @@ from support.replies import SOUND
 from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
+from tollway.api.inference.conversations import ConversationEndpoints
+from tollway.api.inference.objects import ObjectEndpoints
+from tollway.api.inference.responses import ResponseEndpoints
+from tollway.api.inference.stored import ID
 from tollway.api.inference.surfaces import SURFACES
 from tollway.providers.registry import OPENAI_COMPATIBLE
 from tollway.routing.call import Surface
@@ -287,3 +293,70 @@ def test_the_list_of_models_is_authenticated_too(gateway: Gateway, path: str) ->
     assert gateway.client.get(path, headers=gateway.headers()).is_success
     reader = gateway.new_key(None, scopes=["read"])
     assert gateway.client.get(path, headers=gateway.headers(reader)).status_code == 403
+
+
+# --- what asks no model: what is kept of dialogues, and files and batches at a provider -------------------------------
+
+KEPT = [
+    (method, pattern.replace(ID, "any_1"))
+    for endpoints in (ResponseEndpoints, ConversationEndpoints, ObjectEndpoints)
+    for pattern, methods in object.__new__(endpoints).routes
+    for method in methods
+]
+"""A request to each of these endpoints; whether what it names is there does not matter."""
+
+
+def visit(gateway: Gateway, method: str, path: str, key: str | None = None) -> httpx.Response:
+    """Ask one of them."""
+    content = b"{}" if method == "POST" else None
+    return gateway.client.request(method, path, headers=gateway.headers(key), content=content)
+
+
+def test_what_is_kept_is_for_known_callers_with_the_scope(gateway: Gateway) -> None:
+    reader = gateway.new_key(None, scopes=["read"])
+    for method, path in KEPT:
+        assert visit(gateway, method, path, "tw-unknown").json()["error"]["code"] == "invalid_api_key", path
+        assert visit(gateway, method, path, reader).json()["error"]["code"] == "permission_denied", path
+
+
+def test_what_is_kept_is_asked_for_within_limits_of_requests_and_needs_no_money(gateway: Gateway) -> None:
+    hurried = Spender(gateway)
+    hurried.budget("0")
+    hurried.limit("requests", len(KEPT), window="day")
+    for left, (method, path) in zip(reversed(range(len(KEPT))), KEPT, strict=True):
+        served = visit(gateway, method, path, hurried.key)
+        assert served.status_code not in {402, 429}, path
+        assert served.headers["x-ratelimit-limit-requests"] == str(len(KEPT)), path
+        assert served.headers["x-ratelimit-remaining-requests"] == str(left), path
+    for method, path in KEPT:
+        refused = visit(gateway, method, path, hurried.key)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited"), path
+        assert refused.headers["x-ratelimit-remaining-requests"] == "0", path
+        assert int(refused.headers["retry-after"]) > 0, path
+    case = next(case for case in CASES if case.surface.name == "moderations")
+    assert case.post(gateway, case.body(), key=hurried.key).status_code in {402, 429}  # of the same limit
+
+
+def begin(gateway: Gateway, key: str) -> socket.socket | None:
+    """Begin a request whose body does not come; ``None`` if another one was faster."""
+    begun = socket.create_connection(("127.0.0.1", gateway.port))
+    head = f"POST /v1/conversations HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\ncontent-length: 2\r\n\r\n"
+    begun.sendall(head.encode())
+    time.sleep(0.05)
+    if visit(gateway, "GET", "/v1/files", key).status_code == 429:
+        return begun
+    begun.close()
+    return None
+
+
+def test_what_is_kept_is_asked_for_within_limits_of_parallel_requests_which_are_given_back(gateway: Gateway) -> None:
+    alone = Spender(gateway)
+    alone.limit("parallel", 1)
+    for method, path in KEPT:
+        assert visit(gateway, method, path, alone.key).status_code != 429, path  # each gave its own back
+    with wait_until(lambda: begin(gateway, alone.key), what="a slow one to have begun") as slow:
+        for method, path in KEPT:
+            assert visit(gateway, method, path, alone.key).status_code == 429, path
+        slow.sendall(b"{}")
+        assert b" 200 " in slow.recv(1_000)
+    wait_until(lambda: visit(gateway, "GET", "/v1/files", alone.key).is_success, what="it to be given back")

@@ -13,6 +13,8 @@ from support.standin import StandIn
 from support.waiting import wait_until
 
 PLACES = 4
+KEPT = ("/v1/files", "/v1/conversations/any", "/v1/responses/any")
+"""Asked without a model, by the same places."""
 
 
 @pytest.fixture
@@ -43,10 +45,13 @@ def test_one_request_too_many_is_a_503_and_the_others_end_well(small: Gateway, s
     with ThreadPoolExecutor(PLACES) as pool:
         streams = start_streams(pool, small, standin, marks)
         refused = small.chat()
+        kept = [small.client.get(path, headers=small.headers()) for path in KEPT]
         standin.release()
         assert all(stream.result().text.endswith("data: [DONE]\n\n") for stream in streams)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
     assert refused.headers["x-should-retry"] == "true"
+    assert [(each.status_code, each.headers["retry-after"]) for each in kept] == [(503, "1")] * len(KEPT)
+    assert small.client.get(KEPT[0], headers=small.headers()).is_success
     assert small.chat().is_success
     assert [small.entry(mark)["outcome"] for mark in marks] == ["ok"] * PLACES
 

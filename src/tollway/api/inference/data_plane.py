@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from itertools import chain
 from typing import Any
 
@@ -168,7 +168,8 @@ class DataPlane:
             headers=headers,
             caller=caller,
         )
-        await _answer(caller, told.status, told.body, request_id, content_type=told.content_type.encode("latin-1"))
+        kind = told.content_type.encode("latin-1")
+        await _answer(caller, told.status, told.body, request_id, told.headers, content_type=kind)
 
     async def _answer_other(
         self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
@@ -258,7 +259,7 @@ async def _answer(
     status: int,
     body: bytes,
     request_id: str,
-    extra: list[tuple[bytes, bytes]] | None = None,
+    extra: Sequence[tuple[bytes, bytes]] = (),
     *,
     content_type: bytes = b"application/json",
 ) -> None:
@@ -266,7 +267,7 @@ async def _answer(
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
-        *(extra or []),
+        *extra,
     ]
     await caller.start(status, headers)
     await caller.finish(body)

@@ -1,6 +1,6 @@
-"""What is kept of dialogues, for those they belong to: ``/v1/responses/…`` and ``/v1/conversations…``.
+"""What is kept, for those it belongs to: ``/v1/responses/…``, ``/v1/conversations…``, ``/v1/files…``, ``/v1/batches…``.
 
-Authentication, scope and errors are those of every request of the data plane.
+They are admitted as every request of the data plane is, and refused in the same words.
 """
 
 import re
@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from tollway.chat.items import is_id
 from tollway.errors import MethodNotAllowedError, NotFoundError
-from tollway.identity.principal import Principal, Scope
-from tollway.services.authenticate import Authenticator, require_scope
+from tollway.identity.principal import Principal
+from tollway.services.inference.quota_headers import quota_headers
+from tollway.services.inference.visits import Visits
 
 ID = "([^/]{1,200})"
 _OK, _JSON = 200, "application/json"
@@ -45,11 +47,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """An answer that is not simply JSON and good."""
+    """An answer. Attributes: headers: that tell of limits."""
 
     status: int
     content_type: str
     body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 Answer = Callable[[Asked], Awaitable[bytes | Told]]
@@ -60,8 +63,8 @@ Routes = tuple[tuple[str, dict[str, Answer]], ...]
 class Stored:
     """Answers from what is kept."""
 
-    def __init__(self, authenticator: Authenticator, routes: Routes) -> None:
-        self._authenticator = authenticator
+    def __init__(self, visits: Visits, routes: Routes) -> None:
+        self._visits = visits
         self._routes = tuple((re.compile(pattern), methods) for pattern, methods in routes)
 
     async def answer(
@@ -91,10 +94,14 @@ class Stored:
                     next_step=f"Use {' or '.join(methods)}.",
                     headers=(("allow", ", ".join(methods)),),
                 )
-            principal = self._authenticator.cached(key) or await self._authenticator.authenticate(key)
-            require_scope(principal, Scope.INFERENCE)
-            if not all(map(is_id, found.groups())):
-                break
-            told = await answer(Asked(principal, found.groups(), query, headers, caller))
-            return told if isinstance(told, Told) else Told(_OK, _JSON, told)
-        raise NotFoundError(f"There is nothing at {path[:200]}.")
+            async with self._visits.admitted(key) as visit:
+                if not all(map(is_id, found.groups())):
+                    raise _nothing_at(path)
+                told = await answer(Asked(visit.principal, found.groups(), query, headers, caller))
+                told = told if isinstance(told, Told) else Told(_OK, _JSON, told)
+                return replace(told, headers=tuple(quota_headers(visit.claims)))
+        raise _nothing_at(path)
+
+
+def _nothing_at(path: str) -> NotFoundError:
+    return NotFoundError(f"There is nothing at {path[:200]}.")

@@ -12,6 +12,7 @@ from tollway.identity.principal import Principal
 from tollway.ids import uuid7
 from tollway.ledger.entry import Attempt, Spent
 from tollway.ledger.price import PriceSheet
+from tollway.ledger.quota import Facts
 from tollway.providers.adapter import Adapter
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call, Surface
@@ -190,6 +191,20 @@ class Exchange:
         self.deadline_s = _NEVER_S
         if inbound.timeout_s is not None or route.timeout_s is not None:
             self.deadline_s = time.monotonic() + min(inbound.timeout_s or _NEVER_S, route.timeout_s or _NEVER_S)
+
+    def facts(self) -> Facts:
+        """What quotas look at."""
+        principal, call = self.principal, self.call
+        return Facts(
+            principal.organization_id,
+            principal.project_id,
+            principal.origin_id or principal.key_id,
+            call.user_tag,
+            call.tags,
+            self.target.deployment.name,
+            self.target.model,
+            call.model,
+        )
 
     def elapsed_us(self) -> int:
         """Microseconds since admission."""

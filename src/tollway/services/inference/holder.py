@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from tollway.config.limits import LimitSettings
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Facts, Unit
+from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claims, Lacking
@@ -20,6 +20,7 @@ from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.measure import measure
 from tollway.services.inference.patience import Patience, in_reach, potential
 from tollway.services.inference.terms import Terms, TermsFinder
+from tollway.services.inference.visit import Visit, undemanding
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.lease_shelf import Parts
 from tollway.services.live_catalog import LiveCatalog
@@ -57,12 +58,23 @@ class Holder:
         if lacking:
             await self.overcome(exchange, lacking)
 
+    async def hold_visit(self, visit: Visit) -> None:
+        """Take the limits of requests that apply to one that asks no model. Errors: as `hold`."""
+        book = self._keeper.book
+        terms = self._terms.find(book, visit.facts(), self._keeper.now_us) if book.quotas else None
+        if terms is None:
+            return
+        visit.claims = Claims(self._keeper, terms, undemanding())
+        lacking = visit.claims.take()
+        if lacking:
+            await self._wait(visit, visit.claims, lacking, Patience(self._keeper.now_us, budget_wait_s=0))
+
     def take(self, exchange: Exchange, *, free: bool = False) -> Lacking:
         """Take everything that applies, if nothing lacks; return what does. Args and errors: as `hold`."""
         book = self._keeper.book
         if not book.quotas:
             return []
-        terms = self._terms.find(book, _facts(exchange), self._keeper.now_us)
+        terms = self._terms.find(book, exchange.facts(), self._keeper.now_us)
         if terms is None:
             return []
         exchange.claims = Claims(self._keeper, terms, self._measure(exchange, terms, free=free))
@@ -82,13 +94,13 @@ class Holder:
             demand.cost = 0
         return demand
 
-    def _take(self, exchange: Exchange, claims: Claims) -> Lacking:
+    def _take(self, exchange: Exchange | Visit, claims: Claims) -> Lacking:
         """Try again, by the quotas as they are now."""
         book = self._keeper.book
         if book is not claims.terms.book:
             measured_for = claims.terms
-            claims.terms = self._terms.find(book, _facts(exchange), self._keeper.now_us) or Terms(book, Parts(()))
-            if claims.terms.bounded and not measured_for.bounded:
+            claims.terms = self._terms.find(book, exchange.facts(), self._keeper.now_us) or Terms(book, Parts(()))
+            if isinstance(exchange, Exchange) and claims.terms.bounded and not measured_for.bounded:
                 claims.demand = self._measure(exchange, claims.terms)
         return claims.take(queued=True)
 
@@ -106,7 +118,7 @@ class Holder:
             self._tell(lacking)
             raise refusal.budget_exceeded([lease for lease, _ in lacking], cost, self._keeper.now_us())
 
-    async def _wait(self, exchange: Exchange, claims: Claims, lacking: Lacking, patience: Patience) -> Lacking:
+    async def _wait(self, exchange: Exchange | Visit, claims: Claims, lacking: Lacking, patience: Patience) -> Lacking:
         """Wait for what lacks, as long as it may come; return what of budgets still lacks.
 
         Raises:
@@ -158,7 +170,7 @@ class Holder:
         demand.count(bound)
         return True
 
-    def _without_database(self, exchange: Exchange, claims: Claims) -> None:
+    def _without_database(self, exchange: Exchange | Visit, claims: Claims) -> None:
         """Take what lacks while the database is away: of rate limits an equal share, of budgets if it is so chosen.
 
         Raises:
@@ -187,17 +199,3 @@ class Holder:
     def _tell(self, lacking: Lacking) -> None:
         for lease, _ in lacking:
             self._keeper.refused(lease)
-
-
-def _facts(exchange: Exchange) -> Facts:
-    principal, call = exchange.principal, exchange.call
-    return Facts(
-        principal.organization_id,
-        principal.project_id,
-        principal.origin_id or principal.key_id,
-        call.user_tag,
-        call.tags,
-        exchange.target.deployment.name,
-        exchange.target.model,
-        call.model,
-    )

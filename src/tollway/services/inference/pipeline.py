@@ -18,7 +18,7 @@ from tollway.services.inference.ending import estimate, settle_failed, settle_le
 from tollway.services.inference.exchange import Caller, Exchange, Inbound
 from tollway.services.inference.places import Places
 from tollway.services.inference.planner import Planner
-from tollway.services.inference.quota_headers import quota_headers
+from tollway.services.inference.quota_headers import tell_limits
 from tollway.services.inference.record import Recorder
 from tollway.services.inference.shadow import Shadows
 from tollway.services.live_catalog import LiveCatalog
@@ -68,9 +68,7 @@ class Pipeline:
                 else:
                     await self._ask(exchange, caller)
             except TollwayError as error:
-                error.headers += tuple(
-                    (name.decode(), value.decode()) for name, value in quota_headers(exchange.claims)
-                )
+                tell_limits(error, exchange.claims)
                 raise
             finally:
                 if exchange.claims is not None:

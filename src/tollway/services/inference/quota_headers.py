@@ -3,6 +3,7 @@
 import sys
 from functools import lru_cache
 
+from tollway.errors import TollwayError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
@@ -52,6 +53,11 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
                 _timed(reset, -(-span_us // _MS_US) if span_us < SECOND_US else -(-span_us // SECOND_US) * _S_MS),
             )
     return headers
+
+
+def tell_limits(error: TollwayError, claims: Claims | None) -> None:
+    """Tell of them with a fault as well."""
+    error.headers += tuple((name.decode(), value.decode()) for name, value in quota_headers(claims))
 
 
 @lru_cache(maxsize=256)  # the same is told to many

@@ -1,0 +1,36 @@
+"""The state of a request that asks no model, and so has no exchange with one."""
+
+from tollway.identity.principal import Principal
+from tollway.ledger.quota import Facts, Quota
+from tollway.providers.free import NOTHING
+from tollway.services.inference.claims import Claims
+from tollway.services.inference.demand import Demand
+
+
+class Undemanding(Demand, gc=False):
+    """What it needs: to be counted, and nothing else."""
+
+    def tokens_of(self, quota: Quota) -> int:  # noqa: ARG002 -- whichever
+        """None."""
+        return 0
+
+
+class Visit:
+    """An admitted one. Attributes: claims: what it holds, ``None`` if nothing applies to it."""
+
+    __slots__ = ("claims", "principal")
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
+        self.claims: Claims | None = None
+
+    def facts(self) -> Facts:
+        """What quotas look at."""
+        principal = self.principal
+        key_id = principal.origin_id or principal.key_id
+        return Facts(principal.organization_id, principal.project_id, key_id, "", (), "", "", "")
+
+
+def undemanding() -> Undemanding:
+    """Without a bound or a price."""
+    return Undemanding(NOTHING, (), 0)
