@@ -1,21 +1,19 @@
 """The command `llm` against Tollway, configured as its documentation says."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner, Result
+from llm.cli import cli
 
 from support.gateway import Gateway
 from support.replies import WORDS
 
 TEXT = "".join(WORDS)
-TIMEOUT_S = 60.0
-Llm = Callable[..., "subprocess.CompletedProcess[str]"]
+Llm = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +33,8 @@ def llm(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Llm:
     ]
     (home / "extra-openai-models.yaml").write_text(yaml.safe_dump(models))
     (home / "keys.json").write_text(json.dumps({"tollway": gateway.project_key}))
-    environment = {"PATH": os.environ["PATH"], "LLM_USER_PATH": str(home), "LLM_LOAD_PLUGINS": "", "HOME": str(home)}
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "llm", *arguments]
-        return subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-
-    return run
+    environment = {"LLM_USER_PATH": str(home)}
+    return lambda *arguments: CliRunner().invoke(cli, arguments, env=environment)
 
 
 def test_a_prompt_is_answered_streamed_and_whole(llm: Llm) -> None:
@@ -70,5 +55,5 @@ def test_structured_output_fits_the_schema(llm: Llm) -> None:
 
 def test_an_error_is_told_with_its_cause(llm: Llm) -> None:
     done = llm("-m", "tollway-bad-request", "Say something.")
-    assert done.returncode != 0
+    assert done.exit_code != 0
     assert "context_length_exceeded" in done.stderr
