@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.gateway import STUB_CREDENTIAL, Gateway, chat_body, new_mark
+from support.replies import SSE, event
 from support.standin import Received, Reply, StandIn
 
 PROMPT = "the-prompt-that-nobody-else-may-read-91c2"
@@ -142,3 +143,50 @@ def test_a_provider_that_repeats_its_credential_does_not_tell_it_to_callers(
     answer = gateway.post("/v1/chat/completions", message)
     assert "bad key" in answer.text
     assert leaks(answer.content, secrets) == []
+
+
+SAID = {
+    "/chat/completions": [{"model": "m", "choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": None}]}],
+    "/messages": [
+        {"type": "message_start", "message": {"id": "msg_1", "model": "m", "usage": {"input_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+    ],
+    "/responses": [
+        {"type": "response.created", "response": {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}},
+        {"type": "response.output_text.delta", "item_id": "a", "output_index": 0, "content_index": 0, "delta": "hi"},
+    ],
+}
+"""Path at a provider → how its stream begins."""
+
+
+def repeats_in_stream(received: Received) -> Reply:
+    """A stream that tells the credential in an error, which is the first event or a later one, whole or torn."""
+    path = next(path for path in SAID if received.path.endswith(path))
+    begun, flat, torn = (word in received.model for word in ("begun", "flat", "torn"))
+    error = {"message": f"not {dict(received.headers)}", "type": "server_error", "code": "server_error"}
+    failed = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed", "error": error, "output": []}}
+    told = failed if path == "/responses" else {"type": "error", "error": error}
+    if flat:
+        told = {"object": "error", "type": "error"} | error | ({"type": "error"} if path != "/chat/completions" else {})
+    events = [event(each) for each in (SAID[path] if begun else [])] + [event(told)]
+    return Reply([b"".join(events)[: -2 if torn else None]], headers=SSE, framing="chunked")
+
+
+@pytest.mark.parametrize("spec", ["openai", "openai_compatible", "anthropic"])
+def test_an_error_inside_a_stream_does_not_tell_the_credential_to_callers(
+    gateway: Gateway, standin: StandIn, secrets: dict[str, str], spec: str
+) -> None:
+    """Where bytes pass and where they are translated."""
+    hello: dict[str, object] = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    name = "in-stream-" + spec.replace("_", "-")
+    gateway.add_provider(name, standin.base_url, spec=spec)
+    gateway.set_price(name, "*")
+    for how in ("first", "begun", "begun-torn", "begun-flat", "torn"):
+        standin.on(how, repeats_in_stream)
+        ask = {"model": f"{name}/{how}", "stream": True}
+        for path in SAID:
+            body = ask | ({"input": "hi"} if path == "/responses" else hello)
+            answer = gateway.post(f"/v1{path}", body)
+            assert b"not {" in answer.content or how.endswith(("torn", "flat")), (path, how, answer.text)
+            assert leaks(answer.content, secrets) == [], (path, how)

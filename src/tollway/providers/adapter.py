@@ -20,6 +20,11 @@ DEFAULT_TIERS = frozenset({"", "default", "auto", "standard"})
 """Names of the service tier that has a model's usual prices."""
 
 
+DELIVERED_KEPT_MAX = 1 << 20
+"""Of what a stream delivered (bytes, or characters) is kept for an estimate, should the provider never count; what
+comes after is counted by its length."""
+
+
 class UpstreamRequest(msgspec.Struct, frozen=True):
     """What the transport sends.
 
@@ -93,7 +98,7 @@ class StreamReader(Protocol):
         ...
 
     def delivered_texts(self) -> list[str]:
-        """The generated texts that passed, for an estimate."""
+        """The generated texts that passed, for an estimate; blanks for those beyond `DELIVERED_KEPT_MAX`."""
         ...
 
     def answer(self) -> Answer:

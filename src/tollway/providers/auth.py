@@ -38,10 +38,12 @@ def auth_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
     return {auth.value: credential} if auth in STATIC else {}
 
 
-def without_secrets(refusal: bytes, headers: Mapping[str, str]) -> bytes:
-    """A refusal without the credential that the provider was shown in these headers: some repeat it to whoever asks."""
+def without_secrets(told: bytes, headers: Mapping[str, str]) -> bytes:
+    """What a provider tells without the credential that it was shown in these headers: some repeat it in an error."""
     for name in _SECRETS:
         secret = headers.get(name, "").removeprefix("Bearer ")
         if len(secret) >= _SECRET_MIN_CHARS:
-            refusal = refusal.replace(secret.encode(), _HIDDEN)
-    return refusal
+            told = told.replace(secret.encode(), _HIDDEN)
+            if "/" in secret:  # as some write it in JSON
+                told = told.replace(secret.replace("/", "\\/").encode(), _HIDDEN)
+    return told

@@ -181,7 +181,7 @@ def test_the_delivered_text_is_kept_for_an_estimate() -> None:
 
 
 def test_text_beyond_what_is_kept_still_counts_by_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_KEPT_MAX_BYTES", 1_000)
+    monkeypatch.setattr(module, "DELIVERED_KEPT_MAX", 1_000)
     parser = StreamParser(remove_usage=True)
     event = delta("x" * 100) + b"\n\n"
     for _ in range(100):

@@ -131,6 +131,7 @@ class Body(msgspec.Struct):
     """A reply, or a chunk of a stream."""
 
     id: str | None = None
+    object: str | None = None
     model: str | None = None
     created: float | None = None
     service_tier: str | None = None

@@ -119,7 +119,8 @@ class ChatStream:
             body = _decode(data)
         except MALFORMED:
             return
-        if body.error is not NULL and (words := words_of(body.error)) is not None:
+        error = Raw(data) if body.object == "error" else body.error  # older vLLM has no envelope
+        if error is not NULL and (words := words_of(error)) is not None:
             self._broke = True
             events.append(Broke(*words))
             return

@@ -11,13 +11,12 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from tollway.ledger.usage import Usage
-from tollway.providers.adapter import Answer
+from tollway.providers.adapter import DELIVERED_KEPT_MAX, Answer
 from tollway.providers.openai_compatible.stream import event_data, split_events
 from tollway.providers.sse import EVENT_MAX_BYTES
 from tollway.routing.json_object import MALFORMED, tolerant
 
 _ERRORS = frozenset({"error"})
-_KEPT_MAX_CHARS = 1 << 20
 _TAIL_SEARCHED = 3
 """As much of an event's end may have come with the bytes before."""
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -131,7 +130,7 @@ class MediaStreamReader:
             return False
         if event.type in _ERRORS or bytes(event.error) != b"null":
             self.failed = True
-        if event.delta and self._chars < _KEPT_MAX_CHARS:
+        if event.delta and self._chars < DELIVERED_KEPT_MAX:
             self._texts.append(event.delta)
             self._chars += len(event.delta)
         if event.type not in self._ends:

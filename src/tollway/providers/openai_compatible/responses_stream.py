@@ -48,8 +48,8 @@ class ResponsesStreamParser(StreamParser):
     def finish(self) -> None:
         """The stream ended. The last event counts as whole also where its empty line was left out."""
         tail, self._tail = self._tail, b""
-        if tail and (event := _event(event_data(tail))) is not None:
-            self._end = self._read_whole(tail, event) if event.type in _ENDS else tail
+        if tail and _event(event_data(tail)) is not None:
+            self._end = self._read_one(tail)
         else:
             self._tail = tail
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tollway.constants import SSE_EVENT_MAX_BYTES
+from tollway.providers.adapter import DELIVERED_KEPT_MAX
 from tollway.providers.openai_compatible.reply import message_texts
 from tollway.routing.json_object import MALFORMED, tolerant
 
@@ -19,8 +20,6 @@ _SPLIT_END_MAX_BYTES = 3
 """As much of an event's end may have come with the bytes before."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _NULL_USAGE = (b'"usage":null', b'"usage": null')
-_KEPT_MAX_BYTES = 1 << 20
-"""Delivered bytes kept for an estimate in case the provider never counts; what comes after is counted by length."""
 
 
 class _Choice(msgspec.Struct):
@@ -30,6 +29,7 @@ class _Choice(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
+    object: str | None = None
     model: str | None = None
     service_tier: str | None = None
     usage: msgspec.Raw = msgspec.Raw(b"null")
@@ -186,12 +186,12 @@ class StreamParser:
                 chunk = _chunk(event_data(event))
                 if chunk is not None:
                     texts.extend(_chunk_texts(chunk))
-        if self._kept_bytes > _KEPT_MAX_BYTES:
-            texts.append(" " * (self._kept_bytes - _KEPT_MAX_BYTES))
+        if self._kept_bytes > DELIVERED_KEPT_MAX:
+            texts.append(" " * (self._kept_bytes - DELIVERED_KEPT_MAX))
         return texts
 
     def _keep(self, block: bytes) -> None:
-        if self._kept_bytes <= _KEPT_MAX_BYTES:
+        if self._kept_bytes <= DELIVERED_KEPT_MAX:
             self._kept.append(block)
         self._kept_bytes += len(block)
 
@@ -230,7 +230,7 @@ class StreamParser:
             self.model = chunk.model
         if chunk.service_tier:
             self.service_tier = chunk.service_tier
-        if bytes(chunk.error) != b"null":
+        if bytes(chunk.error) != b"null" or chunk.object == "error":
             self.failed = True
         usage = _usage(chunk)
         if usage is None:

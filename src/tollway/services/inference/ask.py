@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from tollway.errors import (
@@ -46,15 +46,17 @@ class Reply:
         body: the whole of it; empty for a stream.
         answer: what it says, ``None`` for a stream or a refusal.
         reader: reads the stream that goes on, ``None`` for what is whole.
+        shown: headers in which the provider was shown a credential.
         first: the first events of the stream, if they were waited for.
         failure: why it is no answer, ``None`` if it is one.
         waited_us: microseconds until it began, or was whole.
     """
 
-    __slots__ = ("answer", "body", "failure", "first", "reader", "upstream", "waited_us")
+    __slots__ = ("answer", "body", "failure", "first", "reader", "shown", "upstream", "waited_us")
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, shown: Mapping[str, str]) -> None:
         self.upstream = upstream
+        self.shown = shown
         self.body = self.first = b""
         self.answer: Answer | None = None
         self.reader: StreamReader | None = None
@@ -105,7 +107,7 @@ class Asker:
         await upstream.send()
         try:
             exchange.status = upstream.status
-            reply = Reply(upstream)
+            reply = Reply(upstream, request.headers)
             adapter = target.adapter
             if upstream.status in _OK and exchange.call.stream and is_stream(upstream, adapter.streams_as):
                 reply.reader = adapter.stream_reader(exchange.call, spec=target.spec)
@@ -161,6 +163,8 @@ class Asker:
                     f"Provider {target.deployment.name!r} answered with something that is not a JSON object.",
                     next_step="Try again; if it lasts, the operator checks the provider's address.",
                 )
+            if reply.answer.usage is None and reply.answer.body is None:  # some tell an error so
+                reply.body = without_secrets(reply.body, reply.shown)
         else:
             reply.failure = target.adapter.classify_failure(upstream.status, upstream.headers, reply.body)
             if target.spec.sign_in and reply.failure.kind is FailureKind.CREDENTIAL:
@@ -178,6 +182,7 @@ async def _begin(reply: Reply) -> None:
             break
         reply.first = reader.feed(chunk)
     if reader.failed:
+        reply.first = without_secrets(reply.first, reply.shown)
         reply.failure = Failure(FailureKind.SERVER, reply.upstream.status, "The stream began with an error.")
 
 

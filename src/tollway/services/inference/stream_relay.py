@@ -10,7 +10,8 @@ from tollway.chat.dialect import Continuing
 from tollway.errors import StreamCutError, TollwayError, UpstreamCutError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
-from tollway.providers.adapter import Answer, StreamReader
+from tollway.providers.adapter import DELIVERED_KEPT_MAX, Answer, StreamReader
+from tollway.providers.auth import without_secrets
 from tollway.routing.call import Call
 from tollway.services.inference.ask import Reply
 from tollway.services.inference.ending import estimate, settle_left, settle_stream
@@ -84,7 +85,7 @@ async def relay_stream(
         told = exchange.inbound.dialect.error_event(cut_error(exchange, cut))
         await caller.finish(parser.take_break() + cost + told, whole=False)
         return Ended(cut=True, answer=answer)
-    end = parser.take_end()
+    end = parser.take_end() if parser.done and not parser.failed else without_secrets(parser.take_end(), reply.shown)
     await caller.finish(data + cost + end if parser.done or not end else end, whole=whole)
     with contextlib.suppress(UpstreamError, TimeoutError):  # the caller has all of it; only the connection is at stake
         async with asyncio.timeout(_LINGER_S):
@@ -107,6 +108,8 @@ async def _pass_events(exchange: Exchange, reply: Reply, parser: StreamReader, c
             return b""
         data = parser.feed(chunk)
         if data:
+            if parser.failed:
+                data = without_secrets(data, reply.shown)
             if begins:
                 reply.waited_us, begins = exchange.attempt_us(), False
             exchange.passed(len(data))
@@ -136,7 +139,8 @@ def _rest(exchange: Exchange, parser: StreamReader) -> Call | None:
     dialect = exchange.inbound.dialect
     if parser.failed or not isinstance(dialect, Continuing):
         return None
-    return dialect.continued(exchange.call, "".join(parser.delivered_texts()))
+    told = "".join(parser.delivered_texts())
+    return dialect.continued(exchange.call, told) if len(told) < DELIVERED_KEPT_MAX else None
 
 
 def cut_error(exchange: Exchange, cut: TollwayError) -> StreamCutError:
