@@ -8,6 +8,7 @@ from support.callers import CALLERS
 from support.speakers import SPEAKERS
 from support.speakers.said import SAID
 from tollway.api.inference.surfaces import DIALECTS, SURFACES
+from tollway.providers import translation
 from tollway.providers.adapter import StreamReader
 from tollway.providers.adapters import adapter_for
 from tollway.providers.registry import REGISTRY
@@ -36,6 +37,18 @@ def test_every_piece_that_was_delivered_is_kept_wherever_the_provider_puts_it(fo
         assert said.thinking in kept
     for _, name, _ in said.calls:
         assert name in kept
+
+
+def test_text_beyond_what_is_kept_counts_by_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translation, "DELIVERED_KEPT_MAX", 1_000)
+    stream = reader("openai")
+    for number in range(300):
+        body = {"choices": [{"index": 0, "delta": {"content": f"word{number:04} "}, "finish_reason": None}]}
+        stream.feed(b"data: " + json.dumps(body).encode() + b"\n\n")
+    kept, rest = stream.delivered_texts()
+    assert len(kept) == 1_000
+    assert kept.startswith("word0000 word0001")
+    assert rest == " " * (300 * 9 - 1_000)
 
 
 def test_a_sound_is_no_text() -> None:

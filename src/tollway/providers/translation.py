@@ -1,6 +1,7 @@
 """Between a caller who speaks one dialect and a provider that speaks another: both meet in `tollway.chat`."""
 
 from collections.abc import Callable, Sequence
+from io import StringIO
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from tollway.chat.message import AudioPart
 from tollway.chat.reply import ChatReply
 from tollway.errors import UpstreamError
 from tollway.ledger.usage import Usage
-from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
+from tollway.providers.adapter import DEFAULT_TIERS, DELIVERED_KEPT_MAX, Answer, UpstreamRequest
 from tollway.providers.chat_bound import chat_bound
 from tollway.providers.chat_texts import chat_texts, part_texts
 from tollway.providers.openai_compatible.bound import RequestBound, other_models
@@ -130,6 +131,7 @@ class TranslatedStream:
         "_answer",
         "_ended",
         "_kept",
+        "_length",
         "_model",
         "_parser",
         "_renderer",
@@ -144,7 +146,8 @@ class TranslatedStream:
         self._renderer = renderer
         self._model = model
         self._answer = Answer()
-        self._kept: list[str] = []
+        self._kept = StringIO()
+        self._length = 0
         self._sounds: set[tuple[int, int]] = set()
         self._rest = b""
         self._ended = False
@@ -179,8 +182,9 @@ class TranslatedStream:
         return self._rest if self.failed else self._rest + self._renderer.end()
 
     def delivered_texts(self) -> list[str]:
-        """What the caller has."""
-        return self._kept
+        """What the caller has; of what is more than is kept, its length."""
+        kept = self._kept.getvalue()
+        return [kept] if len(kept) == self._length else [kept, " " * (self._length - len(kept))]
 
     def answer(self) -> Answer:
         """What the stream has said so far."""
@@ -203,15 +207,21 @@ class TranslatedStream:
     def _keep(self, delta: Delta) -> None:
         """Keep the text for an estimate; a sound in base64 is none."""
         if not self._sounds or (delta.choice, delta.index) not in self._sounds:
-            self._kept.append(delta.text)
+            self._note(delta.text)
+
+    def _note(self, text: str) -> None:
+        if self._length < DELIVERED_KEPT_MAX:
+            self._kept.write(text[: DELIVERED_KEPT_MAX - self._length])
+        self._length += len(text)
 
     def _begin_part(self, begun: PartBegun) -> None:
-        self._kept += part_texts(begun.part)
+        for text in part_texts(begun.part):
+            self._note(text)
         if isinstance(begun.part, AudioPart):
             self._sounds.add((begun.choice, begun.index))
 
     def _transcribe(self, delta: TranscriptDelta) -> None:
-        self._kept.append(delta.text)
+        self._note(delta.text)
 
     def _begin(self, begun: Begun) -> None:
         if begun.model:

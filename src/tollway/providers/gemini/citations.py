@@ -5,12 +5,13 @@ place that does not hold the words it says is looked for by these words: a strea
 answer, a whole reply from the beginning of the part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import Citation
+from tollway.providers.gemini.answer_text import AnswerText
 from tollway.providers.gemini.schema import ABSENT
 from tollway.routing.json_object import MALFORMED, tolerant
 
@@ -67,14 +68,14 @@ _EMPTY = (ABSENT, Raw(b"{}"))
 class Grounding(msgspec.Struct, frozen=True, gc=False):
     """What a candidate's metadata say. Attributes: queries: what was searched for, so that it can be charged."""
 
-    citations: tuple[Citation, ...] = ()
+    citations: Iterable[Citation] = ()
     queries: tuple[str, ...] = ()
 
 
 _NOTHING = Grounding()
 
 
-def read_grounding(raw: Raw, text: str) -> Grounding:
+def read_grounding(raw: Raw, text: AnswerText) -> Grounding:
     """Grounding metadata. Args: text: the text that places are in, as far as it is there."""
     if raw in _EMPTY:
         return _NOTHING
@@ -82,10 +83,10 @@ def read_grounding(raw: Raw, text: str) -> Grounding:
         found = _decode_grounding(raw)
     except MALFORMED:
         return _NOTHING
-    return Grounding(tuple(_supported(found, text)), tuple(found.web_search_queries or ()))
+    return Grounding(_supported(found, text), tuple(found.web_search_queries or ()))
 
 
-def read_quotes(raw: Raw, text: str) -> tuple[Citation, ...]:
+def read_quotes(raw: Raw, text: AnswerText) -> Iterable[Citation]:
     """Citation metadata: where the answer says what a source says, word for word."""
     if raw in _EMPTY:
         return ()
@@ -93,19 +94,18 @@ def read_quotes(raw: Raw, text: str) -> tuple[Citation, ...]:
         found = _decode_quotes(raw)
     except MALFORMED:
         return ()
-    return tuple(_quoted(quote, text) for quote in (found.citations or found.citation_sources or ()))
+    return (_quoted(quote, text) for quote in (found.citations or found.citation_sources or ()))
 
 
-def _supported(found: _Grounding, text: str) -> Iterator[Citation]:
-    chunks = found.grounding_chunks or []
+def _supported(found: _Grounding, text: AnswerText) -> Iterator[Citation]:
+    sources = [_citation(chunk) for chunk in found.grounding_chunks or ()]
     if not found.grounding_supports:
-        yield from (citation for chunk in chunks if (citation := _citation(chunk)) is not None)
-    encoded = text.encode("utf-8", "replace")
+        yield from (source for source in sources if source is not None)
     for support in found.grounding_supports or ():
         segment = support.segment or _Segment()
-        place = _place(segment, text, encoded)
+        place = text.place(segment.start_index or 0, segment.end_index, segment.text)
         for index in support.grounding_chunk_indices or ():
-            citation = _citation(chunks[index]) if 0 <= index < len(chunks) else None
+            citation = sources[index] if 0 <= index < len(sources) else None
             if citation is not None:
                 yield msgspec.structs.replace(
                     citation,
@@ -127,9 +127,8 @@ def _citation(chunk: _Chunk) -> Citation | None:
     return Citation("search_result", title=held.title or "", url=held.uri or "", extra=passage)
 
 
-def _quoted(quote: _Quote, text: str) -> Citation:
-    encoded = text.encode("utf-8", "replace")
-    place = _place(_Segment(quote.start_index, quote.end_index), text, encoded)
+def _quoted(quote: _Quote, text: AnswerText) -> Citation:
+    place = text.place(quote.start_index or 0, quote.end_index, None)
     return Citation(
         "url",
         title=quote.title or "",
@@ -139,17 +138,3 @@ def _quoted(quote: _Quote, text: str) -> Citation:
         end=place and place[1],
         extra={} if quote.license is None else {"license": Raw(_encode(quote.license))},
     )
-
-
-def _place(segment: _Segment, text: str, encoded: bytes) -> tuple[int, int] | None:
-    """The characters of a segment, ``None`` if it is not in the text."""
-    start, end = segment.start_index or 0, segment.end_index
-    if end is not None and 0 <= start <= end <= len(encoded):
-        words = encoded[start:end].decode("utf-8", "replace")
-        if segment.text is None or words == segment.text:
-            begin = len(encoded[:start].decode("utf-8", "replace"))
-            return begin, begin + len(words)
-    if not segment.text:
-        return None
-    found = text.find(segment.text)
-    return None if found < 0 else (found, found + len(segment.text))

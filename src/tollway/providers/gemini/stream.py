@@ -7,10 +7,12 @@ read as a stream of one event, so that both mean the same.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from tollway.chat.events import (
     Begun,
@@ -28,6 +30,7 @@ from tollway.chat.events import (
 )
 from tollway.chat.message import Citation, Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import Stop
+from tollway.providers.gemini.answer_text import AnswerText
 from tollway.providers.gemini.citations import read_grounding, read_quotes
 from tollway.providers.gemini.logprobs import read_logprobs
 from tollway.providers.gemini.parts import read_parts
@@ -67,6 +70,10 @@ _NOT_ENDED = frozenset({None, "", 0, "FINISH_REASON_UNSPECIFIED"})
 _OWN_ENDS = frozenset({Stop.END, Stop.TOOL_CALLS, Stop.LENGTH})
 """Ends that need no words to explain them."""
 _EMPTY = (ABSENT, Raw(b"{}"))
+_CITED_MAX = 4_096
+"""Citations of one answer; of more, the metadata as they came tell."""
+_CITED_MAX_CHARS = 1 << 20
+"""Of the words of all of them."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -177,6 +184,7 @@ class _CandidateReader:
         "_calls",
         "_choice",
         "_cited",
+        "_cited_chars",
         "_index",
         "_open",
         "_queries",
@@ -192,9 +200,10 @@ class _CandidateReader:
         self._queries = queries
         self._index = 0
         self._open: TextPart | ThinkingPart | None = None
-        self._text: list[str] = []
+        self._text = AnswerText()
         self._signatures: list[ThinkingPart] = []
-        self._cited: set[str] = set()
+        self._cited: set[int] = set()
+        self._cited_chars = 0
         self._beside: dict[str, Raw] = {}
         self._calls = 0
         self.ended = False
@@ -219,7 +228,7 @@ class _CandidateReader:
     def _part(self, part: Part) -> Iterator[Event]:
         opened = self._open
         if isinstance(part, TextPart) and isinstance(opened, TextPart):
-            self._text.append(part.text)
+            self._text.add(part.text)
             yield Delta(self._choice, self._index, part.text)
         elif isinstance(part, ThinkingPart) and not part.text and isinstance(opened, TextPart):
             self._signatures.append(part)
@@ -236,7 +245,7 @@ class _CandidateReader:
         yield from self._close()
         yield PartBegun(self._choice, self._index, part)
         if isinstance(part, TextPart):
-            self._open, self._text = part, [part.text]
+            self._open, self._text = part, AnswerText(part.text)
         elif isinstance(part, ThinkingPart) and part.text and not part.signature:
             self._open = part
         else:
@@ -259,13 +268,20 @@ class _CandidateReader:
 
     def _cite(self, candidate: Candidate) -> Iterator[Event]:
         """Citations are of the text they come with: the metadata come with the last piece of it."""
-        text = "".join(self._text) if isinstance(self._open, TextPart) else ""
+        text = self._text if isinstance(self._open, TextPart) else AnswerText()
         grounding = read_grounding(candidate.grounding_metadata, text)
         self._queries += grounding.queries
         if text:
-            for citation in (*grounding.citations, *read_quotes(candidate.citation_metadata, text)):
+            for citation in chain(grounding.citations, read_quotes(candidate.citation_metadata, text)):
+                if len(self._cited) == _CITED_MAX:
+                    return
                 if self._is_new(citation):
-                    yield Cited(self._choice, self._index, citation)
+                    yield Cited(self._choice, self._index, self._bounded(citation))
+
+    def _bounded(self, citation: Citation) -> Citation:
+        """Many citations may share long words: beyond a bound they are told without."""
+        self._cited_chars += len(citation.text) + sum(len(bytes(value)) for value in citation.extra.values())
+        return replace(citation, text="", extra={}) if self._cited_chars > _CITED_MAX_CHARS else citation
 
     def _tell_beside(self, candidate: Candidate) -> Iterator[Event]:
         """What grounds the answer, as it came: the queries, how sure it is, what has to be shown with it."""
@@ -280,7 +296,7 @@ class _CandidateReader:
 
     def _is_new(self, citation: Citation) -> bool:
         """Some events repeat what earlier ones cited."""
-        key = repr((citation.url, citation.title, citation.text, citation.start, citation.end))
+        key = hash((citation.url, citation.title, citation.text, citation.start, citation.end))
         if key in self._cited:
             return False
         self._cited.add(key)
