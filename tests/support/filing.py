@@ -4,6 +4,7 @@ import itertools
 import json
 from typing import Any
 
+from support import replies
 from support.standin import Received, Reply
 
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
@@ -22,6 +23,8 @@ class FilingCabinet:
         """Reply to one request."""
         self.heard.append(f"{received.method} {received.path}")
         parts = received.path.partition("?")[0].removeprefix("/v1/").split("/")
+        if parts[0] not in {"files", "batches"}:
+            return replies.answer(received)
         reply = self._files(received, parts[1:]) if parts[0] == "files" else self._batches(received, parts[1:])
         return (
             Reply([json.dumps({"error": {"message": "No such object."}}).encode()], status=404)

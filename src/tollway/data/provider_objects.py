@@ -1,11 +1,11 @@
 """SQL of files and batches at providers: every statement names the project, so that another one's is not there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ARRAY, Text, any_, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import CursorResult
 
@@ -33,7 +33,7 @@ class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):
 
 _FIELDS = ObjectRow.__struct_fields__
 _COLUMNS = [getattr(ProviderObject, name) for name in _FIELDS]
-_TOLD_LATER = ("told", "purpose", "batch_id")
+_TOLD_LATER = ("told", "batch_id")
 
 
 def _of(project_id: str, object_id: str) -> Any:
@@ -44,6 +44,7 @@ async def save(session: WriteSession, row: ObjectRow) -> None:
     """Insert an object; of one that is there already, keep what is said of it now."""
     statement = insert(ProviderObject).values(**{name: getattr(row, name) for name in _FIELDS})
     news = {name: func.coalesce(statement.excluded[name], getattr(ProviderObject, name)) for name in _TOLD_LATER}
+    news["purpose"] = func.coalesce(ProviderObject.purpose, statement.excluded["purpose"])  # as it was uploaded for
     await session.execute(statement.on_conflict_do_update(index_elements=["project_id", "id"], set_=news))
 
 
@@ -52,6 +53,15 @@ async def find(session: AnySession, project_id: str, kind: str, object_id: str) 
     statement = select(*_COLUMNS).where(_of(project_id, object_id), ProviderObject.kind == kind)
     row = (await session.execute(statement)).one_or_none()
     return None if row is None else ObjectRow(**dict(zip(_FIELDS, row, strict=True)))
+
+
+async def places(session: AnySession, project_id: str, file_ids: Iterable[str]) -> dict[str, str]:
+    """Id → the provider that keeps it, of those of the files that the project has."""
+    array = literal([*file_ids], ARRAY(Text))
+    statement = select(ProviderObject.id, ProviderObject.provider_id).where(
+        ProviderObject.project_id == project_id, ProviderObject.kind == FILE, ProviderObject.id == any_(array)
+    )
+    return {row.id: row.provider_id for row in await session.execute(statement)}
 
 
 async def page(

@@ -12,6 +12,9 @@ OPENAI_SURFACES = frozenset({"chat", "completions", "embeddings"})
 SIGN_IN = "sign_in"
 """Name of the option that says with which identity a cloud is signed in to."""
 _CREDENTIAL = "credential"
+OBJECT_IDS = "object_ids"
+"""Name of the option, of all kinds, that says which objects at the provider requests may name."""
+_ANY = "any"
 
 
 class OptionSpec(msgspec.Struct, frozen=True):
@@ -34,6 +37,17 @@ class OptionSpec(msgspec.Struct, frozen=True):
     variable: str = ""
     choices: tuple[str, ...] = ()
     hosts: tuple[tuple[str, str], ...] = ()
+
+
+COMMON_OPTIONS = (
+    OptionSpec(
+        OBJECT_IDS,
+        "`any` passes on ids of files, containers, vector stores and the like whoever made them: for an account that "
+        "one project has, or several that may see each other's; else only files that the project uploaded here",
+        choices=("own", _ANY),
+    ),
+)
+"""What providers of every kind take."""
 
 
 class ProviderSpec(msgspec.Struct, frozen=True):
@@ -106,6 +120,11 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         if not self.dialect_surfaces:
             return self.surfaces
         return dict(self.dialect_surfaces).get(self.dialect_of(model), self.surfaces)
+
+
+def any_object(deployment: Deployment) -> bool:
+    """Whether requests may name what lies at a provider, whoever made it."""
+    return deployment.options.get(OBJECT_IDS) == _ANY
 
 
 def sign_in_option(*identities: str) -> OptionSpec:

@@ -59,6 +59,22 @@ class Recalled(msgspec.Struct, frozen=True):
     items: int = 0
 
 
+class Named(msgspec.Struct, frozen=True):
+    """An object at a provider that a request names; see `tollway.routing.named_objects`.
+
+    Attributes:
+        kind: what it is, in words: ``file``.
+        id: its name there.
+        param: where in the request it stands.
+        provider_id: UUID of the provider where the project of the request has it, empty if nowhere.
+    """
+
+    kind: str
+    id: str
+    param: str | None
+    provider_id: str = ""
+
+
 class Call(msgspec.Struct):
     """A parsed request. The body is decoded at its top level only: every value keeps the text it came in.
 
@@ -74,6 +90,7 @@ class Call(msgspec.Struct):
         headers: the caller's headers that a provider of the same dialect gets as well, names in lower case.
         form: how the body holds all this if it is a multipart form; each of `fields` is then a JSON string.
         recalled: what was kept of the dialogue it goes on with; its `fields` and `body` hold that already.
+        named: the objects at providers that it names.
     """
 
     surface: str
@@ -87,6 +104,7 @@ class Call(msgspec.Struct):
     headers: tuple[tuple[str, str], ...] = ()
     recalled: Recalled | None = None
     form: Form | None = None
+    named: tuple[Named, ...] = ()
 
     @property
     def text_bytes(self) -> int:

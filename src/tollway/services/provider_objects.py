@@ -15,17 +15,24 @@ from tollway.errors import ConflictError, InvalidRequestError, ModelNotAllowedEr
 from tollway.identity.principal import Principal
 from tollway.ledger.quota import Quota, Unit
 from tollway.providers.openai_compatible.stored_objects import StoredObject, read_object
+from tollway.providers.spec import any_object
+from tollway.routing.call import Named
 from tollway.routing.catalog import Deployment
 from tollway.routing.json_object import MALFORMED
+from tollway.services.batch_lines import named_in_lines
 from tollway.services.batch_meter import BatchMeter, Results
 from tollway.services.dialogue_fault import bounded
 from tollway.services.inference.measure import boundless
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.object_exchange import ObjectExchange, ObjectReply, spec_of
+from tollway.services.object_owners import ObjectOwners, require_own
 
 SURFACES = {FILE: "files", BATCH: "batches"}
 _ASKED_AT_ONCE = 8
 _INPUT = "input_file_id"
+_FOR_BATCHES = "batch"
+_FOLDERS = ("input_blob", "output_folder")
+"""By which a cloud reads and writes elsewhere than in files."""
 _WHAT = "the list of files and batches"
 _encode = msgspec.json.Encoder().encode
 
@@ -39,14 +46,31 @@ class Wish(msgspec.Struct, frozen=True):
     purpose: str | None = None
 
 
+class Upload(msgspec.Struct, frozen=True):
+    """A form with a file. Attributes: purpose: what it is for; files: where files begin and end in the body."""
+
+    body: bytes
+    content_type: str
+    purpose: str
+    files: tuple[tuple[int, int], ...]
+
+
 class ProviderObjects:
     """Serves them."""
 
-    def __init__(self, database: Database, exchange: ObjectExchange, meter: BatchMeter, keeper: LeaseKeeper) -> None:
+    def __init__(
+        self,
+        database: Database,
+        exchange: ObjectExchange,
+        meter: BatchMeter,
+        keeper: LeaseKeeper,
+        owners: ObjectOwners,
+    ) -> None:
         self._database = database
         self._exchange = exchange
         self._meter = meter
         self._keeper = keeper
+        self._owners = owners
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ReadSession]:
@@ -58,26 +82,42 @@ class ProviderObjects:
         async with bounded(_WHAT, or_else=""), self._database.write() as session, session.begin():
             yield session
 
-    async def upload(self, principal: Principal, body: bytes, content_type: str, named: str) -> ObjectReply:
-        """Pass a file on. Raises as all here: NotFoundError, DatabaseUnavailableError, UpstreamError."""
+    async def upload(self, principal: Principal, upload: Upload, named: str) -> ObjectReply:
+        """Pass a file on; what the requests in it name must be the project's, as in any request.
+
+        Raises:
+            InvalidRequestError: a line of a batch's file is no request.
+            NotFoundError, DatabaseUnavailableError, UpstreamError: as all here.
+        """
         deployment = self._exchange.choose(principal, SURFACES[FILE], named)
         await self._require_database(principal)
-        reply = await self._exchange.ask_object(deployment, "POST", "files", body=body, content_type=content_type)
-        await self._keep(principal, FILE, deployment, reply)
+        if upload.purpose == _FOR_BATCHES and not any_object(deployment):
+            named_here = await asyncio.to_thread(named_in_lines, upload.body, upload.files)
+            require_own(await self._owners.placed(principal, named_here), deployment)
+        reply = await self._exchange.ask_object(
+            deployment, "POST", "files", body=upload.body, content_type=upload.content_type
+        )
+        await self._keep(principal, FILE, deployment, reply, purpose=upload.purpose)
         return reply
 
     async def create_batch(self, principal: Principal, body: bytes, named: str) -> ObjectReply:
         """Start a batch at the provider that keeps its file.
 
         Raises:
-            InvalidRequestError: its file is not named, lies at another provider, or a hard budget applies.
+            InvalidRequestError: its file is not named, lies at another provider or is for something else, or a hard
+                budget applies.
             ModelNotAllowedError: the key may not use all models, and which ones the file names is not looked at.
         """
-        asked = _asked_batch(body)
+        fields, asked = _asked_batch(body)
         row = await self._find(principal, FILE, asked, param=_INPUT)
         deployment = self._exchange.at(row.provider_id)
         if named not in {"", deployment.name}:
             raise InvalidRequestError(f"The file {asked[:200]!r} lies at {deployment.name!r}.", param=_INPUT)
+        if row.purpose != _FOR_BATCHES:  # whose lines were looked at
+            raise InvalidRequestError(
+                f"The file {asked[:200]!r} was not uploaded with the purpose `{_FOR_BATCHES}`.", param=_INPUT
+            )
+        require_own([Named("folder", "", name) for name in _FOLDERS if name in fields], deployment)
         self._exchange.choose(principal, SURFACES[BATCH], deployment.name)
         if principal.allowed_models is not None:
             raise ModelNotAllowedError(
@@ -86,7 +126,7 @@ class ProviderObjects:
         if any(_binds(quota, principal, deployment) for quota in self._keeper.book.quotas.values()):
             raise boundless(_INPUT)
         reply = await self._exchange.ask_object(
-            deployment, "POST", "batches", body=body, content_type="application/json"
+            deployment, "POST", "batches", body=_encode(fields), content_type="application/json"
         )
         await self._keep(principal, BATCH, deployment, reply)
         return reply
@@ -189,13 +229,21 @@ class ProviderObjects:
         async with self._reading() as session:
             await provider_objects.find(session, principal.project_id, FILE, "")
 
-    async def _keep(self, principal: Principal, kind: str, deployment: Deployment, reply: ObjectReply) -> None:
-        """Note whose the object is, and that the files of results are."""
+    async def _keep(
+        self,
+        principal: Principal,
+        kind: str,
+        deployment: Deployment,
+        reply: ObjectReply,
+        *,
+        purpose: str | None = None,
+    ) -> None:
+        """Note whose the object is, and that the files of results are. Args: purpose: that it was uploaded for."""
         told = reply.told
         if told is None:
             return
         now = datetime.now(UTC)
-        rows = [_row(principal, kind, deployment, told.id, now, told=reply.body, purpose=told.purpose)]
+        rows = [_row(principal, kind, deployment, told.id, now, told=reply.body, purpose=purpose or told.purpose)]
         rows += [_row(principal, FILE, deployment, each, now, batch_id=told.id) for each in _results_of(kind, told)]
         async with self._writing() as session:
             for row in rows:
@@ -231,8 +279,8 @@ def _results_of(kind: str, told: StoredObject) -> list[str]:
     return [each for each in (told.output_file_id, told.error_file_id) if each] if kind == BATCH else []
 
 
-def _asked_batch(body: bytes) -> str:
-    """The file that a batch is to work off.
+def _asked_batch(body: bytes) -> tuple[dict[str, msgspec.Raw], str]:
+    """The request for a batch, each member once, and the file that it is to work off.
 
     Raises:
         InvalidRequestError: it is not named.
@@ -242,7 +290,7 @@ def _asked_batch(body: bytes) -> str:
         file_id = msgspec.json.decode(fields[_INPUT], type=str)
     except (*MALFORMED, KeyError):
         raise InvalidRequestError(f"`{_INPUT}` must name a file.", param=_INPUT) from None
-    return file_id
+    return fields, file_id
 
 
 def _binds(quota: Quota, principal: Principal, deployment: Deployment) -> bool:

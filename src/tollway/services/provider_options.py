@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from tollway.errors import UnprocessableError
 from tollway.providers.registry import OptionSpec, ProviderSpec
+from tollway.providers.spec import COMMON_OPTIONS
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """What may become a part of a host's name: nothing that could make it another host."""
@@ -17,7 +18,7 @@ def check_options(spec: ProviderSpec, options: Mapping[str, str]) -> dict[str, s
     Raises:
         UnprocessableError: one is not known, has a value that it cannot have, or is missing.
     """
-    known = {option.name: option for option in spec.options}
+    known = {option.name: option for option in (*spec.options, *COMMON_OPTIONS)}
     for name, value in options.items():
         if name not in known:
             raise _unusable(f"{spec.title} takes no option {name!r}.", _known_text(spec), name)
@@ -42,9 +43,8 @@ def _check_value(spec: ProviderSpec, option: OptionSpec, value: str) -> None:
 
 
 def _known_text(spec: ProviderSpec) -> str:
-    if not spec.options:
-        return "It takes none."
-    return "It takes " + ", ".join(f"`{option.name}` ({option.description})" for option in spec.options) + "."
+    options = (*spec.options, *COMMON_OPTIONS)
+    return "It takes " + ", ".join(f"`{option.name}` ({option.description})" for option in options) + "."
 
 
 def _unusable(message: str, next_step: str, name: str) -> UnprocessableError:

@@ -17,7 +17,7 @@ from support.standin import StandIn
 from support.waiting import wait_until
 from tollway.providers.openai_compatible.stored_objects import read_object
 
-LINES = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m"}}\n\x00\xff'
+LINES = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m"}}\r\n\n'
 CHARGE_PICO = USAGE["prompt_tokens"] * 2_500_000 + USAGE["completion_tokens"] * 10_000_000
 """Of one answer, at the stand-in's prices."""
 
@@ -60,6 +60,10 @@ def ask(gateway: Gateway, method: str, path: str, *, key: str | None = None, **o
     return gateway.client.request(method, f"/v1{path}", headers=headers, **options)
 
 
+def upload(gateway: Gateway, content: bytes, *, key: str | None = None, **options: Any) -> httpx.Response:
+    return ask(gateway, "POST", "/files", key=key, files={"file": ("in.jsonl", content)}, **options)
+
+
 def start_batch(client: OpenAI) -> str:
     file = client.files.create(file=("in.jsonl", LINES), purpose="batch")
     batch = client.batches.create(
@@ -77,6 +81,8 @@ def test_a_file_lives_at_the_provider_byte_for_byte(client: OpenAI, cabinet: Fil
     file = client.files.create(file=("in.jsonl", LINES), purpose="batch")
     assert cabinet.files[file.id] == LINES
     assert client.files.content(file.id).content == LINES
+    other = client.files.create(file=("in.bin", b"\x00\xff\r\n"), purpose="user_data")
+    assert cabinet.files[other.id] == b"\x00\xff\r\n"
     assert client.files.retrieve(file.id).bytes == len(LINES)
     assert file.id in [each.id for each in client.files.list(limit=2, purpose="batch")]
     assert client.files.delete(file.id).deleted
@@ -184,6 +190,11 @@ def test_bad_input_is_refused_before_the_provider_hears_of_it(gateway: Gateway, 
     form = {"x-tollway-provider": "keeper", "content-type": "multipart/form-data; boundary=x"}
     assert ask(gateway, "POST", "/files", headers=form, content=b"no form").status_code == 400
     assert ask(gateway, "POST", "/files", json={}).status_code == 400
+    for sent in ({"data": {"purpose": ["batch", "user_data"]}}, {}, {"data": {"purpose": "\x00"}}):
+        assert upload(gateway, b"{}", **sent).json()["error"]["param"] == "purpose"
+    for broken in (b"[]", b"\x00\xff", b'{"body": {}}\nno request'):
+        refused = upload(gateway, broken, data={"purpose": "batch"})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "file")
     for body in (b"", b"[]", b'{"input_file_id": 1}', b"\xff"):
         assert ask(gateway, "POST", "/batches", content=body).status_code == 400
     assert ask(gateway, "POST", "/batches", content=b'{"input_file_id": "\\u0000"}').status_code == 404

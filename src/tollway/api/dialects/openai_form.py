@@ -36,6 +36,11 @@ class Part(msgspec.Struct, gc=False):
     name: str = ""
     is_file: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its value is not encoded, so that all readers find the same in it."""
+        return self.headers.get(b"content-transfer-encoding", b"").lower() in _PLAIN_ENCODINGS
+
 
 def is_form(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the body is said to be a multipart form."""
@@ -160,7 +165,7 @@ def _name(part: Part) -> None:
 
 def _value(body: bytes, part: Part) -> msgspec.Raw:
     """A field as JSON: ``true`` and ``false`` as such where only they are meant, anything else as a text."""
-    if part.headers.get(b"content-transfer-encoding", b"").lower() not in _PLAIN_ENCODINGS:
+    if not part.is_plain:
         raise MalformedBodyError(f"The field `{part.name[:64]}` is encoded.", next_step="Send it as plain UTF-8.")
     if part.end - part.start > TEXT_MAX_BYTES:
         raise InvalidRequestError(

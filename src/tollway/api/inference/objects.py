@@ -8,7 +8,7 @@ from tollway.chat.items import is_id
 from tollway.data.provider_objects import BATCH, FILE
 from tollway.errors import InvalidRequestError
 from tollway.services.object_exchange import HEADER, ObjectReply
-from tollway.services.provider_objects import ProviderObjects, Wish
+from tollway.services.provider_objects import ProviderObjects, Upload, Wish
 
 _FILES, _BATCHES = "/v1/files", "/v1/batches"
 _LIMIT_DEFAULT, _LIMIT_MAX = {FILE: 100, BATCH: 20}, 100
@@ -38,8 +38,8 @@ class ObjectEndpoints:
         content_type = asked.headers.get(b"content-type", b"")
         if not is_form(asked.headers):
             raise InvalidRequestError("A file is sent as a multipart form.", param="file")
-        split_form(body, content_type)
-        return _told(await self._objects.upload(asked.principal, body, content_type.decode("latin-1"), _named(asked)))
+        upload = _upload_of(body, content_type)
+        return _told(await self._objects.upload(asked.principal, upload, _named(asked)))
 
     async def _files(self, asked: Asked) -> bytes:
         return await self._objects.page(asked.principal, FILE, _wish(FILE, asked.query))
@@ -65,6 +65,19 @@ class ObjectEndpoints:
 
     async def _cancel(self, asked: Asked) -> Told:
         return _told(await self._objects.cancel(asked.principal, asked.ids[0]))
+
+
+def _upload_of(body: bytes, content_type: bytes) -> Upload:
+    """What is sent, with a purpose that all readers find in it."""
+    parts = split_form(body, content_type)
+    purposes = [body[part.start : part.end].decode(errors="replace") for part in parts if part.name == "purpose"]
+    if len(purposes) != 1 or not is_id(purposes[0]):
+        raise InvalidRequestError("`purpose` must be there once, as a text.", param="purpose")
+    files = [part for part in parts if part.is_file or part.name == "file"]
+    if not files or not all(part.is_plain for part in files):
+        raise InvalidRequestError("The form must hold a file, as it is and not encoded.", param="file")
+    spans = tuple((part.start, part.end) for part in files)
+    return Upload(body, content_type.decode("latin-1"), purposes[0], spans)
 
 
 def _told(reply: ObjectReply) -> Told:

@@ -1,6 +1,7 @@
 """The one pipeline of all surfaces: authenticate → read → plan → hold → journal → attempt → rate → journal.
 
-Nothing here asks PostgreSQL unless a key was never seen before, or the leased part of a budget or limit is used up. The
+Nothing here asks PostgreSQL unless a key was never seen before, the leased part of a budget or limit is used up, or the
+request names a file of which it is not known whose it is. The
 entry of a request is written before its caller has the last byte, whatever happens to the caller, the provider or this
 worker.
 """
@@ -11,6 +12,7 @@ from tollway.errors import InternalError, ModelNotFoundError, ModelNotPricedErro
 from tollway.identity.principal import Principal, Scope
 from tollway.ledger.entry import UsageSource
 from tollway.routing.call import Call
+from tollway.routing.named_objects import may_name
 from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.cached import ResponseCache
@@ -22,6 +24,7 @@ from tollway.services.inference.quota_headers import tell_limits
 from tollway.services.inference.record import Recorder
 from tollway.services.inference.shadow import Shadows
 from tollway.services.live_catalog import LiveCatalog
+from tollway.services.object_owners import ObjectOwners
 
 _INFERENCE = Scope.INFERENCE  # naming a member of an enum takes 0.2 µs
 
@@ -40,6 +43,7 @@ class Pipeline:
         shadows: Shadows,
         recorder: Recorder,
         places: Places,
+        owners: ObjectOwners,
     ) -> None:
         self._authenticator = authenticator
         self._live = live
@@ -49,6 +53,7 @@ class Pipeline:
         self._shadows = shadows
         self._recorder = recorder
         self._places = places
+        self._owners = owners
 
     async def run(self, inbound: Inbound, caller: Caller) -> None:
         """Serve one request from its key to its last byte.
@@ -61,6 +66,8 @@ class Pipeline:
         require_scope(principal, _INFERENCE)
         with self._places:
             call = inbound.parse(await caller.read_body())
+            if may_name(call):
+                call = await self._owners.found(principal, call)
             exchange = await self._plan(inbound, principal, call)
             try:
                 if principal.cache_ttl_s and inbound.surface.cacheable:

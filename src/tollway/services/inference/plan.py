@@ -12,6 +12,7 @@ from tollway.routing.catalog import Deployment
 from tollway.routing.resolve import Candidate
 from tollway.services.inference.exchange import Inbound, Target
 from tollway.services.live_health import LiveHealth
+from tollway.services.object_owners import require_own
 
 
 def target_of(
@@ -22,6 +23,7 @@ def target_of(
     Raises:
         NotSupportedByProviderError, UnsupportedFieldError: see `tollway.providers.adapters`.
         ModelNotAllowedError: another model could answer than the key may use.
+        NotFoundError: it names what the project does not have at this provider.
         ModelNotPricedError: no price is known and the project does not allow that.
     """
     deployment, model = candidate.deployment, candidate.target.model
@@ -41,6 +43,8 @@ def target_of(
             next_step="Leave it out, and name the model in `model`.",
             param=field[:64],
         )
+    if call.named:
+        require_own(call.named, deployment)
     sheet = prices.sheet(
         deployment.price_provider,
         model,
