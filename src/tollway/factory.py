@@ -70,7 +70,6 @@ from tollway.services.model_declare import ModelDeclare
 from tollway.services.model_list import ModelList
 from tollway.services.model_remove import ModelRemove
 from tollway.services.object_exchange import ObjectExchange
-from tollway.services.object_owners import ObjectOwners
 from tollway.services.organization_change import OrganizationChange
 from tollway.services.organization_create import OrganizationCreate
 from tollway.services.organization_delete import OrganizationDelete
@@ -96,6 +95,7 @@ from tollway.services.quota_list import QuotaList
 from tollway.services.quota_load import QuotaLoad
 from tollway.services.quota_put import QuotaPut
 from tollway.services.resend import Resend
+from tollway.services.response_events import ResponseEvents
 from tollway.services.response_find import ResponseFind
 from tollway.services.response_remove import ResponseRemove
 from tollway.services.response_store import ResponseStore
@@ -162,7 +162,6 @@ class Inference:
     idempotent: Idempotent
     leases: LeaseKeeper
     live: LiveCatalog
-    owners: ObjectOwners
     pipeline: Pipeline
     places: Places
     recorder: Recorder
@@ -256,7 +255,6 @@ class Factory:
         recorder = Recorder(journal, live, observer)
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
-        owners = ObjectOwners(context.database)
         holder = Holder(leases, live, limits)
         cache = self._response_cache(recorder, holder)
         asker = Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes)
@@ -279,7 +277,6 @@ class Factory:
             shadows=shadows,
             recorder=recorder,
             places=places,
-            owners=owners,
         )
         endings = IdempotencyEndings(context.database)
         dialogues = self._dialogues(worker_id, pipeline=pipeline, authenticator=authenticator, places=places, live=live)
@@ -295,7 +292,6 @@ class Factory:
             idempotent,
             leases,
             live,
-            owners,
             pipeline,
             places,
             recorder,
@@ -326,7 +322,15 @@ class Factory:
         database = self._context.database
         store = ResponseStore(database, self.content_seal())
         run_max_s = self._context.settings.limits.total_timeout_s + IDEMPOTENCY_SPARE_S
-        backgrounds = Backgrounds(pipeline, store, self.response_remove(store), database, worker_id)
+        events = ResponseEvents(database, self.content_seal(), self.response_find(store))
+        backgrounds = Backgrounds(
+            pipeline=pipeline,
+            store=store,
+            events=events,
+            remove=self.response_remove(store),
+            database=database,
+            worker_id=worker_id,
+        )
         live.hear_response = backgrounds.follow
         return Dialogues(
             pipeline=pipeline,
@@ -335,6 +339,7 @@ class Factory:
             load=DialogueLoad(database, self.content_seal(), store),
             locks=ConversationLocks(database, worker_id, run_max_s=run_max_s),
             store=store,
+            events=events,
             backgrounds=backgrounds,
             context_tokens=ContextTokens(live).of,
         )
@@ -397,7 +402,7 @@ class Factory:
             inference.live, inference.transport, inference.sign_in, max_reply_bytes=max_reply_bytes
         )
         meter = BatchMeter(inference.live, inference.leases, inference.recorder)
-        return ProviderObjects(self._context.database, exchange, meter, inference.leases, inference.owners)
+        return ProviderObjects(self._context.database, exchange, meter, inference.leases)
 
     # --- the control plane ------------------------------------------------------------------------------
 

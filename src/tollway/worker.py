@@ -194,6 +194,7 @@ def _stored(factory: Factory, inference: Inference) -> Stored:
     responses = ResponseEndpoints(
         factory.response_find(inference.dialogues.store),
         factory.response_remove(inference.dialogues.store),
+        inference.dialogues.events,
         InputCount(inference.dialogues),
     )
     conversations = ConversationEndpoints(factory.conversation_find(), factory.conversation_change())

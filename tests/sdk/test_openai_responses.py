@@ -6,7 +6,7 @@ from typing import Any
 import openai
 import pytest
 from openai import OpenAI
-from openai.types.responses import Response
+from openai.types.responses import Response, ResponseCompletedEvent, ResponseCreatedEvent, ResponseFailedEvent
 
 from support.gateway import Gateway, new_mark
 from support.replies import WORDS, plain
@@ -220,12 +220,58 @@ def test_what_is_wrong_in_the_background_is_told(client: OpenAI) -> None:
     )
     assert found.error is not None
     assert found.error.message
-    for wrong in ({"stream": True}, {"store": False}):
-        with pytest.raises(openai.BadRequestError):
-            client.responses.create(model=MODEL, input="One.", background=True, **wrong)  # type: ignore[call-overload]
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model=MODEL, input="One.", background=True, store=False)
     foreground = client.responses.create(model=MODEL, input="One.")
     with pytest.raises(openai.BadRequestError):
         client.responses.cancel(foreground.id)
+    with pytest.raises(openai.BadRequestError):
+        client.responses.retrieve(foreground.id, stream=True)
+
+
+def test_a_stream_in_the_background_is_told_again(client: OpenAI) -> None:
+    events = list(client.responses.create(model=MODEL, input="One.", background=True, stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    kinds = [event.type for event in events]
+    assert kinds[:3] == ["response.created", "response.queued", "response.in_progress"]
+    assert isinstance(events[0], ResponseCreatedEvent)
+    assert isinstance(events[-1], ResponseCompletedEvent)
+    first, last = events[0].response, events[-1].response
+    assert (first.status, first.id, first.background) == ("queued", last.id, True)
+    assert (last.status, last.output_text, last.background) == ("completed", TEXT, True)
+    assert list(client.responses.retrieve(last.id, stream=True)) == events
+    assert list(client.responses.retrieve(last.id, stream=True, starting_after=4)) == events[5:]
+    assert client.responses.retrieve(last.id).output_text == TEXT
+    follow = client.responses.create(model=MODEL, input="Two.", previous_response_id=last.id)
+    assert follow.output_text == TEXT
+
+
+def test_a_stream_in_the_background_runs_on_when_its_caller_leaves(
+    client: OpenAI, gateway: Gateway, standin: StandIn
+) -> None:
+    standin.hold()
+    mark = new_mark()
+    model = "stub/held"
+    stream = client.responses.create(model=model, input="One.", background=True, stream=True, user=mark)
+    created = next(stream)
+    assert isinstance(created, ResponseCreatedEvent)
+    stream.close()
+    again = client.responses.retrieve(created.response.id, stream=True, starting_after=0)
+    assert next(again).sequence_number == 1
+    standin.release()
+    *_, last = again
+    assert isinstance(last, ResponseCompletedEvent)
+    assert last.response.output_text == TEXT
+    assert gateway.entry(mark)["outcome"] == "ok"
+
+
+def test_a_stream_in_the_background_that_fails_says_so_at_its_end(client: OpenAI) -> None:
+    for model in ("stub/rate-limited", "stub/cut"):
+        *_, last = client.responses.create(model=model, input="One.", background=True, stream=True)
+        assert isinstance(last, ResponseFailedEvent), model
+        assert last.response.status == "failed"
+        assert last.response.error is not None
+        assert list(client.responses.retrieve(last.response.id, stream=True))[-1] == last
 
 
 def test_input_tokens_are_estimated_with_what_went_before(client: OpenAI) -> None:

@@ -123,6 +123,16 @@ async def find(session: AnySession, project_id: str, response_id: str) -> Respon
     return None if row is None else ResponseRow(**dict(zip(_FIELDS, row, strict=True)))
 
 
+async def status(session: AnySession, project_id: str, response_id: str) -> str | None:
+    """Its state; ``None`` if it is not kept."""
+    statement = select(StoredResponse.status).where(
+        StoredResponse.project_id == project_id,
+        StoredResponse.id == response_id,
+        StoredResponse.expires_at > func.now(),
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
 async def chain(
     session: AnySession, project_id: str, response_id: str, *, links_max: int, bytes_max: int
 ) -> list[Link]:

@@ -41,6 +41,18 @@ class ContentSeal:
         """
         return Raw(self._open(sealed, _of_conversation(project_id, conversation_id)))
 
+    def seal_events(self, project_id: str, response_id: str, number: int, events: bytes) -> bytes:
+        """Events of a response, from this number on."""
+        return self._vault.seal_bytes(events, identity=_of_events(project_id, response_id, number))
+
+    def open_events(self, project_id: str, response_id: str, number: int, sealed: bytes) -> bytes:
+        """Events of a response.
+
+        Raises:
+            ContentSealedError: as of `open_turn`.
+        """
+        return self._open(sealed, _of_events(project_id, response_id, number))
+
     def _open(self, sealed: bytes, identity: str) -> bytes:
         try:
             return self._vault.open_bytes(sealed, identity=identity)
@@ -67,6 +79,10 @@ def item_rows(
 
 def _of_response(project_id: str, response_id: str) -> str:
     return f"response:{project_id}:{response_id}"
+
+
+def _of_events(project_id: str, response_id: str, number: int) -> str:
+    return f"events:{project_id}:{response_id}:{number}"
 
 
 def _of_conversation(project_id: str, conversation_id: str) -> str:

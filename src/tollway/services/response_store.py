@@ -20,6 +20,7 @@ from tollway.data.session import Database, WriteSession
 from tollway.identity.principal import Principal
 from tollway.services.content_seal import ContentSeal, item_rows
 from tollway.services.conversation_lock import ConversationLock
+from tollway.services.event_log import EventBatch, save_events
 from tollway.services.write_queue import WriteQueue
 
 _WRITTEN_TIMEOUT_S = 1.0
@@ -42,6 +43,7 @@ class Kept(msgspec.Struct, frozen=True):
         turn: what was said.
         previous_id, conversation_id: what it goes on with.
         lock: of the conversation; given back with the write.
+        events: those that are stored with it.
         background: whether it ran in the background, so that its row is there already.
         worker_id: where it runs; empty once it ended.
         created_at: when it was asked for.
@@ -53,6 +55,7 @@ class Kept(msgspec.Struct, frozen=True):
     previous_id: str | None = None
     conversation_id: str | None = None
     lock: ConversationLock | None = None
+    events: EventBatch | None = None
     background: bool = False
     worker_id: str = ""
     created_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
@@ -92,7 +95,8 @@ class ResponseStore:
 
     def keep(self, kept: Kept) -> asyncio.Event:
         """Queue a response that ended; returns what is set once it is written."""
-        size = len(kept.turn.response) + sum(len(item) for item in kept.turn.input)
+        size = len(kept.turn.response) + sum(map(len, kept.turn.input))
+        size += kept.events.size if kept.events is not None else 0
         written = asyncio.Event()
         self._pending[kept.key] = (kept, written)
         self._queue.add(kept, size)
@@ -143,6 +147,7 @@ class ResponseStore:
         """
         async with self._database.write() as session, session.begin():
             await responses.save(session, self._row(kept))
+            await self._save_events(WriteSession(session), kept)
 
     async def aclose(self) -> None:
         """Give what waits a last moment."""
@@ -170,10 +175,16 @@ class ResponseStore:
         fresh = await (responses.end if kept.background else responses.save)(session, row)
         if not fresh:
             _log.info("response_not_written", id=kept.id, reason="it is stored already, or was cancelled or deleted")
-        elif kept.conversation_id is not None and kept.status in _SAID:
-            await self._append(session, kept, kept.conversation_id)
+        else:
+            await self._save_events(session, kept)
+            if kept.conversation_id is not None and kept.status in _SAID:
+                await self._append(session, kept, kept.conversation_id)
         if kept.lock is not None:
             await conversation_locks.free(session, *kept.lock.place)
+
+    async def _save_events(self, session: WriteSession, kept: Kept) -> None:
+        if kept.events is not None:
+            await save_events(session, self._seal, *kept.key, kept.events)
 
     async def _append(self, session: WriteSession, kept: Kept, conversation_id: str) -> None:
         project_id = kept.principal.project_id

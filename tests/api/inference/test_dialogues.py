@@ -110,6 +110,32 @@ def test_a_provider_of_the_dialect_is_sent_what_went_before_and_keeps_nothing(
     assert entry["usage_source"] == "provider"
 
 
+def test_a_stream_in_the_background_of_a_provider_of_the_dialect_is_numbered_anew(
+    gateway: Gateway, responding: str
+) -> None:
+    body = {"model": responding, "input": "One.", "background": True, "stream": True}
+    answer = gateway.post(PATH, body)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert [(event["sequence_number"], event["type"]) for event in events] == [
+        (0, "response.created"),
+        (1, "response.queued"),
+        (2, "response.output_text.delta"),
+        (3, "response.completed"),
+    ]
+    last = events[-1]["response"]
+    assert (last["id"], last["background"], last["a_field_of_tomorrow"]) == (
+        events[0]["response"]["id"],
+        True,
+        [1, 2.5],
+    )
+    place = f"{PATH}/{last['id']}"
+    again = gateway.client.get(f"{place}?stream=true&starting_after=1", headers=gateway.headers())
+    assert again.text == answer.text[answer.text.index("event: response.output_text.delta") :]
+    assert gateway.client.delete(place, headers=gateway.headers()).is_success
+    assert gateway.client.get(f"{place}?stream=true", headers=gateway.headers()).status_code == 404
+
+
 def test_what_is_not_stored_passes_byte_for_byte(gateway: Gateway, responding: str) -> None:
     answer = gateway.post(PATH, {"model": responding, "input": "One.", "store": False})
     assert answer.json()["store"] is False
@@ -161,7 +187,8 @@ def test_a_response_that_is_refused_after_it_was_queued_has_failed(gateway: Gate
 
     def state(response: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = gateway.client.get(
-            f"{PATH}/{response['id']}", headers=gateway.headers(hurried.key)
+            f"{PATH}/{response['id']}",
+            headers=gateway.headers(),  # polls of the key itself count as well
         ).json()
         return found
 
@@ -199,6 +226,7 @@ def test_the_oldest_items_are_left_out_where_all_are_too_many(gateway: Gateway, 
         ("GET", f"{PATH}/resp_%00"),
         ("GET", f"{PATH}/{'x' * 300}"),
         ("GET", f"{PATH}/resp_a/input_items"),
+        ("GET", f"{PATH}/resp_a?stream=true"),
         ("DELETE", f"{PATH}/%ff%fe"),
         ("GET", "/v1/conversations/conv_%0a/items"),
         ("GET", "/v1/conversationsXYZ"),
@@ -217,7 +245,7 @@ def test_what_is_not_there_is_a_404(gateway: Gateway, method: str, path: str) ->
         ("PUT", f"{PATH}/resp_a", b"{}", 405),
         ("POST", f"{PATH}/compact", b"{}", 404),
         ("GET", "/v1/conversations", b"", 405),
-        ("GET", f"{PATH}/resp_a?stream=true", b"", 400),
+        ("GET", f"{PATH}/resp_a?stream=true&starting_after=-1", b"", 400),
         ("GET", f"{PATH}/resp_a?surprise=1", b"", 400),
         ("GET", f"{PATH}/resp_a/input_items?limit=1000", b"", 400),
         ("GET", f"{PATH}/resp_a/input_items?order=up", b"", 400),

@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ def held(received: Received) -> Reply:
 def stand_in() -> Iterator[StandIn]:
     with StandIn(replies.answer) as server:
         server.on("held", held)
+        server.on("held-stream", replies.held_stream)
         yield server
 
 
@@ -71,6 +73,50 @@ def test_any_worker_cancels(workers: Gateway, stand_in: StandIn) -> None:
         assert call(workers, "POST", f"{PATH}/{each['id']}/cancel")["status"] == "cancelled"
     entries = wait_until(lambda: len(found := workers.entries(mark)) == 4 and found, what="all to end")
     assert {entry["outcome"] for entry in entries} == {"client_left"}
+
+
+def told_by(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    """The events of a stream as they come."""
+    return (json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: {"))
+
+
+@contextmanager
+def streamed(gateway: Gateway, mark: str) -> Iterator[str]:
+    """The id of a response that is streamed in the background, and held by its provider."""
+    body = {"model": "stub/held-stream", "input": "One.", "background": True, "stream": True, "user": mark}
+    with (
+        httpx.Client(base_url=gateway.url, timeout=30) as client,
+        client.stream("POST", PATH, json=body, headers=gateway.headers()) as answer,
+    ):
+        yield next(told_by(answer))["response"]["id"]
+
+
+def follow(gateway: Gateway, id_: str) -> list[dict[str, Any]]:
+    """All events of a response, over a connection of its own."""
+    place, headers = f"{PATH}/{id_}?stream=true", gateway.headers()
+    with (
+        httpx.Client(base_url=gateway.url, timeout=30) as client,
+        client.stream("GET", place, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        return list(told_by(answer))
+
+
+def test_any_worker_tells_the_events_of_a_stream_in_the_background(workers: Gateway, stand_in: StandIn) -> None:
+    stand_in.hold()
+    mark = new_mark()
+    with streamed(workers, mark) as id_:
+        pass  # its caller leaves
+    wait_until(lambda: stand_in.marked(mark), what="the provider to be asked")
+    with ThreadPoolExecutor(6) as callers:
+        following = [callers.submit(follow, workers, id_) for _ in range(6)]
+        wait_until(lambda: any(each.running() for each in following), what="somebody to follow")
+        stand_in.release()
+        told = [each.result() for each in following]
+    assert all(each == told[0] for each in told)
+    assert [event["sequence_number"] for event in told[0]] == list(range(len(told[0])))
+    assert told[0][-1]["type"] == "response.completed"
+    assert follow(workers, id_) == told[0]
 
 
 def test_another_projects_response_of_the_same_id_stops_nothing(workers: Gateway, stand_in: StandIn) -> None:
@@ -142,7 +188,8 @@ def test_what_ran_in_a_killed_worker_has_failed(workers: Gateway, stand_in: Stan
     busy = workers.post(PATH, {"model": "stub/plain", "input": "Two.", "conversation": talk})
     assert (busy.status_code, busy.json()["error"]["code"]) == (409, "conversation_locked")
     assert busy.headers["x-should-retry"] == "true"
-    told = killed_while_it_writes(workers)
+    with streamed(workers, new_mark()) as cut:
+        told = killed_while_it_writes(workers)
     wait_until(workers.serves, what="other workers")
 
     def states() -> set[str]:
@@ -151,6 +198,13 @@ def test_what_ran_in_a_killed_worker_has_failed(workers: Gateway, stand_in: Stan
     wait_until(lambda: states() == {"failed"}, within_s=30, what="all to have failed")
     found = call(workers, "GET", f"{PATH}/{begun[0]['id']}")
     assert found["error"]["message"]
+    wait_until(
+        lambda: call(workers, "GET", f"{PATH}/{cut}")["status"] == "failed", within_s=30, what="the stream's end"
+    )
+    events = follow(workers, cut)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert (events[0]["type"], events[-1]["type"]) == ("response.created", "response.failed")
+    assert events[-1]["response"]["error"]["message"]
     assert {entry["outcome"] for entry in workers.entries(mark)} == {"interrupted"}
     call(workers, "POST", PATH, {"model": "stub/plain", "input": "Two.", "conversation": talk})
     for id_ in told:

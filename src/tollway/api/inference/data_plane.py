@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import aclosing
 from itertools import chain
 from typing import Any
 
@@ -30,7 +31,7 @@ from tollway.ids import is_uuid7, uuid7
 from tollway.routing.call import Call, Surface
 from tollway.routing.retry import parse_timeout_s
 from tollway.services.authenticate import key_from_headers
-from tollway.services.inference.dialogues import Dialogues
+from tollway.services.inference.dialogues import EVENT_STREAM, Dialogues
 from tollway.services.inference.exchange import Inbound
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
@@ -168,6 +169,14 @@ class DataPlane:
             headers=headers,
             caller=caller,
         )
+        if told.events is not None:
+            await caller.read_body()  # from then on it is noticed when the caller leaves
+            await caller.start(told.status, [*EVENT_STREAM, (b"x-request-id", request_id.encode()), *told.headers])
+            async with aclosing(told.events) as events:
+                async for event in events:
+                    await caller.write(event)
+            await caller.finish(b"")
+            return
         kind = told.content_type.encode("latin-1")
         await _answer(caller, told.status, told.body, request_id, told.headers, content_type=kind)
 

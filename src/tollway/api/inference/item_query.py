@@ -11,6 +11,7 @@ from tollway.routing.json_object import MALFORMED, decode_object
 from tollway.services.item_page import ItemWish
 
 _LIMIT_DEFAULT, _LIMIT_MAX = 20, 100
+_NUMBER_MAX_DIGITS = 12
 _ITEMS_MAX = 20
 """OpenAI's, of one request."""
 _PAIRS_MAX, _NAME_MAX_CHARS, _VALUE_MAX_CHARS = 16, 64, 512
@@ -47,6 +48,18 @@ class Query:
     def streams(self) -> bool:
         """Whether a stream is asked for."""
         return self._last("stream") == "true"
+
+    @property
+    def starting_after(self) -> int:
+        """The number of the last event that the caller has; -1 if it has none.
+
+        Raises:
+            InvalidRequestError: it is no number.
+        """
+        number = self._last("starting_after")
+        if number and not (number.isdecimal() and number.isascii() and len(number) <= _NUMBER_MAX_DIGITS):
+            raise InvalidRequestError("`starting_after` must be the number of an event.", param="starting_after")
+        return int(number) if number else -1
 
     @property
     def wish(self) -> ItemWish:

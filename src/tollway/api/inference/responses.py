@@ -1,13 +1,16 @@
 """``/v1/responses/…``: responses that were kept."""
 
+from http import HTTPStatus
+
 import msgspec
 
 from tollway.api.dialects.responses import ResponsesDialect
 from tollway.api.inference.item_query import Query
-from tollway.api.inference.stored import ID, Asked, Routes
+from tollway.api.inference.stored import ID, Asked, Routes, Told
 from tollway.api.inference.surfaces import SURFACES
-from tollway.errors import InvalidRequestError, NotSupportedByProviderError
+from tollway.errors import NotSupportedByProviderError
 from tollway.services.inference.input_count import InputCount
+from tollway.services.response_events import ResponseEvents
 from tollway.services.response_find import ResponseFind
 from tollway.services.response_remove import ResponseRemove
 
@@ -18,8 +21,9 @@ _encode = msgspec.json.Encoder().encode
 class ResponseEndpoints:
     """Answers them."""
 
-    def __init__(self, find: ResponseFind, remove: ResponseRemove, count: InputCount) -> None:
+    def __init__(self, find: ResponseFind, remove: ResponseRemove, events: ResponseEvents, count: InputCount) -> None:
         self._find = find
+        self._events = events
         self._remove = remove
         self._count = count
         self._dialect = ResponsesDialect()
@@ -41,12 +45,11 @@ class ResponseEndpoints:
             next_step="Ask a model for a summary, or send `truncation: auto`.",
         )
 
-    async def _get(self, asked: Asked) -> bytes:
+    async def _get(self, asked: Asked) -> bytes | Told:
         query = Query(asked.query)
         if query.streams:
-            raise InvalidRequestError(
-                "A response that is kept cannot be streamed again.", next_step="Leave `stream` out.", param="stream"
-            )
+            events = await self._events.follow(asked.principal, asked.ids[0], after=query.starting_after)
+            return Told(HTTPStatus.OK, "text/event-stream", b"", events=events)
         return await self._find.find(asked.principal, asked.ids[0], query.include)
 
     async def _delete(self, asked: Asked) -> bytes:

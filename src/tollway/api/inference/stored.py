@@ -4,7 +4,7 @@ They are admitted as every request of the data plane is, and refused in the same
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -47,12 +47,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """An answer. Attributes: headers: that tell of limits."""
+    """An answer. Attributes: headers: that tell of limits; events: a stream, in place of a body."""
 
     status: int
     content_type: str
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    events: AsyncGenerator[bytes] | None = None
 
 
 Answer = Callable[[Asked], Awaitable[bytes | Told]]

@@ -6,56 +6,52 @@ cancelled. When the worker dies, whoever gives it up marks what ran in it as fai
 
 import asyncio
 
-import msgspec
 import structlog
 from msgspec import Raw
 from msgspec.structs import replace
 
 from tollway.chat.dialect import KeepingDialect
+from tollway.chat.told_event import BEGINNINGS, numbered
 from tollway.chat.turn import Turn
 from tollway.data import responses
 from tollway.data.changes import ALL, Change
 from tollway.data.session import Database
 from tollway.errors import TollwayError
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED
 from tollway.services.dialogue_fault import bounded
-from tollway.services.inference.exchange import Headers, Inbound
+from tollway.services.inference.background_caller import Collected, Logged
+from tollway.services.inference.exchange import Inbound
 from tollway.services.inference.pipeline import Pipeline
+from tollway.services.response_events import ResponseEvents
 from tollway.services.response_remove import ResponseRemove
 from tollway.services.response_store import Kept, ResponseStore
 
 _REFUSED_WITHIN_S = 0.05
 """A request that is refused before anything is asked of a provider is refused within this time, without any I/O."""
 _LAST_WORDS_S = 1.0
-_OK = 200
 _log = structlog.get_logger(__name__)
-
-
-class _Error(msgspec.Struct, frozen=True):
-    message: str = ""
-    code: str | None = None
-
-
-class _Refused(msgspec.Struct):
-    error: _Error = _Error()
-
-
-_decode_refused = msgspec.json.Decoder(_Refused).decode
 
 
 class Backgrounds:
     """What runs in the background of one worker."""
 
     def __init__(
-        self, pipeline: Pipeline, store: ResponseStore, remove: ResponseRemove, database: Database, worker_id: str
+        self,
+        *,
+        pipeline: Pipeline,
+        store: ResponseStore,
+        events: ResponseEvents,
+        remove: ResponseRemove,
+        database: Database,
+        worker_id: str,
     ) -> None:
         self._pipeline = pipeline
         self._store = store
+        self._events = events
         self._remove = remove
         self._database = database
         self._worker_id = worker_id
-        self._running: dict[tuple[str, str], tuple[asyncio.Task[TollwayError | None], _Collected]] = {}
+        self._running: dict[tuple[str, str], tuple[asyncio.Task[TollwayError | None], Collected]] = {}
         self._stopping = False
 
     async def start(self, inbound: Inbound, dialect: KeepingDialect, call: Call, body: bytes, kept: Kept) -> bytes:
@@ -71,18 +67,36 @@ class Backgrounds:
             turn=Turn(kept.turn.input, Raw(dialect.state_body(call, responses.RUNNING))),
             worker_id=self._worker_id,
         )
+        caller: Collected = Collected(body)
+        if call.stream:
+            log = self._events.begin(*kept.key)
+            for kind in BEGINNINGS:
+                log.add(numbered(kind, {"response": Raw(queued)}, log.next_number))
+            running = replace(running, events=log.unwritten)
+            caller = Logged(body, log)
+        try:
+            await self._begin(inbound, dialect, call, caller, running)
+        except BaseException:
+            self._events.end(*kept.key)
+            raise
+        return queued
+
+    async def _begin(
+        self, inbound: Inbound, dialect: KeepingDialect, call: Call, caller: Collected, running: Kept
+    ) -> None:
         async with bounded("whether it can be kept"):
             await self._store.begin(running)
-        collected = _Collected(body)
-        task = asyncio.create_task(self._run(inbound, dialect, call, collected, kept))
-        self._running[kept.key] = (task, collected)
+        if running.events is not None:
+            caller.begun(running.events)
+        kept = replace(running, worker_id="", events=None)
+        task = asyncio.create_task(self._run(inbound, dialect, call, caller, kept))
+        self._running[kept.key] = (task, caller)
         task.add_done_callback(lambda _: self._running.pop(kept.key, None))
         await asyncio.wait({task}, timeout=_REFUSED_WITHIN_S)
-        collected.answered = True
+        caller.answered = True
         if task.done() and not task.cancelled() and (refusal := task.result()) is not None:
             await self._remove.remove(kept.principal, kept.id)
             raise refusal
-        return queued
 
     async def follow(self, change: Change) -> None:
         """Stop what was cancelled in another worker."""
@@ -108,73 +122,34 @@ class Backgrounds:
         await self.idle(_LAST_WORDS_S)
 
     def _stop(self, keys: set[tuple[str, str]]) -> None:
-        for task, collected in [self._running[key] for key in keys & self._running.keys()]:
-            collected.left = True
+        for task, caller in [self._running[key] for key in keys & self._running.keys()]:
+            caller.left = True
             task.cancel()
 
     async def _run(
-        self, inbound: Inbound, dialect: KeepingDialect, call: Call, collected: "_Collected", kept: Kept
+        self, inbound: Inbound, dialect: KeepingDialect, call: Call, caller: Collected, kept: Kept
     ) -> TollwayError | None:
         """Run it to its end and keep that; returns why it was refused, if that was before a provider was asked."""
         try:
-            await self._pipeline.run(inbound, collected)
-            response = collected.body if collected.status == _OK else _refused(dialect, call, collected.body)
+            await self._pipeline.run(inbound, caller)
+            response = caller.response(dialect, call)
         except asyncio.CancelledError:
             if not self._stopping:  # its row says so already
+                self._events.end(*kept.key)
                 if kept.lock is not None:
                     kept.lock.give_back()
                 raise
             response = dialect.state_body(call, "failed", ("server_error", "The worker that ran it stopped."))
         except TollwayError as error:
-            if not error.in_ledger and not collected.answered:
+            if not error.in_ledger and not caller.answered:
                 return error
             response = dialect.state_body(call, "failed", (error.code, error.text))
         except Exception:  # noqa: BLE001 -- a defect of ours: the response fails, the log gets the cause
             _log.exception("defect", request_id=inbound.request_id)
             response = dialect.state_body(call, "failed", ("server_error", "Tollway failed to run this response."))
-        self._store.keep(replace(kept, turn=Turn(kept.turn.input, Raw(response))))
+        events = await caller.last_events(response)
+        await self._store.last_byte(replace(kept, turn=Turn(kept.turn.input, Raw(response)), events=events))
+        if events is not None:
+            caller.ended(events)
+        self._events.end(*kept.key)
         return None
-
-
-class _Collected:
-    """A caller that waits for nothing: the reply is collected. Attributes: answered: whether the real one has left."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._chunks: list[bytes] = []
-        self.status = 0
-        self.left = False
-        self.answered = False
-
-    @property
-    def body(self) -> bytes:
-        """The reply so far."""
-        return b"".join(self._chunks)
-
-    async def read_body(self) -> bytes:
-        """The body that was read already."""
-        return self._body
-
-    async def start(self, status: int, headers: Headers) -> None:  # noqa: ARG002 -- nobody gets them
-        """Take the status."""
-        self.status = status
-
-    async def write(self, data: bytes) -> None:
-        """Take a part of the reply."""
-        self._chunks.append(data)
-
-    async def finish(self, data: bytes, *, whole: bool = True) -> None:  # noqa: ARG002 -- a whole reply is one
-        """Take the last part of the reply."""
-        self._chunks.append(data)
-
-    def unwatch(self) -> None:
-        """Nobody watches."""
-
-
-def _refused(dialect: KeepingDialect, call: Call, body: bytes) -> bytes:
-    """The response of a request that its provider refused."""
-    try:
-        error = _decode_refused(body).error
-    except MALFORMED:
-        error = _Error(body[:2_000].decode(errors="replace"))
-    return dialect.state_body(call, "failed", (error.code or "server_error", error.message))

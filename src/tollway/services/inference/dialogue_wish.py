@@ -59,12 +59,6 @@ def read_wish(call: Call, principal: Principal) -> Wish:
             next_step="Send one of them.",
             param="previous_response_id",
         )
-    if background and call.stream:
-        raise InvalidRequestError(
-            "A response in the background cannot be streamed here.",
-            next_step="Leave `stream` out and poll `GET /v1/responses/{id}`.",
-            param="stream",
-        )
     for name, asked in (("background", background), ("conversation", conversation_id is not None)):
         if asked and store is False:
             raise InvalidRequestError(

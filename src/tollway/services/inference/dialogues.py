@@ -5,6 +5,7 @@ A request that goes on with nothing needs no database; its response is kept off 
 """
 
 from collections.abc import Callable
+from contextlib import aclosing
 
 import msgspec
 from msgspec import Raw
@@ -26,16 +27,24 @@ from tollway.services.inference.keeping import Keeping
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.places import Places
 from tollway.services.inference.truncation import fit
+from tollway.services.response_events import ResponseEvents
 from tollway.services.response_store import Kept, ResponseStore
 
 _encode = msgspec.json.Encoder().encode
 _decode_count = msgspec.json.Decoder(int | None, strict=False).decode
 _NOTHING = Turn([], Raw(b"null"))
+EVENT_STREAM = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 _STATE = ("previous_response_id", "conversation", "background")
 
 
 class Dialogues:
-    """Runs requests with what went before them. Attributes: store: keeps responses; backgrounds: what runs on alone."""
+    """Runs requests with what went before them.
+
+    Attributes:
+        store: keeps responses.
+        events: tells those of responses in the background.
+        backgrounds: what runs on alone.
+    """
 
     def __init__(
         self,
@@ -46,6 +55,7 @@ class Dialogues:
         load: DialogueLoad,
         locks: ConversationLocks,
         store: ResponseStore,
+        events: ResponseEvents,
         backgrounds: Backgrounds,
         context_tokens: Callable[[str, Principal], int],
     ) -> None:
@@ -56,6 +66,7 @@ class Dialogues:
         self._load = load
         self._locks = locks
         self.store = store
+        self.events = events
         self.backgrounds = backgrounds
         self._context_tokens = context_tokens
 
@@ -150,6 +161,9 @@ class Dialogues:
         queued = await self.backgrounds.start(inbound, dialect, call, body, kept)
         if kept.lock is not None:
             kept.lock.passed_on = True
+        if call.stream:
+            await self._follow(kept, caller, inbound.request_id)
+            return
         headers = (
             (b"content-type", b"application/json"),
             (b"content-length", str(len(queued)).encode()),
@@ -157,6 +171,15 @@ class Dialogues:
         )
         await caller.start(200, headers)
         await caller.finish(queued)
+
+    async def _follow(self, kept: Kept, caller: Caller, request_id: str) -> None:
+        """Tell the caller what is told of a response; it runs on when the caller leaves."""
+        events = await self.events.follow(kept.principal, kept.id)
+        await caller.start(200, [*EVENT_STREAM, (b"x-request-id", request_id.encode())])
+        async with aclosing(events):
+            async for told in events:
+                await caller.write(told)
+        await caller.finish(b"")
 
 
 def _with_input(call: Call, items: list[Raw]) -> Call:
