@@ -261,7 +261,7 @@ class Factory:
         shadows = Shadows(planner)
         attempts = Attempts(
             asker=asker,
-            hedger=Hedger(asker, planner, holder, recorder),
+            hedger=Hedger(asker, planner, health, holder, recorder),
             planner=planner,
             health=health,
             holder=holder,

@@ -232,6 +232,17 @@ def test_a_stream_that_nobody_goes_on_with_ends_with_an_error(routed: Gateway, s
     assert (entry["outcome"], entry["status"], len(entry["attempts"])) == ("stream_cut", 200, 2)
 
 
+def test_a_stream_whose_rest_nobody_can_be_asked_for_ends_with_an_error(routed: Gateway, standin: StandIn) -> None:
+    other = new_mark()
+    routed.add_provider(other, standin.base_url, spec="anthropic", credential="sk-ant-of-a-test")
+    routed.set_price(other, "*")
+    alias = make_route(routed, "stub/cut", f"{other}/claude", continue_streams=True)
+    answer, mark = ask(routed, alias, stream=True, logit_bias={"1": 1})
+    assert answer.status_code == 200
+    assert b"upstream_stream_cut" in answer.content
+    assert routed.entry(mark)["outcome"] == "stream_cut"
+
+
 def test_a_stream_that_begins_with_an_error_is_another_targets(routed: Gateway, standin: StandIn) -> None:
     fault = event({"error": {"message": "overloaded", "type": "server_error"}})
     failing = new_model(standin, Reply([fault], headers=SSE, framing="chunked"))
@@ -253,6 +264,16 @@ def test_a_target_whose_own_budget_is_used_up_is_passed_over(routed: Gateway, st
     assert [received.model for received in standin.marked(mark)] == ["plain"]
     alone, _ = ask(routed, dear, key=spender.key)
     assert alone.status_code == 402
+
+
+def test_a_request_that_nobody_answers_counts_in_a_limit_of_requests(routed: Gateway, standin: StandIn) -> None:
+    spender = Spender(routed)
+    dear = new_model(standin, plain)
+    spender.budget("0.000000001", model=dear)
+    spender.limit("requests", 2, window="day")
+    alias = make_route(routed, new_model(standin, FAULTS["404"]), dear)
+    statuses = [ask(routed, alias, key=spender.key)[0].status_code for _ in range(3)]
+    assert statuses == [404, 404, 429]
 
 
 def test_what_a_failed_attempt_held_is_given_back(routed: Gateway, standin: StandIn) -> None:

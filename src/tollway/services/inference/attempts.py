@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from tollway.errors import StreamCutError, TollwayError, UnsupportedFieldError, UpstreamCutError, UpstreamError
+from tollway.errors import (
+    InvalidRequestError,
+    StreamCutError,
+    TollwayError,
+    UnsupportedFieldError,
+    UpstreamCutError,
+    UpstreamError,
+)
 from tollway.providers.adapter import StreamReader
 from tollway.routing.breaker import rest_s
 from tollway.routing.call import Call
@@ -119,7 +126,10 @@ class Attempts:
             if exchange.route.hedge is None:
                 reply = await self._asker.ask(exchange, wait=bool(exchange.steps), timeout_s=timeout_s)
             else:
-                reply = await self._hedger.ask(exchange, timeout_s=timeout_s)
+                try:
+                    reply = await self._hedger.ask(exchange, timeout_s=timeout_s)
+                finally:
+                    patient = exchange.target.patient
             if reply.failure is not None:
                 self._health.failed(exchange.target.patient, reply.failure, exchange.target.credential_id)
                 return Failed(reply.failure, reply=reply)
@@ -130,16 +140,17 @@ class Attempts:
                 self._health.answered(exchange.target.patient, reply.answer.usage, waited_us, waited_us, stream=False)
                 await self._relay.whole(exchange, reply, reply.answer, caller)
         except StreamCutError:
+            exchange.target.patient.breaker.released()
             raise
         except UpstreamError as error:
             failure = failure_of(error)
             self._health.failed(exchange.target.patient, failure, exchange.target.credential_id)
             return Failed(failure, error)
         except UnsupportedFieldError as error:
-            patient.breaker.released()
+            exchange.target.patient.breaker.released()
             return Failed(failure_of(error), error)
-        except asyncio.CancelledError:
-            patient.breaker.released()
+        except BaseException:  # it says nothing of the deployment: the caller left, or the request cannot be asked
+            exchange.target.patient.breaker.released()
             raise
         finally:
             patient.health.in_flight -= 1
@@ -147,7 +158,11 @@ class Attempts:
 
     async def _stream(self, exchange: Exchange, reply: Reply, reader: StreamReader, caller: Caller) -> None:
         """A stream has begun: pass it on, and what follows if it breaks."""
-        await caller.start(reply.upstream.status, reply_headers(exchange, reply.upstream))
+        try:
+            await caller.start(reply.upstream.status, reply_headers(exchange, reply.upstream))
+        except BaseException:  # the caller is not there any more
+            reply.upstream.close()
+            raise
         present: tuple[Reply, StreamReader] | None = (reply, reader)
         while present is not None:
             present = await self._pass_on(exchange, *present, caller)
@@ -191,10 +206,13 @@ class Attempts:
             raise cut
         exchange.tried += 1
         target = exchange.target
+        target.patient.breaker.began(time.monotonic())
         try:
             reply = await self._asker.ask(exchange, wait=True, timeout_s=exchange.left_s())
         except UpstreamError as error:
             self._health.failed(target.patient, failure_of(error), target.credential_id)
+            raise cut from error
+        except (UnsupportedFieldError, InvalidRequestError) as error:  # it cannot be asked for the rest
             raise cut from error
         if reply.reader is None or reply.failure is not None:
             if reply.reader is not None:
@@ -297,9 +315,11 @@ class Attempts:
         claims, exchange.target, exchange.claims = exchange.claims, target, None
         try:
             await self._holder.hold(exchange)
-        except TollwayError:
+        except BaseException as error:  # nothing is held
             exchange.target, exchange.claims = present, claims
-            return False
+            if isinstance(error, TollwayError):
+                return False
+            raise
         exchange.begin_attempt(target)
         if exchange.tried:
             self._recorder.open(exchange)

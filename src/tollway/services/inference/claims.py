@@ -146,6 +146,12 @@ class Claims:
                 self._leases.freed(lease)
         return self._settlements(strict, total)
 
+    def count(self) -> None:
+        """Count the request in limits of requests after all, though it was settled without."""
+        for lease in self._held:
+            if lease.quota.unit is _REQUESTS:
+                lease.settle(0, 1)
+
     def abandon(self) -> None:
         """Whatever was not settled is settled as the opening record says, or given back if there is none."""
         if self.settled:

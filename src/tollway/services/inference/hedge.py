@@ -5,17 +5,18 @@ import copy
 import time
 from collections.abc import Iterable
 
-from tollway.errors import JournalUnavailableError, TollwayError
+from tollway.errors import JournalUnavailableError, TollwayError, UpstreamError
 from tollway.ledger.spent import together
 from tollway.ledger.window import SECOND_US
 from tollway.providers.adapter import Answer
 from tollway.routing.retry import RetryBudget
-from tollway.services.inference.ask import Asker, Reply
+from tollway.services.inference.ask import Asker, Reply, failure_of
 from tollway.services.inference.ending import estimate, may_be_billed
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.planner import Planner
 from tollway.services.inference.record import Recorder
+from tollway.services.live_health import LiveHealth
 
 LOST = "hedge_lost"
 """The error of an attempt that another one was faster than."""
@@ -28,15 +29,18 @@ _Asking = asyncio.Task[Reply]
 class Hedger:
     """Hedges the requests of one worker."""
 
-    def __init__(self, asker: Asker, planner: Planner, holder: Holder, recorder: Recorder) -> None:
+    def __init__(self, asker: Asker, planner: Planner, health: LiveHealth, holder: Holder, recorder: Recorder) -> None:
         self._asker = asker
         self._planner = planner
+        self._health = health
         self._holder = holder
         self._recorder = recorder
         self._budgets: dict[tuple[str, str], RetryBudget] = {}
 
     async def ask(self, exchange: Exchange, *, timeout_s: float) -> Reply:
         """Ask the present target, and the next one if it is late. The exchange is then that of who was first.
+
+        Whatever happens, the target that the exchange has then is in flight, and the other one no more.
 
         Raises:
             UpstreamError, UnsupportedFieldError: as `Asker.ask`, if nobody answered.
@@ -57,14 +61,17 @@ class Hedger:
                 second = await self._second(exchange)
             if second is None:
                 return await first
+            second.target.patient.began(time.monotonic())
             tasks[asyncio.create_task(self._asker.ask(second, wait=True, timeout_s=timeout_s))] = second
             winner = await _first_answer(tasks)
         except BaseException:  # cancelled, or the journal is away: both are ended, then it is raised again
-            await _end(tasks)
+            for task in tasks:
+                _end(task)
             if second is not None:
+                self._leave(second, None)
                 self._bill(exchange, second, None)
             raise
-        return await self._decide(exchange, second, tasks, winner)
+        return self._decide(exchange, second, tasks, winner)
 
     async def _second(self, exchange: Exchange) -> Exchange | None:
         """An attempt at the next target, held and recorded; ``None`` if none can be made."""
@@ -87,27 +94,40 @@ class Hedger:
             return second
         return None
 
-    async def _decide(
-        self, exchange: Exchange, second: Exchange, tasks: dict[_Asking, Exchange], winner: _Asking
-    ) -> Reply:
+    def _decide(self, exchange: Exchange, second: Exchange, tasks: dict[_Asking, Exchange], winner: _Asking) -> Reply:
         """End the attempt that lost, and go on with the other."""
         loser = next(task for task in tasks if task is not winner)
-        await _end([loser])
-        reply = None if loser.cancelled() or loser.exception() is not None else loser.result()
-        if reply is not None and reply.reader is not None:
-            reply.upstream.close()
+        ended = loser if loser.done() else None
+        _end(loser)
         exchange.tried += 1
         if tasks[winner] is second:
-            late_s = exchange.attempt_us() / SECOND_US
-            exchange.target.patient.health.answered(late_s, late_s, 0, stream=exchange.call.stream)
+            if ended is None:
+                late_s = exchange.attempt_us() / SECOND_US
+                exchange.target.patient.health.answered(late_s, late_s, 0, stream=exchange.call.stream)
             first = _alone(exchange)
             _adopt(exchange, second)
             second = first
-        self._bill(exchange, second, loser)
+        self._leave(second, ended)
+        self._bill(exchange, second, ended)
         return winner.result()
 
+    def _leave(self, lost: Exchange, ended: _Asking | None) -> None:
+        """An attempt that lost runs no more: its deployment is told what it failed by, if it failed."""
+        target, failure = lost.target, None
+        target.patient.health.in_flight -= 1
+        if ended is not None:
+            error = ended.exception()
+            if error is None:
+                failure = ended.result().failure
+            elif isinstance(error, UpstreamError):
+                failure = failure_of(error)
+        if failure is None:
+            target.patient.breaker.released()
+        else:
+            self._health.failed(target.patient, failure, target.credential_id)
+
     def _bill(self, exchange: Exchange, lost: Exchange, task: _Asking | None) -> None:
-        """Charge an attempt that lost: what its provider counted, or what it may have read."""
+        """Charge an attempt that lost: what its provider counted, or what it may have read. `task`: if it had ended."""
         lost = _alone(lost)
         self._recorder.bill(lost, LOST, _answer_of(lost, task))
         exchange.attempts = (*exchange.attempts, *lost.attempts)
@@ -145,16 +165,20 @@ async def _first_answer(tasks: Iterable[_Asking]) -> _Asking:
             return done.pop()
 
 
-async def _end(tasks: Iterable[_Asking]) -> None:
-    ended = list(tasks)
-    for task in ended:
-        task.cancel()
-    await asyncio.gather(*ended, return_exceptions=True)
+def _end(task: _Asking) -> None:
+    """End an attempt, also one that has an answer which nobody reads."""
+    task.add_done_callback(_hang_up)
+    task.cancel()
+
+
+def _hang_up(task: _Asking) -> None:
+    if not task.cancelled() and task.exception() is None and (reply := task.result()).reader is not None:
+        reply.upstream.close()
 
 
 def _answer_of(lost: Exchange, task: _Asking | None) -> Answer | None:
     """What the provider of an attempt that lost may bill, ``None`` for nothing."""
-    if task is None or task.cancelled():
+    if task is None:
         return estimate(lost, [])
     error = task.exception()
     if error is not None:

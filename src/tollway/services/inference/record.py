@@ -211,8 +211,11 @@ class Recorder:
                 charge = _UNPRICED
         claims = exchange.claims
         settlements: tuple[Settlement, ...] = ()
-        if claims is not None and not claims.settled:
-            settlements = claims.settle(usage, charge, source, requests=int(counts))
+        if claims is not None:
+            if not claims.settled:
+                settlements = claims.settle(usage, charge, source, requests=int(counts))
+            elif counts:  # nothing followed the attempt that was billed last
+                claims.count()
         return Spent(usage, source, charge.priced, charge.total, charge.lines, settlements)
 
     def _sheet(self, exchange: Exchange, model_answered: str, service_tier: str) -> PriceSheet | None:
