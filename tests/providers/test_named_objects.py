@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from tollway.errors import InvalidRequestError
+from tollway.providers.named_objects import NAMED_MAX, may_name, named_by, named_by_line
 from tollway.routing.call import Call, Form, Named
-from tollway.routing.named_objects import NAMED_MAX, may_name, named_by, named_by_line
 
 PART = {"type": "file", "file": {"file_id": "file-1"}}
 TEXT = {"role": "user", "content": "Where does the file_id of a container go, and the vector_store_ids?"}

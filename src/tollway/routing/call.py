@@ -17,6 +17,7 @@ class Surface(msgspec.Struct, frozen=True):
         translates: whether a provider of another dialect can stand in for one that has the surface itself.
         remembers: whether a request may go on with what was kept of earlier ones.
         form: whether its body may be a multipart form.
+        flows: whether a whole reply goes on as it comes: it is long, and nothing in it is read.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Surface(msgspec.Struct, frozen=True):
     cacheable: bool = False
     remembers: bool = False
     form: bool = False
+    flows: bool = False
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +62,7 @@ class Recalled(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """An object at a provider that a request names; see `tollway.routing.named_objects`.
+    """An object at a provider that a request names; see `tollway.providers.named_objects`.
 
     Attributes:
         kind: what it is, in words: ``file``.

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from tollway.errors import InvalidRequestError
+from tollway.providers.named_objects import named_by_line
 from tollway.routing.call import Named
-from tollway.routing.named_objects import named_by_line
 
 NAMED_MAX = 50_000
 """Different objects in one file: as many as OpenAI takes requests."""

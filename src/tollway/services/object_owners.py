@@ -14,10 +14,10 @@ from tollway.data import provider_objects
 from tollway.data.session import Database
 from tollway.errors import NotFoundError
 from tollway.identity.principal import Principal
+from tollway.providers.named_objects import FILE, named_by
 from tollway.providers.spec import OBJECT_IDS, any_object
 from tollway.routing.call import Call, Named
 from tollway.routing.catalog import Deployment
-from tollway.routing.named_objects import FILE, named_by
 from tollway.services.dialogue_fault import bounded
 
 _KNOWN_MAX = 20_000

@@ -11,8 +11,8 @@ import asyncio
 from tollway.errors import InternalError, ModelNotFoundError, ModelNotPricedError, TollwayError
 from tollway.identity.principal import Principal, Scope
 from tollway.ledger.entry import UsageSource
+from tollway.providers.named_objects import may_name
 from tollway.routing.call import Call
-from tollway.routing.named_objects import may_name
 from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.cached import ResponseCache
