@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from io import BytesIO
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -10,7 +11,7 @@ from openai import OpenAI
 from support.gateway import Gateway, new_mark
 from support.replies import SOUND
 from support.spender import Spender
-from support.standin import StandIn
+from support.standin import Close, Hold, Reply, StandIn
 
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00--not-a-boundary--\r\n" + bytes(range(256))
 SAID = "The gateway passes every byte on."
@@ -57,6 +58,26 @@ def test_speech_is_bytes_of_the_providers_type_and_paid_by_the_character(client:
     assert spoken.headers["x-tollway-cost"] == "0.000075"
     with client.audio.speech.with_streaming_response.create(model="stub/tts", voice="alloy", input="a") as streamed:
         assert streamed.read() == SOUND
+
+
+def test_speech_is_heard_while_it_is_made_and_a_break_is_noticed(gateway: Gateway, standin: StandIn) -> None:
+    standin.hold()
+    piece, mark = b"\xff\xfb" * 5_000, new_mark()
+    sound = (("content-type", "audio/mpeg"),)
+    standin.on("slow-tts", lambda _: Reply([piece, piece, Hold()], headers=sound, framing="chunked"))
+    standin.on("cut-tts", lambda _: Reply([piece, piece, Close()], headers=sound, framing="chunked"))
+    body = {"model": "stub/slow-tts", "voice": "alloy", "input": "Grüße", "user": mark}
+    with gateway.client.stream("POST", "/v1/audio/speech", json=body, headers=gateway.headers()) as answer:
+        sounds = answer.iter_bytes(len(piece))
+        assert (next(sounds), answer.headers["x-tollway-cost"]) == (piece, "0.000075")  # the provider is not done
+        standin.release()
+        assert b"".join(sounds) == piece
+    cut = new_mark()
+    with pytest.raises(httpx.RemoteProtocolError):
+        gateway.post("/v1/audio/speech", body | {"model": "stub/cut-tts", "user": cut})
+    whole, broken = gateway.entry(mark), gateway.entry(cut)
+    assert (whole["outcome"], whole["response_bytes"], whole["charge_pico"]) == ("ok", 20_000, 75_000_000)
+    assert (broken["outcome"], broken["charge_pico"]) == ("stream_cut", 75_000_000)
 
 
 def test_speech_that_the_provider_does_not_count_is_estimated_and_marked(gateway: Gateway) -> None:

@@ -124,10 +124,11 @@ class HttpCaller:
         """Send part of the body; waits while the caller reads slowly."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-    async def finish(self, data: bytes, *, whole: bool = True) -> None:  # noqa: ARG002 -- for those who keep the reply
-        """Send the last part of the body."""
+    async def finish(self, data: bytes, *, whole: bool = True) -> None:
+        """Send the last part of the body. Without a word of why it is not whole, the connection's end tells it."""
         self.unwatch()
-        await self._send({"type": "http.response.body", "body": data})
+        if data or whole:
+            await self._send({"type": "http.response.body", "body": data})
 
     def unwatch(self) -> None:
         """Stop looking for the caller leaving."""

@@ -22,7 +22,7 @@ _ROWS = (
     Surface("images", "/v1/images/generations", "/images/generations", ("prompt",), streams=True),
     Surface("image_edits", "/v1/images/edits", "/images/edits", ("prompt",), streams=True, form=True),
     Surface("image_variations", "/v1/images/variations", "/images/variations", ("image",), streams=False, form=True),
-    Surface("speech", "/v1/audio/speech", "/audio/speech", ("input",), streams=True),
+    Surface("speech", "/v1/audio/speech", "/audio/speech", ("input",), streams=True, flows=True),
     Surface("transcriptions", "/v1/audio/transcriptions", "/audio/transcriptions", ("file",), streams=True, form=True),
     Surface("translations", "/v1/audio/translations", "/audio/translations", ("file",), streams=False, form=True),
     Surface(

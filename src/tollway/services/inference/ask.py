@@ -21,11 +21,13 @@ from tollway.providers.auth import STATIC, without_secrets
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport, Upstream
 from tollway.routing.failure import Failure, FailureKind
+from tollway.services.inference.counting import Counting
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.own_answer import OwnAnswer
 from tollway.services.inference.reply_headers import is_stream
 
 _OK = range(200, 300)
+_SOUNDS = ("audio/", "application/octet-stream")
 _KINDS: tuple[tuple[type[TollwayError], FailureKind], ...] = (
     (SignInError, FailureKind.CREDENTIAL),
     (SignInMissingError, FailureKind.CREDENTIAL),
@@ -48,11 +50,12 @@ class Reply:
         reader: reads the stream that goes on, ``None`` for what is whole.
         shown: headers in which the provider was shown a credential.
         first: the first events of the stream, if they were waited for.
+        flows: whether `body` is the beginning of a whole reply, and the rest is to be read; then it must be closed.
         failure: why it is no answer, ``None`` if it is one.
         waited_us: microseconds until it began, or was whole.
     """
 
-    __slots__ = ("answer", "body", "failure", "first", "reader", "shown", "upstream", "waited_us")
+    __slots__ = ("answer", "body", "failure", "first", "flows", "reader", "shown", "upstream", "waited_us")
 
     def __init__(self, upstream: Upstream, shown: Mapping[str, str]) -> None:
         self.upstream = upstream
@@ -61,15 +64,17 @@ class Reply:
         self.answer: Answer | None = None
         self.reader: StreamReader | None = None
         self.failure: Failure | None = None
+        self.flows = False
         self.waited_us = 0
 
 
 class Asker:
     """Asks providers."""
 
-    def __init__(self, transport: Transport, sign_in: SignIn, *, max_reply_bytes: int) -> None:
+    def __init__(self, transport: Transport, sign_in: SignIn, counting: Counting, *, max_reply_bytes: int) -> None:
         self._transport = transport
         self._sign_in = sign_in
+        self._counting = counting
         self._max_reply_bytes = max_reply_bytes
 
     def ask(self, exchange: Exchange, *, wait: bool, timeout_s: float = math.inf) -> Coroutine[Any, Any, Reply]:
@@ -115,6 +120,12 @@ class Asker:
                     await _begin(reply)
                 reply.waited_us = exchange.attempt_us()
                 return reply
+            if exchange.inbound.surface.flows and _is_sound(exchange, upstream):
+                reply.body = await upstream.read() or b""
+                reply.waited_us = exchange.attempt_us()
+                self._read(exchange, reply)
+                reply.flows = True
+                return reply
             reply.body = await upstream.read_all(self._max_reply_bytes)
             if upstream.status not in _OK:
                 reply.body = without_secrets(reply.body, request.headers)
@@ -142,7 +153,7 @@ class Asker:
 
     def _upstream(self, exchange: Exchange, request: UpstreamRequest) -> Upstream:
         if request.made is not None:
-            return OwnAnswer(request.made)
+            return OwnAnswer(request.made, self._counting)
         deployment = exchange.target.deployment
         return self._transport.post(
             request.url,
@@ -169,6 +180,14 @@ class Asker:
             reply.failure = target.adapter.classify_failure(upstream.status, upstream.headers, reply.body)
             if target.spec.sign_in and reply.failure.kind is FailureKind.CREDENTIAL:
                 self._sign_in.distrust(target.deployment, target.spec)
+
+
+def _is_sound(exchange: Exchange, upstream: Upstream) -> bool:
+    """Whether the reply is neither a refusal nor text, nor one of two that are waited for."""
+    if upstream.status not in _OK or exchange.route.hedge is not None:
+        return False
+    types = [value.lower() for name, value in upstream.headers if name == "content-type"]
+    return any(each.startswith(_SOUNDS) for each in types)
 
 
 async def _begin(reply: Reply) -> None:

@@ -8,6 +8,7 @@ from tollway.providers.adapter import Answer
 from tollway.services.inference.ask import Reply
 from tollway.services.inference.ending import estimate
 from tollway.services.inference.exchange import Caller, Exchange
+from tollway.services.inference.flow import flow
 from tollway.services.inference.record import Recorder
 from tollway.services.inference.reply_headers import error_reply, reply_headers
 
@@ -29,6 +30,9 @@ class Relay:
             source = UsageSource.ESTIMATED
             answer = estimate(exchange, exchange.target.adapter.reply_texts(reply.body), model=answer.model)
         status = reply.upstream.status
+        if reply.flows:
+            await flow(exchange, reply, answer, caller, recorder=self._recorder, durable=self._durable, source=source)
+            return
         exchange.end_attempt(status, "")
         exchange.passed(len(told))
         entry = self._recorder.settle(exchange, outcome=_OK, status=status, answer=answer, source=source)
