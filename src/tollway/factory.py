@@ -70,6 +70,7 @@ from tollway.services.model_declare import ModelDeclare
 from tollway.services.model_list import ModelList
 from tollway.services.model_remove import ModelRemove
 from tollway.services.object_exchange import ObjectExchange
+from tollway.services.object_owners import ObjectOwners
 from tollway.services.organization_change import OrganizationChange
 from tollway.services.organization_create import OrganizationCreate
 from tollway.services.organization_delete import OrganizationDelete
@@ -162,6 +163,7 @@ class Inference:
     idempotent: Idempotent
     leases: LeaseKeeper
     live: LiveCatalog
+    owners: ObjectOwners
     pipeline: Pipeline
     places: Places
     recorder: Recorder
@@ -255,6 +257,7 @@ class Factory:
         recorder = Recorder(journal, live, observer)
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
+        owners = ObjectOwners(context.database)
         holder = Holder(leases, live, limits)
         cache = self._response_cache(recorder, holder)
         asker = Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes)
@@ -277,6 +280,7 @@ class Factory:
             shadows=shadows,
             recorder=recorder,
             places=places,
+            owners=owners,
         )
         endings = IdempotencyEndings(context.database)
         dialogues = self._dialogues(worker_id, pipeline=pipeline, authenticator=authenticator, places=places, live=live)
@@ -292,6 +296,7 @@ class Factory:
             idempotent,
             leases,
             live,
+            owners,
             pipeline,
             places,
             recorder,
@@ -402,7 +407,7 @@ class Factory:
             inference.live, inference.transport, inference.sign_in, max_reply_bytes=max_reply_bytes
         )
         meter = BatchMeter(inference.live, inference.leases, inference.recorder)
-        return ProviderObjects(self._context.database, exchange, meter, inference.leases)
+        return ProviderObjects(self._context.database, exchange, meter, inference.leases, inference.owners)
 
     # --- the control plane ------------------------------------------------------------------------------
 
