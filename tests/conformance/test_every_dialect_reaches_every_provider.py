@@ -13,7 +13,7 @@ import pytest
 from support.callers import CALLERS, PIXEL, SCHEMA, Caller, told
 from support.gateway import Gateway, running
 from support.postgres import PostgresServer
-from support.speakers import SPEAKERS, model_of, script
+from support.speakers import SPEAKERS, all_speaking, model_of
 from support.speakers.said import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, SAID
 from support.standin import Received, StandIn
 from support.waiting import wait_until
@@ -44,23 +44,18 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    heard: dict[str, StandIn] = {}
-    try:
+    data_dir = tmp_path_factory.mktemp("conformance") / "data"
+    with (
+        all_speaking() as heard,
+        running(data_dir, postgres_server.create(), TOLLWAY_DRAIN_INTERVAL_MS="20") as gateway,
+    ):
         for name, speaker in SPEAKERS.items():
-            heard[name] = StandIn(script(speaker)).__enter__()
-        settings = {"TOLLWAY_DRAIN_INTERVAL_MS": "20"}
-        data_dir = tmp_path_factory.mktemp("conformance") / "data"
-        with running(data_dir, postgres_server.create(), **settings) as gateway:
-            for name, speaker in SPEAKERS.items():
-                fields = {"spec": speaker.spec, "credential": speaker.credential}
-                if speaker.options:
-                    fields["options"] = dict(speaker.options)
-                gateway.add_provider(name, heard[name].base_url, **fields)
-                gateway.set_price(name, "*")
-            yield World(gateway, heard)
-    finally:
-        for server in heard.values():
-            server.__exit__()
+            fields = {"spec": speaker.spec, "credential": speaker.credential}
+            if speaker.options:
+                fields["options"] = dict(speaker.options)
+            gateway.add_provider(name, heard[name].base_url, **fields)
+            gateway.set_price(name, "*")
+        yield World(gateway, heard)
 
 
 @each_caller

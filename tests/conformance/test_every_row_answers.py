@@ -7,9 +7,8 @@ import pytest
 from support.callers import CALLERS, told
 from support.gateway import Gateway, running
 from support.postgres import PostgresServer
-from support.speakers import SPEAKERS, script
+from support.speakers import all_speaking
 from support.speakers.said import SAID
-from support.standin import StandIn
 from tollway.providers.registry import REGISTRY
 
 SPEAKS = {"vertex": "gemini"}
@@ -20,24 +19,20 @@ ROWS = sorted(name for name in REGISTRY if name != "local")  # which comes with 
 
 @pytest.fixture(scope="module")
 def gateway(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    heard = {name: StandIn(script(speaker)) for name, speaker in SPEAKERS.items()}
     data_dir = tmp_path_factory.mktemp("rows") / "data"
-    try:
-        for server in heard.values():
-            server.__enter__()
-        with running(data_dir, postgres_server.create(), TOLLWAY_DRAIN_INTERVAL_MS="20") as started:
-            for name in ROWS:
-                spec = REGISTRY[name]
-                format_name = SPEAKS.get(spec.dialect, spec.dialect)
-                known = {option.name for option in spec.options}
-                options = {key: value for key, value in OPTIONS.items() if key in known}
-                fields = {"options": options} if options else {}
-                started.add_provider(name, heard[format_name].base_url, spec=name, **fields)
-                started.set_price(name, "*")
-            yield started
-    finally:
-        for server in heard.values():
-            server.__exit__()
+    with (
+        all_speaking() as heard,
+        running(data_dir, postgres_server.create(), TOLLWAY_DRAIN_INTERVAL_MS="20") as started,
+    ):
+        for name in ROWS:
+            spec = REGISTRY[name]
+            format_name = SPEAKS.get(spec.dialect, spec.dialect)
+            known = {option.name for option in spec.options}
+            options = {key: value for key, value in OPTIONS.items() if key in known}
+            fields = {"options": options} if options else {}
+            started.add_provider(name, heard[format_name].base_url, spec=name, **fields)
+            started.set_price(name, "*")
+        yield started
 
 
 CASES = [

@@ -5,13 +5,14 @@ that is asked names the scenario.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from support.replies import recut
 from support.speakers import anthropic, bedrock, cohere, gemini, openai
 from support.speakers.said import SAID
-from support.standin import Close, Received, Reply
+from support.standin import Close, Received, Reply, StandIn
 
 _MODEL_IN_PATH = re.compile(r"/models?/([^/:?]+)")
 
@@ -109,3 +110,10 @@ def script(speaker: Speaker) -> Callable[[Received], Reply]:
         return Reply(recut(body, received.serial), headers=headers, framing="chunked")
 
     return answer
+
+
+@contextmanager
+def all_speaking() -> Iterator[dict[str, StandIn]]:
+    """A stand-in for each wire format."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(StandIn(script(speaker))) for name, speaker in SPEAKERS.items()}
