@@ -41,6 +41,7 @@ from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.background import Backgrounds
 from tollway.services.inference.cached import ResponseCache
 from tollway.services.inference.context_tokens import ContextTokens
+from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.explainer import Explainer
 from tollway.services.inference.hedge import Hedger
@@ -258,9 +259,10 @@ class Factory:
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
         owners = ObjectOwners(context.database)
-        holder = Holder(leases, live, limits)
+        counting = Counting()
+        holder = Holder(leases, live, counting, limits)
         cache = self._response_cache(recorder, holder)
-        asker = Asker(transport, sign_in, max_reply_bytes=limits.max_reply_bytes)
+        asker = Asker(transport, sign_in, counting, max_reply_bytes=limits.max_reply_bytes)
         shadows = Shadows(planner)
         attempts = Attempts(
             asker=asker,
@@ -283,7 +285,9 @@ class Factory:
             owners=owners,
         )
         endings = IdempotencyEndings(context.database)
-        dialogues = self._dialogues(worker_id, pipeline=pipeline, authenticator=authenticator, places=places, live=live)
+        dialogues = self._dialogues(
+            worker_id, pipeline=pipeline, authenticator=authenticator, places=places, live=live, counting=counting
+        )
         idempotent = self._idempotent(
             endings, worker_id, pipeline=dialogues, authenticator=authenticator, places=places
         )
@@ -322,7 +326,14 @@ class Factory:
         )
 
     def _dialogues(
-        self, worker_id: str, *, pipeline: Pipeline, authenticator: Authenticator, places: Places, live: LiveCatalog
+        self,
+        worker_id: str,
+        *,
+        pipeline: Pipeline,
+        authenticator: Authenticator,
+        places: Places,
+        live: LiveCatalog,
+        counting: Counting,
     ) -> Dialogues:
         database = self._context.database
         store = ResponseStore(database, self.content_seal())
@@ -346,6 +357,7 @@ class Factory:
             store=store,
             events=events,
             backgrounds=backgrounds,
+            counting=counting,
             context_tokens=ContextTokens(live).of,
         )
 

@@ -195,7 +195,7 @@ def _stored(factory: Factory, inference: Inference) -> Stored:
         factory.response_find(inference.dialogues.store),
         factory.response_remove(inference.dialogues.store),
         inference.dialogues.events,
-        InputCount(inference.dialogues),
+        InputCount(inference.dialogues, inference.dialogues.counting),
     )
     conversations = ConversationEndpoints(factory.conversation_find(), factory.conversation_change())
     objects = ObjectEndpoints(factory.provider_objects(inference))

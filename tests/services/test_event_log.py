@@ -26,9 +26,10 @@ async def test_what_is_written_is_let_go_of_but_for_the_last_of_it() -> None:
 
 async def test_a_provider_waits_while_the_database_does_not_take_its_events() -> None:
     written: list[EventBatch] = []
-    away = True
+    away, tried = True, asyncio.Event()
 
     async def write(batch: EventBatch) -> None:
+        tried.set()
         if away:
             raise DatabaseUnavailableError("away")
         written.append(batch)
@@ -38,7 +39,7 @@ async def test_a_provider_waits_while_the_database_does_not_take_its_events() ->
     while log.unwritten.size <= 1024 * 1024:
         log.add(LONG)
     waiting = asyncio.create_task(log.room())
-    await asyncio.sleep(0.3)  # longer than the pause between writes: one was tried, in vain
+    await tried.wait()
     assert not waiting.done()
     away = False
     await waiting

@@ -21,6 +21,7 @@ from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.conversation_lock import ConversationLocks
 from tollway.services.dialogue_load import DialogueLoad
 from tollway.services.inference.background import Backgrounds
+from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogue_wish import Wish, read_wish
 from tollway.services.inference.exchange import Caller, Inbound
 from tollway.services.inference.keeping import Keeping
@@ -44,6 +45,7 @@ class Dialogues:
         store: keeps responses.
         events: tells those of responses in the background.
         backgrounds: what runs on alone.
+        counting: where tokens are counted.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class Dialogues:
         store: ResponseStore,
         events: ResponseEvents,
         backgrounds: Backgrounds,
+        counting: Counting,
         context_tokens: Callable[[str, Principal], int],
     ) -> None:
         """Args: context_tokens: what a model can take in at the most, by its name; 0 if that is not known."""
+        self.counting = counting
         self._pipeline = pipeline
         self._authenticator = authenticator
         self._places = places
@@ -144,7 +148,13 @@ class Dialogues:
             output_tokens = _decode_count(bound)
         except msgspec.DecodeError:
             output_tokens = None
-        kept = await fit(items, body_bytes=len(call.body), context_tokens=context_tokens, output_tokens=output_tokens)
+        kept = await fit(
+            items,
+            self.counting,
+            body_bytes=len(call.body),
+            context_tokens=context_tokens,
+            output_tokens=output_tokens,
+        )
         if kept is None:
             return call
         recalled = call.recalled or Recalled({})

@@ -10,11 +10,13 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from tollway.config.limits import LimitSettings
+from tollway.errors import OverloadedError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claims, Lacking
+from tollway.services.inference.counting import Counting
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.measure import measure
@@ -32,13 +34,14 @@ _CLAMPS_MAX = 3
 class Holder:
     """Holds for the requests of one worker."""
 
-    def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, limits: LimitSettings) -> None:
+    def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, counting: Counting, limits: LimitSettings) -> None:
         self._keeper = keeper
+        self._counting = counting
         self._live = live
         self._default_output_tokens = limits.default_output_tokens
         self._budget_wait_s = limits.budget_wait_s
         self._terms = TermsFinder()
-        self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def hold(self, exchange: Exchange, *, free: bool = False) -> None:
         """Take everything that applies, as soon as nothing lacks.
@@ -153,16 +156,20 @@ class Holder:
         demand = claims.demand
         if demand.least(clamped=exchange.principal.clamp_output) > min(potential(lease) for lease, _ in lacking):
             return False
-        turn = self._counting.setdefault(exchange.principal.organization_id, asyncio.Lock())
+        turn = self._turns.setdefault(exchange.principal.organization_id, asyncio.Lock())
         try:
             async with asyncio.timeout(self._budget_wait_s):
-                await turn.acquire()  # one at a time: nobody keeps all threads busy with requests that never fit
+                await turn.acquire()  # one at a time: nobody keeps the thread busy with requests that never fit
         except TimeoutError:
             return False
         adapter = exchange.target.adapter
-        counting = asyncio.get_running_loop().run_in_executor(
-            None, partial(adapter.count, exchange.call, demand.bound, model=exchange.target.model)
-        )
+        try:
+            counting = self._counting.begin(
+                partial(adapter.count, exchange.call, demand.bound, model=exchange.target.model)
+            )
+        except OverloadedError:
+            turn.release()
+            return False
         counting.add_done_callback(lambda _: turn.release())  # also if the caller leaves: the thread goes on
         bound = await asyncio.shield(counting)
         if bound is None:

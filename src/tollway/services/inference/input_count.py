@@ -1,12 +1,11 @@
 """Count the input tokens of a request that is not sent: an estimate with the public tokenizer."""
 
-import asyncio
-
 from tollway.chat.items import items_of
 from tollway.identity.principal import Principal
 from tollway.providers.openai_compatible.prompt import prompt_texts
 from tollway.providers.usage.estimate import estimate_all
 from tollway.routing.call import Call
+from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogue_wish import read_wish
 from tollway.services.inference.dialogues import Dialogues
 
@@ -17,19 +16,21 @@ _REQUEST_TOKENS = 3
 
 
 class InputCount:
-    """Counts in a thread: the tokenizer may take a tenth of a second."""
+    """Counts, beside the event loop."""
 
-    def __init__(self, dialogues: Dialogues) -> None:
+    def __init__(self, dialogues: Dialogues, counting: Counting) -> None:
         self._dialogues = dialogues
+        self._counting = counting
 
     async def count(self, call: Call, principal: Principal) -> int:
         """Tokens of a request with what went before it.
 
         Raises:
             NotFoundError, ContentNotKeptError, InvalidRequestError, DatabaseUnavailableError: see `Dialogues.recalled`.
+            OverloadedError: see `Counting`.
         """
         added = items_of(call.fields.get("input"))
         call, _ = await self._dialogues.recalled(call, read_wish(call, principal), principal, added)
         items = len(items_of(call.fields.get("input")))
-        tokens = await asyncio.to_thread(lambda: estimate_all(prompt_texts(call)))
+        tokens = await self._counting.run(lambda: estimate_all(prompt_texts(call)))
         return tokens + items * _ITEM_TOKENS + _REQUEST_TOKENS

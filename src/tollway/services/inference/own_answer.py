@@ -1,9 +1,9 @@
 """An answer that is made here, in the place of a provider's."""
 
-import asyncio
 from collections.abc import Callable
 
 from tollway.providers.transport import Upstream
+from tollway.services.inference.counting import Counting
 
 _OK = 200
 
@@ -11,11 +11,17 @@ _OK = 200
 class OwnAnswer(Upstream):
     """What stands for the exchange with a provider, so that such a request goes through every step of the pipeline."""
 
-    __slots__ = ("_make",)
+    __slots__ = ("_counting", "_make")
 
-    def __init__(self, make: Callable[[], bytes]) -> None:
-        """Args: make: makes the body; it may take its time, so it runs in a thread."""
+    def __init__(self, make: Callable[[], bytes], counting: Counting) -> None:
+        """Begin.
+
+        Args:
+            make: makes the body; it may take its time.
+            counting: where it does.
+        """
         self._make = make
+        self._counting = counting
         self.status = _OK
         self.headers = [("content-type", "application/json"), ("x-tollway-estimated", "true")]
 
@@ -27,8 +33,12 @@ class OwnAnswer(Upstream):
         return None
 
     async def read_all(self, limit: int) -> bytes:  # noqa: ARG002 -- it is our own
-        """The body."""
-        return await asyncio.to_thread(self._make)
+        """The body.
+
+        Raises:
+            OverloadedError: see `Counting`.
+        """
+        return await self._counting.run(self._make)
 
     def close(self) -> None:
         """There is no connection."""
