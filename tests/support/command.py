@@ -1,16 +1,16 @@
 """The command `tollway` as a process, as a user runs it."""
 
+import atexit
+import functools
 import json
-import subprocess
-import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from support.gateway import clean_environment
-
-TIMEOUT_S = 90
+from support.loaded import Loaded
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,24 @@ class Command:
 
     def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """Run it to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tollway", *arguments],
-            input=stdin,
-            env=self.environment | environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        with tempfile.TemporaryDirectory() as streams:
+            read, out, err = (Path(streams) / name for name in ("in", "out", "err"))
+            read.write_text(stdin)
+            out.touch()
+            err.touch()
+            code = _loaded().run(arguments, self.environment | environment, self.folder, Path(streams))
+            return Done(code, out.read_text(), err.read_text())
 
     def ok(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """Run it; fail the test if it fails."""
         done = self(*arguments, stdin=stdin, **environment)
         assert done.code == 0, done
         return done
+
+
+@functools.cache
+def _loaded() -> Loaded:
+    """One for each process of tests."""
+    loaded = Loaded()
+    atexit.register(loaded.close)
+    return loaded
