@@ -90,16 +90,11 @@ class _Recording(Remembering):
     """The caller as the pipeline sees it: it has the last byte once the outcome is stored."""
 
     def __init__(self, caller: Caller, body: bytes, claim: Claim, claims: IdempotencyClaims, max_bytes: int) -> None:
-        super().__init__(caller, max_bytes)
-        self._request_body = body
+        super().__init__(caller, max_bytes, body)
         self._claim = claim
         self._claims = claims
         self._headers: tuple[tuple[str, str], ...] = ()
         self.ended = False
-
-    async def read_body(self) -> bytes:
-        """The body that was read already."""
-        return self._request_body
 
     def unwatch(self) -> None:
         """Nobody watches."""

@@ -12,6 +12,7 @@ from tollway.chat.turn import Turn, head_of
 from tollway.providers.sse import EventSplitter
 from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.services.inference.exchange import Caller, Headers
+from tollway.services.inference.passing import Passing
 from tollway.services.response_store import Kept
 
 _OK = 200
@@ -27,7 +28,7 @@ class _Event(msgspec.Struct):
 _decode_event = tolerant(msgspec.json.Decoder(_Event).decode)
 
 
-class Keeping:
+class Keeping(Passing):
     """Passes everything on, and keeps the response before the caller has its last byte."""
 
     def __init__(self, caller: Caller, body: bytes, kept: Kept | None, keep: Callable[[Kept], Awaitable[None]]) -> None:
@@ -39,45 +40,31 @@ class Keeping:
             kept: what is known of the response; ``None`` if nothing is kept.
             keep: stores it; returns when the caller may have the last byte.
         """
-        self._caller = caller
-        self._body = body
+        super().__init__(caller, body)
         self._kept = kept
         self._keep = keep
         self._status = 0
         self._streams = False
         self._chunks: list[bytes] = []
 
-    @property
-    def left(self) -> bool:
-        """Whether the caller closed the connection."""
-        return self._caller.left
-
-    async def read_body(self) -> bytes:
-        """The body that was read already."""
-        return self._body
-
-    def unwatch(self) -> None:
-        """Stop looking for the caller leaving."""
-        self._caller.unwatch()
-
     async def start(self, status: int, headers: Headers) -> None:
         """Pass on the status and headers."""
         self._status = status
         self._streams = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in headers)
-        await self._caller.start(status, headers)
+        await super().start(status, headers)
 
     async def write(self, data: bytes) -> None:
         """Pass on a part of the body."""
         if not self._streams:
             self._chunks.append(data)
-        await self._caller.write(data)
+        await super().write(data)
 
     async def finish(self, data: bytes, *, whole: bool = True) -> None:
         """Pass on the last part of the body. Of a stream it holds the event that tells the whole response."""
         if self._kept is not None and self._status == _OK and whole:
             response = last_response(data) if self._streams else Raw(b"".join([*self._chunks, data]))
             await self._store(response, self._kept)
-        await self._caller.finish(data, whole=whole)
+        await super().finish(data, whole=whole)
 
     async def _store(self, response: Raw | None, kept: Kept) -> None:
         id_ = head_of(response)[0] if response is not None else ""

@@ -6,8 +6,10 @@ from tollway.services.inference.exchange import Caller, Headers
 class Passing:
     """Passes everything on."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, body: bytes | None = None) -> None:
+        """Args: body: of the request, if it was read already."""
         self._caller = caller
+        self._request_body = body
 
     @property
     def left(self) -> bool:
@@ -16,7 +18,7 @@ class Passing:
 
     async def read_body(self) -> bytes:
         """See `Caller.read_body`."""
-        return await self._caller.read_body()
+        return await self._caller.read_body() if self._request_body is None else self._request_body
 
     async def start(self, status: int, headers: Headers) -> None:
         """See `Caller.start`."""
@@ -38,9 +40,9 @@ class Passing:
 class Remembering(Passing):
     """Passes everything on, and remembers it. Attributes: status: that was passed on, 0 before."""
 
-    def __init__(self, caller: Caller, max_bytes: int) -> None:
-        """Args: max_bytes: of the largest body that is remembered."""
-        super().__init__(caller)
+    def __init__(self, caller: Caller, max_bytes: int, body: bytes | None = None) -> None:
+        """Args: max_bytes: of the largest reply that is remembered; body: see `Passing`."""
+        super().__init__(caller, body)
         self._max_bytes = max_bytes
         self._chunks: list[bytes] = []
         self._size = 0
@@ -48,7 +50,7 @@ class Remembering(Passing):
 
     @property
     def body(self) -> bytes | None:
-        """What was passed on; ``None`` if that is too large."""
+        """The reply; ``None`` if it is too large."""
         return b"".join(self._chunks) if self._size <= self._max_bytes else None
 
     async def start(self, status: int, headers: Headers) -> None:
