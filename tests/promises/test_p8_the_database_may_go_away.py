@@ -132,6 +132,9 @@ def test_known_callers_are_served_strangers_are_asked_to_come_back_and_all_of_it
         assert refused.headers["x-should-retry"] == "true"
         files = tollway.client.get("/v1/files", headers=tollway.headers())
         assert (files.status_code, files.json()["error"]["code"]) == (503, "database_unavailable")
+        part = {"type": "file", "file": {"file_id": "file-1"}}
+        named = tollway.chat(messages=[{"role": "user", "content": [part]}])  # whose it is cannot be known
+        assert (named.status_code, named.json()["error"]["code"]) == (503, "database_unavailable")
         admin = tollway.client.get("/api/v1/projects", headers=tollway.headers(tollway.admin_key))
         assert (admin.status_code, admin.json()["code"]) == (503, "database_unavailable")
         assert admin.json()["next_step"]

@@ -31,7 +31,7 @@ def cabinet() -> FilingCabinet:
 def keeper(gateway: Gateway, cabinet: FilingCabinet) -> Iterator[str]:
     """Name of a provider that keeps files."""
     with StandIn(cabinet.answer) as standin:
-        gateway.add_provider("keeper", standin.base_url)
+        gateway.add_provider("keeper", standin.base_url, spec="openai")
         gateway.set_price("keeper", "*")
         yield "keeper"
 
@@ -203,6 +203,157 @@ def test_bad_input_is_refused_before_the_provider_hears_of_it(gateway: Gateway, 
     assert ask(gateway, "GET", "/files", key=gateway.new_key(None, scopes=["read"])).status_code == 403
     assert ask(gateway, "GET", f"/files/{new_mark()}").status_code == 404
     assert len(cabinet.heard) == heard
+
+
+# --- files that requests name -----------------------------------------------------------------------------------------
+
+NAMING: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "/chat/completions",
+        "messages.0.content.0.file.file_id",
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "FILE"}}]}]},
+    ),
+    (
+        "/messages",
+        "messages.0.content.0.source.file_id",
+        {
+            "max_tokens": 9,
+            "messages": [
+                {"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "FILE"}}]}
+            ],
+        },
+    ),
+    (
+        "/responses",
+        "input.0.content.0.file_id",
+        {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "FILE"}]}]},
+    ),
+    (
+        "/images/edits",
+        "images.0.file_id",
+        {"prompt": "a", "image": "a", "images": [{"file_id": "FILE"}]},
+    ),
+]
+"""Path → where a request names a file → the request."""
+
+
+def naming(fields: dict[str, Any], file_id: str, model: str = "keeper/m") -> dict[str, Any]:
+    named: dict[str, Any] = json.loads(json.dumps(fields | {"model": model}).replace("FILE", file_id))
+    return named
+
+
+@pytest.fixture(scope="module")
+def file_id(gateway: Gateway) -> str:
+    """A file of the first project."""
+    made = upload(gateway, b"secret", data={"purpose": "user_data"})
+    return str(made.json()["id"])
+
+
+@pytest.mark.parametrize("case", NAMING, ids=[path for path, _, _ in NAMING])
+def test_a_request_names_files_of_its_own_project_only(
+    gateway: Gateway, cabinet: FilingCabinet, stranger: str, file_id: str, case: tuple[str, str, dict[str, Any]]
+) -> None:
+    path, param, fields = case
+    heard = len(cabinet.heard)
+    ask(gateway, "POST", path, json=naming(fields, file_id))
+    assert len(cabinet.heard) == heard + 1
+    others = [(stranger, file_id), (None, "file-of-nobody"), (None, "file-\\u0000")]
+    for key, named in [(key, naming(fields, id_)) for key, id_ in others]:
+        refused = ask(gateway, "POST", path, key=key, json=named)
+        assert (refused.status_code, refused.headers["x-tollway-cost"]) == (404, "0")
+        error = refused.json()["error"]
+        assert "This project has no file 'file-" in error["message"]
+        if path == "/messages":
+            assert (refused.json()["type"], error["type"]) == ("error", "not_found_error")
+        else:
+            assert (error["code"], error["param"]) == ("not_found", param)
+    assert len(cabinet.heard) == heard + 1
+
+
+def test_a_file_is_named_to_the_provider_that_has_it(gateway: Gateway, file_id: str) -> None:
+    _, param, fields = NAMING[0]
+    elsewhere = ask(gateway, "POST", "/chat/completions", json=naming(fields, file_id, "stub/plain"))
+    assert (elsewhere.status_code, elsewhere.json()["error"]["param"]) == (404, param)
+    rows = [{"provider": "stub", "model": "plain"}, {"provider": "keeper", "model": "m"}]
+    gateway.admin("PUT", "/aliases/default/anywhere", {"route": {"targets": rows}})
+
+    def answered() -> str | None:
+        answer = ask(gateway, "POST", "/chat/completions", json=naming(fields, file_id, "anywhere"))
+        return answer.headers["x-tollway-provider"] if answer.is_success else None
+
+    assert wait_until(answered, what="the route to be known") == "keeper"
+
+
+def test_a_hidden_member_a_container_and_a_dialogue_of_the_providers_are_no_way_around(
+    gateway: Gateway, cabinet: FilingCabinet, file_id: str
+) -> None:
+    heard = len(cabinet.heard)
+    twice = b'{"model": "keeper/m", "messages": [{"role": "user", "content": [{"file_id": "x", "file_id": "%b"}]}]}'
+    hidden = ask(gateway, "POST", "/chat/completions", content=twice % file_id.encode())
+    assert hidden.status_code == 400
+    for path, fields in (
+        ("/responses", {"input": "a", "tools": [{"type": "code_interpreter", "container": "cntr_1"}]}),
+        ("/responses", {"input": "a", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}),
+        ("/chat/completions", {"messages": [], "previous_response_id": "resp_1"}),
+    ):
+        refused = ask(gateway, "POST", path, json={"model": "keeper/m"} | fields)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+    assert len(cabinet.heard) == heard
+
+
+def test_the_lines_of_a_batch_name_files_of_its_own_project_only(
+    gateway: Gateway, cabinet: FilingCabinet, stranger: str, file_id: str
+) -> None:
+    fields = naming(NAMING[0][2], file_id, "m")
+    lines = b"\n".join(json.dumps({"custom_id": each, "body": fields}).encode() for each in "ab")
+    batch: dict[str, Any] = {"data": {"purpose": "batch"}}
+    mine = upload(gateway, lines, **batch)
+    assert cabinet.files[mine.json()["id"]] == lines
+    heard = len(cabinet.heard)
+    theft = upload(gateway, b"\n" + lines, key=stranger, **batch)
+    place = "file.2.body.messages.0.content.0.file.file_id"
+    assert (theft.status_code, theft.json()["error"]["param"]) == (404, place)
+    assert len(cabinet.heard) == heard
+
+
+def test_a_batch_is_of_a_file_whose_lines_were_looked_at(
+    gateway: Gateway, cabinet: FilingCabinet, file_id: str
+) -> None:
+    heard = len(cabinet.heard)
+    assert ask(gateway, "GET", f"/files/{file_id}").json()["purpose"] == "batch"  # says the provider
+    unseen = ask(gateway, "POST", "/batches", json={"input_file_id": file_id})
+    assert (unseen.status_code, unseen.json()["error"]["param"]) == (400, "input_file_id")
+    checked = upload(gateway, LINES, data={"purpose": "batch"}).json()["id"]
+    twice = b'{"input_file_id": "file-of-others", "input_file_id": "%b", "metadata": {"a": "b"}}' % checked.encode()
+    made = ask(gateway, "POST", "/batches", content=twice)
+    assert cabinet.batches[made.json()["id"]]["input_file_id"] == checked
+    folder = ask(gateway, "POST", "/batches", json={"input_file_id": checked, "output_folder": {"url": "https://a"}})
+    assert (folder.status_code, folder.json()["error"]["param"]) == (404, "output_folder")
+    assert len(cabinet.heard) == heard + 3
+
+
+def test_an_administrator_may_let_requests_name_whatever_lies_at_a_provider(
+    gateway: Gateway, cabinet: FilingCabinet, stranger: str, file_id: str
+) -> None:
+    with StandIn(cabinet.answer) as standin:
+        gateway.add_provider("open", standin.base_url, options={"object_ids": "any"})
+        gateway.set_price("open", "*")
+        fields = naming(NAMING[0][2], file_id, "open/m")
+        wait_until(lambda: ask(gateway, "POST", "/chat/completions", key=stranger, json=fields).is_success)
+        line = json.dumps({"body": fields}).encode()
+        headers = {"x-tollway-provider": "open"}
+        assert upload(gateway, line, key=stranger, data={"purpose": "batch"}, headers=headers).is_success
+    unknown = gateway.client.post(
+        "/api/v1/providers",
+        json={
+            "name": "odd",
+            "spec": "openai_compatible",
+            "base_url": "http://127.0.0.1:1",
+            "options": {"object_ids": "x"},
+        },
+        headers=gateway.headers(gateway.admin_key),
+    )
+    assert (unknown.status_code, "object_ids" in unknown.text) == (422, True)
 
 
 def test_an_object_whose_id_can_name_nothing_is_a_malformed_answer() -> None:
