@@ -65,7 +65,7 @@ OPENAI_FORM = ChatForm(
     custom_tools=True,
     developer=True,
     reasoning="reasoning_effort",
-    efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
+    efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
 )
 """https://platform.openai.com/docs/api-reference/chat/create"""
 

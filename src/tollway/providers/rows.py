@@ -17,6 +17,7 @@ from tollway.providers.usage.conventions import convention_for
 
 _BOTH = ("max_completion_tokens", "max_tokens")
 """``max_tokens`` is OpenAI's older name; its reasoning models refuse it."""
+_PENALTIES = frozenset({"presence_penalty", "frequency_penalty"})
 _CHAT = frozenset({"chat"})
 _TEXTS = frozenset({"chat", "completions"})
 _VECTORS = frozenset({"chat", "embeddings"})
@@ -136,15 +137,18 @@ _AZURE = ProviderSpec(
     ),
 )
 
-# https://console.groq.com/docs/openai: no logprobs, no logit_bias, no names, one answer only
+# https://console.groq.com/docs/openai: no logprobs, no logit_bias, no names, one answer only. No model heeds penalties:
+# https://github.com/groq/groq-python/blob/main/src/groq/types/chat/completion_create_params.py
 _GROQ = ChatForm(
-    fields=SAMPLING | {"seed", "service_tier", "parallel_tool_calls"},
+    fields=SAMPLING - _PENALTIES | {"seed", "service_tier", "parallel_tool_calls"},
     media=IMAGES,
     names=False,
     thoughts="reasoning",
     reasoning="reasoning_effort",
+    efforts=("none", "low", "medium", "high"),
 )
-# https://docs.mistral.ai/api/#tag/chat: unknown fields are refused
+# https://docs.mistral.ai/api/#tag/chat: unknown fields are refused. Fields, efforts and paths are those of
+# https://github.com/mistralai/client-python; its speech is JSON, unlike OpenAI's
 _MISTRAL = ChatForm(
     fields=SAMPLING | {"seed", "n", "parallel_tool_calls", "prediction"},
     media=IMAGES | {"audio", "file", "file_url"},
@@ -157,10 +161,11 @@ _MISTRAL = ChatForm(
     any_tool="any",
     plain_parts=True,
 )
-# https://api-docs.deepseek.com/api/create-chat-completion and /guides/thinking_mode
+# https://api-docs.deepseek.com/api/create-chat-completion (``user_id``) and /guides/thinking_mode
 _DEEPSEEK = ChatForm(
     fields=SAMPLING | {"logprobs"},
     formats=frozenset({"json_object"}),
+    user_field="user_id",
     thoughts="reasoning_content",
     reasoning="thinking",
     efforts=("high", "max"),
@@ -181,15 +186,17 @@ _XAI = ChatForm(
     media=IMAGES,
     developer=True,
     reasoning="reasoning_effort",
+    efforts=("none", "low", "medium", "high"),
 )
-# https://docs.together.ai/reference/chat-completions-1: its logprobs is a number
+# https://docs.together.ai/reference/chat-completions-1: its logprobs is a number. Fields are those of
+# https://github.com/togethercomputer/together-python/blob/main/src/together/types/chat_completions.py
 _TOGETHER = ChatForm(
     fields=SAMPLING | {"seed", "n", "logit_bias", "top_k", "min_p"},
     media=IMAGES,
     reasoning="reasoning_effort",
     thoughts="reasoning",
 )
-# https://docs.fireworks.ai/api-reference/post-chatcompletions
+# https://docs.fireworks.ai/api-reference/post-chatcompletions and /guides/reasoning
 _FIREWORKS = ChatForm(
     fields=SAMPLING | {"seed", "n", "logit_bias", "logprobs", "top_k", "min_p", "parallel_tool_calls", "prediction"},
     media=IMAGES,
@@ -197,7 +204,8 @@ _FIREWORKS = ChatForm(
     efforts=("none", "low", "medium", "high"),
     thoughts="reasoning_content",
 )
-# https://inference-docs.cerebras.ai/resources/openai: penalties and logit_bias are refused
+# https://inference-docs.cerebras.ai/resources/openai: penalties and logit_bias are refused. The others are those of
+# https://github.com/Cerebras/cerebras-cloud-sdk-python
 _CEREBRAS = ChatForm(
     fields=frozenset(
         {"temperature", "top_p", "stop", "seed", "logprobs", "parallel_tool_calls", "service_tier", "prediction"}
@@ -205,7 +213,8 @@ _CEREBRAS = ChatForm(
     reasoning="reasoning_effort",
     thoughts="reasoning",
 )
-# https://docs.perplexity.ai/api-reference/chat-completions-post: no tools
+# https://docs.perplexity.ai/api-reference/chat-completions-post: no tools. Fields, efforts, usage in every chunk:
+# https://github.com/perplexityai/perplexity-py. Its vectors are of another form than OpenAI's
 _PERPLEXITY = ChatForm(
     fields=frozenset({"temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty"}),
     media=IMAGES | {"file_url"},
@@ -243,15 +252,16 @@ _LLAMA_CPP = ChatForm(
     media=IMAGES | {"audio"},
     thoughts="reasoning_content",
 )
-# https://docs.ollama.com/api/openai-compatibility: no tool_choice of its own, images in base64 only
+# https://docs.ollama.com/api/openai-compatibility: no tool_choice of its own, no user, images in base64 only
 _OLLAMA = ChatForm(
     fields=SAMPLING | {"seed", "logprobs"},
     media=frozenset({"image"}),
+    user_field="",
     reasoning="reasoning_effort",
     efforts=("none", "low", "medium", "high"),
     thoughts="reasoning",
 )
-# https://platform.moonshot.ai/docs/api/chat
+# https://platform.moonshot.ai/docs/api/chat: max_tokens is the older name of max_completion_tokens
 _MOONSHOT = ChatForm(
     fields=SAMPLING | {"n"}, media=frozenset({"image"}), thoughts="reasoning_content", reasoning="thinking", efforts=()
 )
@@ -358,7 +368,15 @@ ROWS: tuple[ProviderSpec, ...] = (
         _HUGGINGFACE,
         surfaces=_CHAT,
     ),
-    _hosted("moonshotai", "Moonshot AI", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", _MOONSHOT, surfaces=_CHAT),
+    _hosted(
+        "moonshotai",
+        "Moonshot AI",
+        "https://api.moonshot.ai/v1",
+        "MOONSHOT_API_KEY",
+        _MOONSHOT,
+        output_limit_fields=_BOTH,
+        surfaces=_CHAT,
+    ),
     _hosted("zai", "Z.ai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", _ZAI, surfaces=_VECTORS | {"images"}),
     _own("ollama", "Ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST", _OLLAMA),
     _own("vllm", "vLLM", "http://127.0.0.1:8000/v1", "VLLM_BASE_URL", _VLLM, surfaces=OPENAI_SURFACES | _HEARING),
