@@ -239,7 +239,10 @@ def test_a_rate_limit_holds_by_an_equal_share(tollway: Gateway, server: Postgres
 def test_a_journal_at_its_bound_refuses_in_words_and_says_that_it_is_not_ready_until_the_database_is_back(
     tollway: Gateway, server: PostgresServer, standin: StandIn
 ) -> None:
-    marks = [new_mark()]
+    marks, project = [new_mark()], new_mark()
+    tollway.admin("POST", "/projects", {"name": project, "cache_ttl_s": 600})
+    cached = tollway.new_key(project)
+    assert tollway.post("/v1/chat/completions", chat_body(), key=cached).headers["x-tollway-cache"] == "miss"
     with stopped(server):
         while (answer := tollway.post("/v1/chat/completions", chat_body(user=marks[-1]), headers=LARGE)).is_success:
             marks.append(new_mark())
@@ -247,6 +250,8 @@ def test_a_journal_at_its_bound_refuses_in_words_and_says_that_it_is_not_ready_u
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "journal_unavailable")
         assert "bound" in answer.json()["error"]["message"]
         assert int(answer.headers["retry-after"]) >= 1
+        hit = tollway.post("/v1/chat/completions", chat_body(), key=cached)
+        assert (hit.status_code, hit.json()["error"]["code"]) == (503, "journal_unavailable")
         ready = tollway.client.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
         assert "bound" in ready.json()["checks"]["journal"]

@@ -69,7 +69,7 @@ class JournalWriter:
             JournalUnavailableError: it could not be written, or the bound is reached: do not serve the request.
         """
         if not self._reserve.held or self._disk_bytes >= self._max_bytes:
-            self._require_room()
+            self.require_room()
         try:
             self._append(encode(record))
         except JournalUnavailableError:
@@ -79,7 +79,7 @@ class JournalWriter:
     def fault(self) -> str:
         """Why `open` would refuse now, empty if it would not. Looks at the disk again if it did."""
         try:
-            self._require_room()
+            self.require_room()
         except JournalUnavailableError as error:
             return error.text
         return ""
@@ -158,7 +158,12 @@ class JournalWriter:
             self._sync.switch(None)
             self._descriptor = -1
 
-    def _require_room(self) -> None:
+    def require_room(self) -> None:
+        """Look whether more may be served.
+
+        Raises:
+            JournalUnavailableError: the disk is full, or the bound is reached.
+        """
         if not self._reserve.held and not self._reserve.take():
             raise JournalUnavailableError(
                 "The disk that holds the journal is full or read-only.",

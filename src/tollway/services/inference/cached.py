@@ -48,6 +48,7 @@ class ResponseCache:
         Raises:
             NotInCacheError: the caller wanted nothing else.
             TollwayError, asyncio.CancelledError: as `ask`, and as holding rate limits.
+            JournalUnavailableError: as `Recorder.require_room`.
         """
         control = cache_control(exchange.inbound.cache_control)
         key = _key(exchange) if control.stores else None
@@ -121,6 +122,7 @@ class ResponseCache:
         )
 
     async def _replay(self, exchange: Exchange, caller: Caller, kept: Kept) -> None:
+        self._recorder.require_room()
         await self._holder.hold(exchange, free=True)
         exchange.target = _answered_by(exchange.target, kept)
         exchange.saved = kept.charge

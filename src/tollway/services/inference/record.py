@@ -40,6 +40,10 @@ class Journal(Protocol):
         """Write the entry of a request that ended."""
         ...
 
+    def require_room(self) -> None:
+        """See `tollway.journal.writer.JournalWriter.require_room`."""
+        ...
+
     async def durable(self) -> None:
         """Wait until everything written is on disk."""
         ...
@@ -106,6 +110,14 @@ class Recorder:
             claims.opened = True
         if beside is not None:
             beside.opened = True
+
+    def require_room(self) -> None:
+        """Before a request is served that goes nowhere, and so is not opened.
+
+        Raises:
+            JournalUnavailableError: it could not be recorded, so it must not be served.
+        """
+        self._journal.require_room()
 
     def bill(self, exchange: Exchange, error: str, answer: Answer | None) -> None:
         """End an attempt that another one follows: what it held is settled, what it cost is added to `spent`.
