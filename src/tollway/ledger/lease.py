@@ -54,6 +54,14 @@ class Lease:
         """What running requests hold: all that is neither free nor spent."""
         return self.granted - self.free - self.spent
 
+    @property
+    def remaining(self) -> int:
+        """What of the window nobody uses or holds, as far as this worker knows; see `Grant.elsewhere`."""
+        answer = self.answer
+        if answer is None:
+            return max(self.free, 0) - self.held
+        return answer.left + answer.elsewhere + answer.granted - self.granted + self.free
+
     def hold(self, amount: int) -> bool:
         """Take `amount` for a request that begins, if it is free; whether it was."""
         if amount > self.free:

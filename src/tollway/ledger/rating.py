@@ -55,7 +55,7 @@ def rate(usage: Usage, sheet: PriceSheet) -> Charge:
     priced = True
     counts = astuple(usage)
     for kind, quantity in compress(zip(KINDS, counts, strict=True), counts):
-        found = rate_of(kind, rates)
+        found = rates.get(kind) or rate_of(kind, rates)
         if found is None:
             priced = priced and _is_included(kind, rates)
             continue

@@ -72,9 +72,10 @@ class Patient:
         health: how fast and reliable it is.
         breaker: whether it is asked.
         minute, requests, tokens: what this worker sent there in that minute (of the monotonic clock).
+        forgotten: whether another one may have taken its place.
     """
 
-    __slots__ = ("breaker", "health", "minute", "model", "provider_id", "requests", "tokens")
+    __slots__ = ("breaker", "forgotten", "health", "minute", "model", "provider_id", "requests", "tokens")
 
     def __init__(self, provider_id: str, model: str) -> None:
         self.provider_id = provider_id
@@ -82,6 +83,7 @@ class Patient:
         self.health = Health()
         self.breaker = Breaker()
         self.minute = self.requests = self.tokens = 0
+        self.forgotten = False
 
     def began(self, now_s: float) -> None:
         """A request is sent there."""
@@ -125,7 +127,7 @@ class LiveHealth:
         found = self._patients.get(key)
         if found is None:
             if len(self._patients) >= _PATIENTS_MAX:
-                del self._patients[next(iter(self._patients))]
+                self._patients.pop(next(iter(self._patients))).forgotten = True
             found = self._patients[key] = Patient(*key)
         return found
 

@@ -15,7 +15,7 @@ import msgspec
 
 from tollway.errors import InvalidRequestError
 from tollway.ledger.bound import UsageBound
-from tollway.providers.openai_compatible.media import Media, find_media
+from tollway.providers.openai_compatible.media import NO_MESSAGES, Media, find_media, is_plain
 from tollway.providers.openai_compatible.output_limits import output_limit
 from tollway.routing.call import Call
 from tollway.routing.json_object import MALFORMED, tolerant
@@ -138,9 +138,10 @@ def request_bound(
         InvalidRequestError: a field that bounds the request is no number.
     """
     fields, traits = call.fields, _traits(model)
-    media = media_of(fields, model=model)
-    if media is None and (usual := _usual_bound(call, traits, limits, searches=searches)) is not None:
+    usual = _usual_bound(call, traits, limits, searches=searches)
+    if usual is not None:
         return usual
+    media = media_of(fields, model=model)
     ordinary = fields.keys() <= _ORDINARY
     tokens = text_bytes = len(call.body)
     tokens += TEMPLATE_TOKENS if ordinary or fields.keys().isdisjoint(_TOOLS) else TOOL_TEMPLATE_TOKENS
@@ -172,9 +173,9 @@ def request_bound(
 
 
 def _usual_bound(call: Call, traits: "_Traits", limits: Sequence[str], *, searches: bool) -> RequestBound | None:
-    """The same for what most requests are, in half the time: a chat whose answer a number bounds, and nothing else.
+    """The same for what most requests are, in half the time: a chat in texts whose answer a number bounds.
 
-    ``None`` for any other, and not for requests with media.
+    ``None`` for any other.
     """
     fields, size = call.fields, len(call.body)
     name = "max_tokens" if "max_tokens" in fields else "max_completion_tokens"
@@ -186,6 +187,7 @@ def _usual_bound(call: Call, traits: "_Traits", limits: Sequence[str], *, search
         and fields.keys() <= _USUAL
         and not (traits.unusual or (name == "max_tokens" and "max_completion_tokens" in fields))
         and call.body.isascii()
+        and is_plain(fields.get("messages", NO_MESSAGES))
     ):
         return RequestBound(
             size + TEMPLATE_TOKENS,

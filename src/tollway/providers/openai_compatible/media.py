@@ -79,7 +79,7 @@ class _PlainMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     name: str = ""
 
 
-_NO_MESSAGES = msgspec.Raw(b"[]")
+NO_MESSAGES = msgspec.Raw(b"[]")
 _decode_plain = msgspec.json.Decoder(list[_PlainMessage]).decode
 _decode_messages = tolerant(msgspec.json.Decoder(list[_Message]).decode)
 _decode_members = tolerant(msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode)
@@ -97,7 +97,7 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
         fields: of the request.
         model: the name of the model at the provider.
     """
-    if "input" not in fields and _is_plain(fields.get("messages", _NO_MESSAGES)):
+    if "input" not in fields and is_plain(fields.get("messages", NO_MESSAGES)):
         return None
     media = Media()
     try:
@@ -116,7 +116,7 @@ def find_media(fields: dict[str, msgspec.Raw], *, model: str) -> Media | None:
     return media if media.data_bytes or media.audio or media.unbounded else None
 
 
-def _is_plain(messages: msgspec.Raw) -> bool:
+def is_plain(messages: msgspec.Raw) -> bool:
     """Whether all members of all messages are texts, as in most requests: nothing more is to be looked at then."""
     try:
         _decode_plain(messages)

@@ -121,10 +121,10 @@ def _disjoint(
     convention: UsageConvention,
 ) -> Usage:
     """Take the parts out of the wholes."""
+    if not (cached or reasoning or citation or searches or into.has_parts or out.has_parts):
+        return Usage(input=entered, output=left)
     written, audio, image = part(into.cache_write_tokens), part(into.audio_tokens), part(into.image_tokens)
     spoken, drawn = part(out.audio_tokens), part(out.image_tokens)
-    if not (cached or written or audio or image or spoken or drawn or reasoning or citation or searches):
-        return Usage(input=entered, output=left)
     if convention.cached_outside_input:
         entered += cached + written
     cached = min(cached, entered)

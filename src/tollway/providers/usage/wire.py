@@ -20,6 +20,11 @@ class InputDetails(msgspec.Struct):
     audio_tokens: int | None = None
     image_tokens: int | None = None
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether any of it is told that is no text, or written to a cache."""
+        return bool(self.cache_write_tokens or self.audio_tokens or self.image_tokens)
+
 
 class OutputDetails(msgspec.Struct):
     """``completion_tokens_details`` or ``output_tokens_details``."""
@@ -27,6 +32,11 @@ class OutputDetails(msgspec.Struct):
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
     image_tokens: int | None = None
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether any of it is told that is no text."""
+        return bool(self.audio_tokens or self.image_tokens)
 
 
 class WireUsage(msgspec.Struct):
@@ -72,8 +82,10 @@ def decode_usage(raw: bytes | Raw) -> WireUsage | None:
         return None
     if wire is None:
         return None
-    wholes = (wire.prompt_tokens or 0, wire.input_tokens or 0, wire.completion_tokens or 0, wire.output_tokens or 0)
-    return wire if min(wholes) >= 0 and max(wholes) <= MAX_COUNT else None
+    for count in (wire.prompt_tokens, wire.input_tokens, wire.completion_tokens, wire.output_tokens):
+        if count is not None and not 0 <= count <= MAX_COUNT:
+            return None
+    return wire
 
 
 def part(count: int | None) -> int:

@@ -102,9 +102,8 @@ class Claims:
 
     def limiting(self) -> Sequence[Lease]:
         """The leases of the rate limits, whether anything is held of them or not."""
-        if not self.terms.limits:
-            return ()
-        return (self._held or self._leases.leases(self.terms.binding))[-self.terms.limits :]
+        limits = self.terms.limits
+        return (self._held or self._leases.leases(self.terms.binding))[-limits:] if limits else ()
 
     def now_us(self) -> int:
         """The clock that windows follow, in epoch microseconds."""

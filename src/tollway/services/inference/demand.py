@@ -39,12 +39,12 @@ class Demand(msgspec.Struct, gc=False):
         It is an estimate, since they are counted in the end, and not more than the whole limit: one that is smaller
         than a request lets it through when nothing else runs.
         """
-        unit, tokens = quota.unit, 0
+        unit, bound, tokens = quota.unit, self.bound, 0
         if unit is not _OUTPUT_TOKENS:
-            tokens += self.bound.text_bytes // _BYTES_PER_TOKEN + 1
+            tokens += bound.text_bytes // _BYTES_PER_TOKEN + 1
         if unit is not _INPUT_TOKENS:
-            stated = self.bound.output_tokens
-            tokens += (_UNSTATED_OUTPUT_TOKENS if stated is None else stated) * self.bound.answers
+            stated = bound.output_tokens
+            tokens += (_UNSTATED_OUTPUT_TOKENS if stated is None else stated) * bound.answers
         return max(min(tokens, quota.amount), 1)
 
     @property

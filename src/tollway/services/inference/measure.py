@@ -1,15 +1,16 @@
 """Measure what a request needs, before it is admitted. No I/O: everything is in memory."""
 
 import time
+from collections.abc import Mapping
 
 from tollway.errors import InvalidRequestError
 from tollway.ledger.bound import pays_for_output
-from tollway.ledger.price import PriceSheet
+from tollway.ledger.price import PriceSheet, Rate
 from tollway.ledger.price_book import PriceBook
 from tollway.providers.adapter import DEFAULT_TIERS
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.services.inference.demand import Demand
-from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.exchange import Exchange, Target
 from tollway.services.inference.plan import not_priced
 
 UNKNOWN_CONTEXT_TOKENS = 1_048_576
@@ -31,27 +32,31 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
         ModelNotPricedError: a hard budget applies, and what the request costs is not known.
         InvalidRequestError: a field that bounds the request is no number, or lets it cost more than can be bounded.
     """
-    sheet = exchange.target.sheet
+    target = exchange.target
+    sheet = target.sheet
     context_tokens = (sheet.context_tokens if sheet is not None else 0) or UNKNOWN_CONTEXT_TOKENS
-    bound = exchange.target.adapter.bound(
-        exchange.call, spec=exchange.target.spec, model=exchange.target.model, context_tokens=context_tokens
-    )
+    bound = target.adapter.bound(exchange.call, spec=target.spec, model=target.model, context_tokens=context_tokens)
     output_tokens = bound.output_tokens
     if output_tokens is None:
         output_tokens = _default(bound, context_tokens, default_output_tokens)
-    if binding and not _is_priced(sheet, bound, output_tokens):
-        raise not_priced(
-            exchange.target.deployment, exchange.target.model, "or make the budget that applies a soft one"
-        )
-    if binding and bound.boundless:
-        raise boundless(bound.boundless)
-    if binding and bound.boundless_output and sheet is not None and pays_for_output(sheet, bound):
-        raise boundless(bound.boundless_output)
+    if binding:
+        _require_bounded(target, bound, output_tokens)
     demand = Demand(bound, _sheets(exchange, prices, bound.service_tier), output_tokens)
     demand.price()
     if binding and not bound.heeded and demand.pays_for_output():
         demand.sent_output_tokens = output_tokens
     return demand
+
+
+def _require_bounded(target: Target, bound: RequestBound, output_tokens: int) -> None:
+    """Raises as `measure` for a hard budget."""
+    sheet = target.sheet
+    if sheet is None or not _is_priced(sheet.rates, bound, output_tokens):
+        raise not_priced(target.deployment, target.model, "or make the budget that applies a soft one")
+    if bound.boundless:
+        raise boundless(bound.boundless)
+    if bound.boundless_output and pays_for_output(sheet, bound):
+        raise boundless(bound.boundless_output)
 
 
 def _default(bound: RequestBound, context_tokens: int, default_output_tokens: int) -> int:
@@ -70,31 +75,29 @@ def boundless(field: str) -> InvalidRequestError:
     )
 
 
-def _is_priced(sheet: PriceSheet | None, bound: RequestBound, output_tokens: int) -> bool:
-    """Whether what it costs is known: by the piece, or in tokens."""
-    if sheet is None:
-        return False
-    rates = sheet.rates
+def _is_priced(rates: Mapping[str, Rate], bound: RequestBound, output_tokens: int) -> bool:
+    """Whether what it costs is known: in tokens, or by the piece."""
+    if "input" in rates and (not output_tokens or "output" in rates):
+        return True
     if (bound.images and "images" in rates) or (bound.characters and "characters" in rates):
         return True
-    if bound.audio_seconds and "audio_seconds" in rates:
-        return True
-    return "input" in rates and (not output_tokens or "output" in rates)
+    return bool(bound.audio_seconds) and "audio_seconds" in rates
 
 
 def _sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[PriceSheet, ...]:
     """The prices of the model, and those of the service tier that the request asks for."""
-    if exchange.target.sheet is None:
+    target = exchange.target
+    sheet, deployment = target.sheet, target.deployment
+    if sheet is None:
         return ()
     if service_tier in DEFAULT_TIERS:
-        return (exchange.target.sheet,)
-    deployment = exchange.target.deployment
+        return (sheet,)
     tier = prices.sheet(
         deployment.price_provider,
-        exchange.target.model,
+        target.model,
         organization_id=exchange.principal.organization_id,
         provider_name=deployment.name,
         at=time.time(),
         service_tier=service_tier,
     )
-    return (exchange.target.sheet, tier) if tier is not None else (exchange.target.sheet,)
+    return (sheet, tier) if tier is not None else (sheet,)

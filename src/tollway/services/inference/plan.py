@@ -5,6 +5,7 @@ import time
 from tollway.errors import ModelNotAllowedError, ModelNotPricedError
 from tollway.identity.principal import Principal
 from tollway.ledger.price_book import PriceBook
+from tollway.providers.adapter import Adapter
 from tollway.providers.adapters import adapter_for
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
 from tollway.routing.call import Call
@@ -22,8 +23,7 @@ def target_of(
 
     Raises:
         NotSupportedByProviderError, UnsupportedFieldError: see `tollway.providers.adapters`.
-        ModelNotAllowedError: another model could answer than the key may use.
-        NotFoundError: it names what the project does not have at this provider.
+        ModelNotAllowedError, NotFoundError: see `require_allowed`.
         ModelNotPricedError: no price is known and the project does not allow that.
     """
     deployment, model = candidate.deployment, candidate.target.model
@@ -37,14 +37,7 @@ def target_of(
         provider=deployment.name,
         drop=principal.drop_unsupported,
     )
-    if principal.allowed_models is not None and (field := adapter.other_models(call)) is not None:
-        raise ModelNotAllowedError(
-            f"With the field `{field[:64]}` another model could answer than this key may use.",
-            next_step="Leave it out, and name the model in `model`.",
-            param=field[:64],
-        )
-    if call.named:
-        require_own(call.named, deployment)
+    require_allowed(call, principal, adapter, deployment)
     sheet = prices.sheet(
         deployment.price_provider,
         model,
@@ -58,6 +51,23 @@ def target_of(
     deployment, credential_id = health.with_credential(deployment, model)
     window = candidate.target.context_tokens or (sheet.context_tokens if sheet is not None else 0)
     return Target(deployment, spec, model, sheet, adapter, candidate, patient, credential_id, window)
+
+
+def require_allowed(call: Call, principal: Principal, adapter: Adapter, deployment: Deployment) -> None:
+    """Refuse a request for what it holds beside the model: all of a target that must be looked at for each request.
+
+    Raises:
+        ModelNotAllowedError: another model could answer than the key may use.
+        NotFoundError: it names what the project does not have at this provider.
+    """
+    if principal.allowed_models is not None and (field := adapter.other_models(call)) is not None:
+        raise ModelNotAllowedError(
+            f"With the field `{field[:64]}` another model could answer than this key may use.",
+            next_step="Leave it out, and name the model in `model`.",
+            param=field[:64],
+        )
+    if call.named:
+        require_own(call.named, deployment)
 
 
 def not_priced(deployment: Deployment, model: str, alternative: str) -> ModelNotPricedError:

@@ -4,20 +4,43 @@ import random
 import time
 from collections.abc import Iterable
 
+import msgspec
+
 from tollway.errors import InvalidRequestError, TollwayError, UnsupportedFieldError
 from tollway.identity.principal import Principal
 from tollway.ledger.money import charge
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.price_book import PriceBook
+from tollway.providers.adapters import PASSING
 from tollway.routing.call import Call
+from tollway.routing.catalog import Catalog
 from tollway.routing.needs import needs_of, prompt_tokens, sticky_key
 from tollway.routing.plan import EXPECTED_OUTPUT_TOKENS, Asked, Plan, Standing, order
 from tollway.routing.resolve import Candidate, resolve
 from tollway.routing.route import Route
 from tollway.services.inference.exchange import Exchange, Inbound, Target
-from tollway.services.inference.plan import target_of
+from tollway.services.inference.plan import require_allowed, target_of
 from tollway.services.live_catalog import LiveCatalog
 from tollway.services.live_health import LiveHealth
+
+_PLAIN_MAX = 10_000
+"""Plain routes in memory, at less than a kilobyte each; callers choose the models of some providers."""
+
+
+class _Plain(msgspec.Struct, frozen=True, gc=False):
+    """A route with one target that is the same for all requests of a key for a model at a surface.
+
+    Attributes:
+        principal: of the key.
+        route: what stands behind the model's name.
+        target: the only one.
+        prices: of the target.
+    """
+
+    principal: Principal
+    route: Route
+    target: Target
+    prices: PriceSheet
 
 
 class Planner:
@@ -26,6 +49,8 @@ class Planner:
     def __init__(self, live: LiveCatalog, health: LiveHealth) -> None:
         self._live = live
         self._health = health
+        self._plain: dict[tuple[str, str, str], _Plain] = {}
+        self._plain_of: tuple[Catalog | None, PriceBook | None] = (None, None)
 
     def plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
         """Decide which provider answers, at what price, and which ones are asked if it does not.
@@ -39,18 +64,45 @@ class Planner:
         """
         if call.stream and not inbound.surface.streams:
             raise InvalidRequestError(f"`{inbound.surface.path}` cannot stream.", param="stream")
+        plain = self._plain.get((principal.key_id, call.model, inbound.surface.name))
+        if plain is not None and self._holds(plain, principal):
+            require_allowed(call, principal, plain.target.adapter, plain.target.deployment)
+            return Exchange(inbound=inbound, principal=principal, call=call, target=plain.target, route=plain.route)
         prices = self._live.price_book  # first, so that a worker that has read nothing yet does not say "not found"
         route, candidates = resolve(call.model, principal, self._live.catalog)
         if len(route.targets) == 1:
             target = target_of(
                 candidates[0], inbound=inbound, principal=principal, call=call, prices=prices, health=self._health
             )
+            self._remember(inbound, principal, call, route, target)
             return Exchange(inbound=inbound, principal=principal, call=call, target=target, route=route)
         asked = asked_by(call, principal, route)
         found = order(
             route, candidates, asked, self.standings(candidates, principal.organization_id, asked), random.random
         )
         return self._exchange(inbound, principal, call, route, found)
+
+    def _holds(self, plain: _Plain, principal: Principal) -> bool:
+        """Whether a plain route is still what it was when it was remembered."""
+        if self._is_old():
+            return False
+        known = plain.principal is principal and not plain.target.patient.forgotten
+        return known and plain.prices.valid_from <= time.time() < plain.prices.valid_until
+
+    def _is_old(self) -> bool:
+        """Whether the plain routes are those of another catalog or price book."""
+        catalog, prices = self._plain_of
+        return catalog is not self._live.catalog or prices is not self._live.price_book
+
+    def _remember(self, inbound: Inbound, principal: Principal, call: Call, route: Route, target: Target) -> None:
+        """Keep a route's only target for the next request, unless its adapter or credential is chosen for each."""
+        if self._is_old() or len(self._plain) >= _PLAIN_MAX:
+            self._plain.clear()
+            self._plain_of = self._live.catalog, self._live.price_book
+        surface, sheet = inbound.surface.name, target.sheet
+        takes_turns = bool(target.candidate.deployment.credentials)
+        if sheet is not None and not takes_turns and target.adapter is PASSING.get(surface):
+            self._plain[principal.key_id, call.model, surface] = _Plain(principal, route, target, sheet)
 
     def target(self, exchange: Exchange, candidate: Candidate) -> Target:
         """Get ready to ask another deployment. Raises as `target_of`."""

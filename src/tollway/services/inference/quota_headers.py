@@ -8,8 +8,6 @@ from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
 from tollway.services.inference.claims import Claims
-from tollway.services.inference.patience import potential
-from tollway.services.inference.refusal import reset_us
 
 PREFIX = "x-ratelimit-"
 _PARALLEL, _REQUESTS = Unit.PARALLEL, Unit.REQUESTS  # naming a member of an enum takes 0.2 µs
@@ -18,7 +16,6 @@ _REQUEST_NAMES, _TOKEN_NAMES = (
     for kind in ("requests", "tokens")
 )
 _MS_US = 1_000
-_S_MS = 1_000
 _NONE: tuple[int, Lease | None] = (sys.maxsize, None)
 
 
@@ -27,14 +24,14 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
 
     What other workers have leased counts as remaining until they say that it is used.
     """
-    if claims is None or not claims.terms.limits:
+    if claims is None or not (leases := claims.limiting()):
         return []
     requests = tokens = _NONE
-    for lease in claims.limiting():
+    for lease in leases:
         unit = lease.quota.unit
         if unit is _PARALLEL:
             continue
-        remaining = potential(lease) - lease.held
+        remaining = lease.remaining
         if unit is _REQUESTS:
             if remaining < requests[0]:
                 requests = remaining, lease
@@ -42,16 +39,14 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
             tokens = remaining, lease
     now_us = claims.now_us()
     headers: list[tuple[bytes, bytes]] = []
-    for names, (remaining, tightest) in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
+    for (limit, left, reset), (remaining, tightest) in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
         if tightest is not None:
-            limit, left, reset = names
-            amount, span_us = tightest.quota.amount_at(now_us / SECOND_US), reset_us(tightest) - now_us
+            quota = tightest.quota
+            amount = quota.amount if quota.raised_until is None else quota.amount_at(now_us / SECOND_US)
             told = 0 if remaining < 0 else min(remaining, amount)
-            headers += (
-                _numbered(limit, amount),
-                (left, b"%d" % told),
-                _timed(reset, -(-span_us // _MS_US) if span_us < SECOND_US else -(-span_us // SECOND_US) * _S_MS),
-            )
+            span_us = tightest.end_us - now_us + quota.length_s * SECOND_US
+            resets = _in_ms(span_us) if span_us < SECOND_US else _in_s(-(-span_us // SECOND_US))
+            headers += _numbered(limit, amount), (left, b"%d" % told), (reset, resets)
     return headers
 
 
@@ -65,19 +60,14 @@ def _numbered(name: bytes, number: int) -> tuple[bytes, bytes]:
     return name, b"%d" % number
 
 
-@lru_cache(maxsize=2_048)
-def _timed(name: bytes, span_ms: int) -> tuple[bytes, bytes]:
-    return name, reset_text(max(span_ms, 0) * _MS_US).encode()
+def _in_ms(span_us: int) -> bytes:
+    return b"%dms" % max(-(-span_us // _MS_US), 0)
 
 
-def reset_text(span_us: int) -> str:
-    """A span of time as OpenAI writes it, rounded up: ``20ms``, ``1s``, ``6m0s``, ``1h0m0s``."""
-    return f"{-(-span_us // _MS_US)}ms" if span_us < SECOND_US else _long_text(-(-span_us // SECOND_US))
-
-
-def _long_text(span_s: int) -> str:
+@lru_cache(maxsize=256)
+def _in_s(span_s: int) -> bytes:
     minutes, seconds = divmod(span_s, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours}h{minutes}m{seconds}s"
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
+        return b"%dh%dm%ds" % (hours, minutes, seconds)
+    return b"%dm%ds" % (minutes, seconds) if minutes else b"%ds" % seconds
