@@ -178,7 +178,8 @@ def _module(
 ) -> ChildSpec:
     return ChildSpec(
         name=name,
-        command=(sys.executable, "-P", "-m", module),  # -P: the present directory is no place to import from
+        # -P: the present directory is no place to import from
+        command=(sys.executable, "-P", "-m", "tollway.supervisor.load", module),
         environment=environment | gate.environment,
         inherited_fds=(gate.read_fd,),
         announces_ready=True,
