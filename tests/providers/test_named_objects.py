@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from tollway.chat.message import FilePart, ImagePart, Media, Message, TextPart, ToolResultPart
+from tollway.chat.request import ChatRequest
 from tollway.errors import InvalidRequestError
-from tollway.providers.named_objects import NAMED_MAX, may_name, named_by, named_by_line
+from tollway.providers.named_objects import NAMED_MAX, may_name, named_addresses, named_by, named_by_line
 from tollway.routing.call import Call, Form, Named
 
 PART = {"type": "file", "file": {"file_id": "file-1"}}
@@ -287,3 +289,12 @@ def test_the_lines_of_a_batch_are_requests_as_well() -> None:
     for broken in (b"[]", b"\x00\xff", b'{"a": "\xff"}', b"{", b'{"body": {"file_id": 1}, "body": {}}', b"[" * 100_000):
         with pytest.raises(InvalidRequestError):
             named_by_line(broken)
+
+
+def test_addresses_that_are_read_as_the_operator_name_objects() -> None:
+    theirs = ["gs://b/a.pdf", " S3://b/a.pdf", "https://generativelanguage.googleapis.com/v1beta/files/abc", "gs://["]
+    public = ["https://example.com/gs://a", "data:image/png;base64,AA", "https://storage.example/a.png"]
+    parts = tuple(FilePart(media=Media("url", url)) for url in theirs + public)
+    result = ToolResultPart(call_id="a", parts=(ImagePart(media=Media("url", "s3://in/a/result")),))
+    chat = ChatRequest(source="openai", messages=(Message("user", (TextPart(text="gs://a"), *parts, result)),))
+    assert [each.id for each in named_addresses(chat)] == [*theirs, "s3://in/a/result"]

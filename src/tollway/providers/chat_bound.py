@@ -54,7 +54,7 @@ def chat_bound(
     boundless = next((f"tools.{index}" for index, tool in enumerate(chat.tools) if isinstance(tool, ProviderTool)), "")
     if chat.extras and not boundless:
         boundless = next((name for name in _DEARER if name in chat.extras), "") or bounding_extra(chat.extras)
-    for part in _parts(chat):
+    for part in parts_of(chat):
         if isinstance(part, ImagePart):
             image = True
             data = len(part.media.value) if part.media.kind == "base64" else 0
@@ -100,7 +100,8 @@ def _require_counts(chat: ChatRequest) -> None:
             raise InvalidRequestError(f"`{field}` must be a whole number from 1 to {COUNT_MAX}.", param=field)
 
 
-def _parts(chat: ChatRequest) -> Iterator[Part]:
+def parts_of(chat: ChatRequest) -> Iterator[Part]:
+    """All parts of all messages, those of results of tools too."""
     for message in chat.messages:
         for part in message.parts:
             yield part

@@ -11,10 +11,14 @@ what an earlier answer cited. A body that could be read in two ways, because a m
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 
+from tollway.chat.message import AudioPart, FilePart, ImagePart
+from tollway.chat.request import ChatRequest
 from tollway.errors import InvalidRequestError
+from tollway.providers.chat_bound import parts_of
 from tollway.routing.call import Call, Named
 from tollway.routing.json_object import MALFORMED, tolerant
 
@@ -60,6 +64,10 @@ _ESCAPED = re.compile(rb"\\u00(?:5[fF]|[67])")
 _LETTER = re.compile(rb"(?:\\\\)+|\\u00(5[fF]|[67][0-9a-fA-F])")
 """An escaped letter or underscore; or escaped backslashes, before which none begins."""
 _TEXT, _LIST, _OBJECT = b'"[{'
+_WEB = frozenset({"http", "https"})
+_ADDRESSES = ("gs:", "s3:", "http:", "https:")
+_GOOGLES_FILES = "generativelanguage.googleapis.com"
+"""Where files lie that were uploaded for Gemini; only the account that did so can read them."""
 
 _decode_members = tolerant(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
 _decode_list = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
@@ -120,6 +128,23 @@ def named_by_line(line: bytes) -> tuple[Named, ...]:
         raw = bytes(value)
         found += _of_body(raw, "body.") if name == "body" and raw[0] == _OBJECT else _of_member(name, raw, name, 1)
     return _bounded(iter(found))
+
+
+def named_addresses(chat: ChatRequest) -> tuple[Named, ...]:
+    """The objects in the stores of clouds that a translated request names, which are read there as the operator."""
+    parts = (part for part in parts_of(chat) if isinstance(part, ImagePart | AudioPart | FilePart))
+    urls = (part.media.value for part in parts if part.media.kind == "url")
+    return tuple([Named("object", url, None) for url in urls if _is_read_as_operator(url)])
+
+
+def _is_read_as_operator(url: str) -> bool:
+    if not url.strip().lower().startswith(_ADDRESSES):
+        return False
+    try:
+        found = urlsplit(url.strip())
+    except ValueError:
+        return True
+    return found.scheme not in _WEB or (found.hostname or "").endswith(_GOOGLES_FILES)
 
 
 def _bounded(found: Iterator[Named]) -> tuple[Named, ...]:

@@ -7,7 +7,9 @@ from tollway.identity.principal import Principal
 from tollway.ledger.price_book import PriceBook
 from tollway.providers.adapter import Adapter
 from tollway.providers.adapters import adapter_for
+from tollway.providers.named_objects import named_addresses
 from tollway.providers.registry import OPENAI_COMPATIBLE, REGISTRY
+from tollway.providers.translation import Translation
 from tollway.routing.call import Call
 from tollway.routing.catalog import Deployment
 from tollway.routing.resolve import Candidate
@@ -38,6 +40,8 @@ def target_of(
         drop=principal.drop_unsupported,
     )
     require_allowed(call, principal, adapter, deployment)
+    if isinstance(adapter, Translation):
+        require_own(named_addresses(adapter.chat), deployment)
     sheet = prices.sheet(
         deployment.price_provider,
         model,
