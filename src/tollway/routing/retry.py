@@ -6,6 +6,8 @@ from enum import StrEnum
 from tollway.routing.failure import Failure, FailureKind
 from tollway.routing.route import Retry
 
+_BUDGETS_MAX = 10_000
+"""Routes whose budgets are remembered; callers choose the models of some providers."""
 _BUDGET_MAX = 10.0
 """Retries that a quiet time has saved up: a handful of requests may be retried before the percentage binds."""
 _TIMEOUT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s)?", re.ASCII)
@@ -76,6 +78,16 @@ class RetryBudget:
             return False
         self._saved -= 1
         return True
+
+
+class RetryBudgets(dict[tuple[str, str], RetryBudget]):
+    """The budgets of a worker's routes, by project and name; one that is new is whole."""
+
+    def __missing__(self, route: tuple[str, str]) -> RetryBudget:
+        if len(self) >= _BUDGETS_MAX:
+            self.clear()
+        budget = self[route] = RetryBudget()
+        return budget
 
 
 def parse_timeout_s(text: str) -> float:

@@ -166,6 +166,8 @@ def test_the_same_requests_at_the_same_time_are_asked_once_where_that_is_chosen(
     with ThreadPoolExecutor(8) as callers:
         first = callers.submit(cached.ask, key=key)
         assert begun.wait(5)
+        hurried = cached.ask(key=key, headers={"x-tollway-timeout": "200ms"})
+        assert (hurried.status_code, hurried.json()["error"]["code"]) == (504, "upstream_timeout")
         others = [callers.submit(cached.ask, key=key) for _ in range(7)]
         threading.Event().wait(0.3)
         cached.standin.release()

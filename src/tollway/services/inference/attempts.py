@@ -21,7 +21,7 @@ from tollway.routing.breaker import rest_s
 from tollway.routing.call import Call
 from tollway.routing.failure import Failure, FailureKind
 from tollway.routing.resolve import Candidate
-from tollway.routing.retry import Move, RetryBudget, back_off_s, moves
+from tollway.routing.retry import Move, RetryBudgets, back_off_s, moves
 from tollway.services.inference.ask import Asker, Reply, failure_of
 from tollway.services.inference.ending import estimate, may_be_billed
 from tollway.services.inference.exchange import Caller, Exchange, Target
@@ -33,9 +33,6 @@ from tollway.services.inference.relay import Relay
 from tollway.services.inference.reply_headers import reply_headers
 from tollway.services.inference.stream_relay import Ended, cut_error, relay_stream
 from tollway.services.live_health import LiveHealth
-
-_BUDGETS_MAX = 10_000
-"""Routes whose retries are counted; callers choose the models of some providers."""
 
 
 class Failed(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +81,7 @@ class Attempts:
         self._recorder = recorder
         self._durable = durable
         self._relay = Relay(recorder, durable)
-        self._budgets: dict[tuple[str, str], RetryBudget] = {}
+        self._budgets = RetryBudgets()
 
     async def admit(self, exchange: Exchange) -> None:
         """Hold what the request takes, of the first target whose own budgets and limits let it through.
@@ -107,7 +104,7 @@ class Attempts:
         Raises:
             TollwayError: the last failure, if the caller was told nothing.
         """
-        if self._budgets and (budget := self._budgets.get(_budget_key(exchange))) is not None:
+        if self._budgets and (budget := self._budgets.get(exchange.route_key)) is not None:
             budget.asked(exchange.route.retry.max_extra_percent)
         while (failed := await self._attempt(exchange, caller)) is not None:
             target = exchange.target
@@ -262,7 +259,7 @@ class Attempts:
         pause_s = back_off_s(retry, tries + exchange.attempting, failed.failure.retry_after_s, draw)
         if pause_s is None or pause_s >= exchange.left_s() or not exchange.target.patient.breaker.allows(now_s):
             return False
-        if not self._budget(exchange).take(retry.max_extra_percent):
+        if not self._budgets[exchange.route_key].take(retry.max_extra_percent):
             return False
         if exchange.attempting and not may_be_billed(exchange, failed.error):
             exchange.end_attempt(exchange.status, _code(failed))  # what is held is kept for the next
@@ -329,20 +326,6 @@ class Attempts:
         """Whether the credential is at fault, and another one of the provider does not rest."""
         deployment = target.candidate.deployment
         return bool(deployment.credentials and rest_s(failure) and self._health.awake(deployment, target.model))
-
-    def _budget(self, exchange: Exchange) -> RetryBudget:
-        """Of its route; whole, before the first retry."""
-        key = _budget_key(exchange)
-        budget = self._budgets.get(key)
-        if budget is None:
-            if len(self._budgets) >= _BUDGETS_MAX:
-                self._budgets.clear()
-            budget = self._budgets[key] = RetryBudget()
-        return budget
-
-
-def _budget_key(exchange: Exchange) -> tuple[str, str]:
-    return exchange.principal.project_id, exchange.call.model
 
 
 def _patience_s(exchange: Exchange) -> float:

@@ -5,6 +5,7 @@ noted. Where the project chose it, the same requests at the same time are asked 
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from tollway.cache.control import CacheControl, cache_control
 from tollway.cache.kept import CacheStore, Kept
 from tollway.cache.key import cache_key
-from tollway.errors import NotInCacheError
+from tollway.errors import NotInCacheError, UpstreamTimeoutError
 from tollway.ledger.entry import Outcome
 from tollway.services.inference.exchange import Caller, Exchange, Headers, Target
 from tollway.services.inference.holder import Holder
@@ -87,11 +88,20 @@ class ResponseCache:
         """Wait for the same request that runs already, if there is one; what it left in the cache.
 
         Nobody waits for another one after one that was answered and left nothing: such answers are not kept.
+
+        Raises:
+            UpstreamTimeoutError: the caller waits no longer.
         """
         while (flight := self._flights.get(key)) is not None:
-            answered = await asyncio.shield(flight)
+            left_s = exchange.left_s()
+            done, _ = await asyncio.wait({flight}, timeout=None if left_s == math.inf else max(left_s, 0))
+            if not done:
+                raise UpstreamTimeoutError(
+                    "The same request, which runs already, was not answered in time.",
+                    next_step="Try again, or allow more: `x-tollway-timeout`.",
+                )
             kept = await self._find(exchange, key, control)
-            if kept is not None or answered:
+            if kept is not None or flight.result():
                 return kept
         return None
 

@@ -215,6 +215,11 @@ class Exchange:
         """Whether an attempt may have to be given up: for the caller's sake, or because another target could answer."""
         return self.deadline_s != _NEVER_S or bool(self.steps)
 
+    @property
+    def route_key(self) -> tuple[str, str]:
+        """The name that was asked for, in its project."""
+        return self.principal.project_id, self.call.model
+
     def left_s(self) -> float:
         """Seconds the caller still waits."""
         return _NEVER_S if self.deadline_s == _NEVER_S else self.deadline_s - time.monotonic()

@@ -9,7 +9,7 @@ from tollway.errors import JournalUnavailableError, TollwayError, UpstreamError
 from tollway.ledger.spent import together
 from tollway.ledger.window import SECOND_US
 from tollway.providers.adapter import Answer
-from tollway.routing.retry import RetryBudget
+from tollway.routing.retry import RetryBudgets
 from tollway.services.inference.ask import Asker, Reply, failure_of
 from tollway.services.inference.ending import estimate, may_be_billed
 from tollway.services.inference.exchange import Exchange
@@ -20,7 +20,6 @@ from tollway.services.live_health import LiveHealth
 
 LOST = "hedge_lost"
 """The error of an attempt that another one was faster than."""
-_BUDGETS_MAX = 10_000
 _MS_PER_S = 1_000
 
 _Asking = asyncio.Task[Reply]
@@ -35,7 +34,7 @@ class Hedger:
         self._health = health
         self._holder = holder
         self._recorder = recorder
-        self._budgets: dict[tuple[str, str], RetryBudget] = {}
+        self._budgets = RetryBudgets()
 
     async def ask(self, exchange: Exchange, *, timeout_s: float) -> Reply:
         """Ask the present target, and the next one if it is late. The exchange is then that of who was first.
@@ -50,7 +49,7 @@ class Hedger:
         late_s = self._late_s(exchange)
         if hedge is None or late_s is None or late_s >= timeout_s:
             return await self._asker.ask(exchange, wait=True, timeout_s=timeout_s)
-        budget = self._budget(exchange)
+        budget = self._budgets[exchange.route_key]
         budget.asked(hedge.max_percent)
         first = asyncio.create_task(self._asker.ask(exchange, wait=True, timeout_s=timeout_s))
         second: Exchange | None = None
@@ -142,15 +141,6 @@ class Hedger:
         if hedge.after_ms is not None:
             return hedge.after_ms / _MS_PER_S
         return exchange.target.patient.health.late_s(hedge.percentile, stream=exchange.call.stream)
-
-    def _budget(self, exchange: Exchange) -> RetryBudget:
-        key = (exchange.principal.project_id, exchange.call.model)
-        budget = self._budgets.get(key)
-        if budget is None:
-            if len(self._budgets) >= _BUDGETS_MAX:
-                self._budgets.clear()
-            budget = self._budgets[key] = RetryBudget()
-        return budget
 
 
 async def _first_answer(tasks: Iterable[_Asking]) -> _Asking:
