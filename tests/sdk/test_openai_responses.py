@@ -274,6 +274,53 @@ def test_a_stream_in_the_background_that_fails_says_so_at_its_end(client: OpenAI
         assert list(client.responses.retrieve(last.response.id, stream=True))[-1] == last
 
 
+def test_a_dialogue_is_made_short_by_any_model_and_goes_on_with_any_other(
+    client: OpenAI, gateway: Gateway, standin: StandIn
+) -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city":"Rome"}'}
+    said: Any = [
+        {"role": "user", "content": "How is it in Rome?"},
+        call,
+        {"type": "function_call_output", "call_id": "c1", "output": "Sunny."},
+        {"role": "assistant", "content": "It is sunny."},
+    ]
+    mark = new_mark()
+    short = client.responses.compact(model=MODEL, input=said, instructions="Be kind.", extra_body={"user": mark})
+    ((_, task), (_, told)) = heard(standin, mark)
+    assert "Write down" in str(task)
+    for piece in ("Be kind.", "How is it in Rome?", "weather", '{"city":"Rome"}', "Sunny.", "It is sunny."):
+        assert piece in str(told).replace("\\", ""), piece
+    assert short.object == "response.compaction"
+    assert [item.type for item in short.output] == ["message", "compaction"]
+    entry = gateway.entry(mark)
+    assert (entry["surface"], entry["usage_input"]) == ("compact", short.usage.input_tokens)
+    mark = new_mark()
+    more: Any = [
+        *(item.model_dump(exclude_none=True, warnings=False) for item in short.output),
+        {"role": "user", "content": "And?"},
+    ]
+    second = client.responses.create(model=MODEL, input=more, user=mark)
+    roles, texts = zip(*heard(standin, mark), strict=True)
+    assert roles == ("user", "system", "user")
+    assert TEXT in str(texts[1])
+    mark = new_mark()
+    again = client.responses.compact(model=MODEL, previous_response_id=second.id, extra_body={"user": mark})
+    assert [item.type for item in again.output] == ["message", "message", "compaction"]
+    assert TEXT in str(heard(standin, mark))
+
+
+def test_what_a_model_does_not_sum_up_to_its_end_stays_as_it_was(client: OpenAI, standin: StandIn) -> None:
+    def cut(received: Received) -> Reply:
+        whole = plain(received)
+        steps = [step.replace(b'"stop"', b'"length"') if isinstance(step, bytes) else step for step in whole.steps]
+        return Reply(steps, tokens=whole.tokens)
+
+    standin.on("cut-short", cut)
+    said: Any = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    short = client.responses.compact(model="stub/cut-short", input=said)
+    assert [item.role for item in short.output] == ["user", "assistant"]  # type: ignore[union-attr]
+
+
 def test_input_tokens_are_estimated_with_what_went_before(client: OpenAI) -> None:
     first = client.responses.create(model=MODEL, input="The quick brown fox jumps over the lazy dog.")
     alone = client.responses.input_tokens.count(model=MODEL, input="And?")

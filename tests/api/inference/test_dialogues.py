@@ -243,7 +243,9 @@ def test_what_is_not_there_is_a_404(gateway: Gateway, method: str, path: str) ->
     ("method", "path", "body", "status"),
     [
         ("PUT", f"{PATH}/resp_a", b"{}", 405),
-        ("POST", f"{PATH}/compact", b"{}", 404),
+        ("POST", f"{PATH}/compact", b"{}", 400),
+        ("POST", f"{PATH}/compact", b'{"model":"stub/plain","input":"a","background":true}', 400),
+        ("GET", f"{PATH}/compact", b"", 405),
         ("GET", "/v1/conversations", b"", 405),
         ("GET", f"{PATH}/resp_a?stream=true&starting_after=-1", b"", 400),
         ("GET", f"{PATH}/resp_a?surprise=1", b"", 400),

@@ -9,12 +9,11 @@ import binascii
 
 import msgspec
 
+from tollway.chat.compaction import PACK_MARK
 from tollway.chat.message import ThinkingPart
 
 SOURCE = "responses"
 """Name of the dialect, and of what it alone knows."""
-MARK = "tollway.1."
-"""Begins what is packed here; nothing of OpenAI's does."""
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -33,14 +32,14 @@ def packed(part: ThinkingPart) -> str:
         return part.signature
     if not part.signature and not part.redacted:
         return ""
-    return MARK + base64.b64encode(_encode(_Packed(part.source, part.signature, part.redacted))).decode()
+    return PACK_MARK + base64.b64encode(_encode(_Packed(part.source, part.signature, part.redacted))).decode()
 
 
 def unpacked(content: str, *, text: str, id_: str) -> ThinkingPart:
     """The thoughts of an item."""
-    if content.startswith(MARK):
+    if content.startswith(PACK_MARK):
         try:
-            found = _decode(base64.b64decode(content[len(MARK) :], validate=True))
+            found = _decode(base64.b64decode(content[len(PACK_MARK) :], validate=True))
         except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, ValueError):
             found = _Packed("", "", "")
         return ThinkingPart(text=text, signature=found.signature, redacted=found.redacted, source=found.source, id=id_)

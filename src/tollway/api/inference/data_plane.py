@@ -113,7 +113,7 @@ class DataPlane:
         self._running[caller] = task
         try:
             _check_headers(scope["headers"], self._limits.max_header_bytes)
-            if path.startswith(_STORED):
+            if surface is None and path.startswith(_STORED):
                 await self._answer_stored(scope, headers, request_id, caller)
             elif surface is None or scope["method"] != "POST":
                 await self._answer_other(path, scope["method"], headers, request_id, caller)

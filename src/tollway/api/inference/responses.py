@@ -8,7 +8,6 @@ from tollway.api.dialects.responses import ResponsesDialect
 from tollway.api.inference.item_query import Query
 from tollway.api.inference.stored import ID, Asked, Routes, Told
 from tollway.api.inference.surfaces import SURFACES
-from tollway.errors import NotSupportedByProviderError
 from tollway.services.inference.input_count import InputCount
 from tollway.services.response_events import ResponseEvents
 from tollway.services.response_find import ResponseFind
@@ -33,16 +32,9 @@ class ResponseEndpoints:
         """Where they are."""
         return (
             (f"{_PATH}/input_tokens", {"POST": self._input_tokens}),
-            (f"{_PATH}/compact", {"POST": self._compact}),
             (f"{_PATH}/{ID}", {"GET": self._get, "DELETE": self._delete}),
             (f"{_PATH}/{ID}/cancel", {"POST": self._cancel}),
             (f"{_PATH}/{ID}/input_items", {"GET": self._items}),
-        )
-
-    async def _compact(self, asked: Asked) -> bytes:  # noqa: ARG002 -- whoever asks
-        raise NotSupportedByProviderError(
-            "Tollway keeps dialogues as they were said, and compacts none.",
-            next_step="Ask a model for a summary, or send `truncation: auto`.",
         )
 
     async def _get(self, asked: Asked) -> bytes | Told:

@@ -1,6 +1,7 @@
 """The surfaces of the data plane that ask a model: one row each, over the one pipeline."""
 
 from tollway.api.dialects.anthropic_messages import AnthropicDialect
+from tollway.api.dialects.compact import CompactDialect
 from tollway.api.dialects.openai import OpenAIDialect
 from tollway.api.dialects.responses import ResponsesDialect
 from tollway.chat.dialect import Dialect
@@ -36,6 +37,16 @@ _ROWS = (
         remembers=True,
     ),
     Surface(
+        "compact",
+        "/v1/responses/compact",
+        "/responses/compact",
+        ("input",),
+        streams=False,
+        dialect="compact",
+        translates=True,
+        remembers=True,
+    ),
+    Surface(
         "messages",
         "/v1/messages",
         "/messages",
@@ -61,6 +72,7 @@ SURFACES: dict[str, Surface] = {row.path: row for row in _ROWS}
 DIALECTS: dict[str, Dialect] = {
     "chat": OpenAIDialect(),
     "responses": ResponsesDialect(),
+    "compact": CompactDialect(),
     "messages": AnthropicDialect(),
 }
 """Name → dialect."""

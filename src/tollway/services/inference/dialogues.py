@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from tollway.chat.compaction import are_folded, unfolded
 from tollway.chat.dialect import KeepingDialect
 from tollway.chat.items import items_of, joined, referred
 from tollway.chat.turn import Turn
@@ -132,11 +133,13 @@ class Dialogues:
             added = [found.get(position, item) for position, item in enumerate(added)]
         told = wish.told | ({"id": Raw(_encode(_new_id()))} if wish.background else {})
         recalled = Recalled(told, len(history)) if told or history else None
-        if history or wanted or any(name in call.fields for name in _STATE):
-            call = _with_input(call, [*history, *added])
+        items = [*history, *added]
+        if history or wanted or are_folded(items) or any(name in call.fields for name in _STATE):
+            items = unfolded(items)
+            call = _with_input(call, items)
         call = replace(call, recalled=recalled)
         if wish.truncates:
-            call = await self._truncated(call, principal, [*history, *added])
+            call = await self._truncated(call, principal, items)
         return call, added
 
     async def _truncated(self, call: Call, principal: Principal, items: list[Raw]) -> Call:
