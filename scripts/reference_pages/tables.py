@@ -14,6 +14,7 @@ from tollway.config.limits import LimitSettings
 from tollway.errors import TollwayError
 from tollway.factory import Factory
 from tollway.providers.registry import REGISTRY
+from tollway.providers.spec import COMMON_OPTIONS
 from tollway.telemetry.metrics import METRICS, Metrics
 
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -108,14 +109,17 @@ def options_table() -> str:
     """The options that providers of the registry take."""
     rows = (
         (
-            f"`{spec.name}`",
+            name,
             f"`{option.name}`",
             option.description,
             "required" if option.required and not option.default else f"`{option.default}`" if option.default else "",
             _variable(option.variable),
         )
-        for spec in REGISTRY.values()
-        for option in spec.options
+        for name, options in (
+            *((f"`{spec.name}`", spec.options) for spec in REGISTRY.values()),
+            ("every kind", COMMON_OPTIONS),
+        )
+        for option in options
     )
     return table(("provider", "option", "meaning", "default", "variable"), rows)
 
