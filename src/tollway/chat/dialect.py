@@ -31,6 +31,11 @@ class Dialect(Protocol):
         """Of the dialect: the `source` of what it alone knows (`tollway.chat.message`)."""
         ...
 
+    @property
+    def names_request_id(self) -> bool:
+        """Whether its SDKs look for the id of a request in ``request-id``, beside ``x-request-id``."""
+        ...
+
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:
         """Read a request's body at its top level.
 

@@ -25,6 +25,11 @@ DELIVERED_KEPT_MAX = 1 << 20
 comes after is counted by its length."""
 
 
+def priced_tier(service_tier: str) -> str:
+    """The name of a service tier, empty for the one that has a model's usual prices."""
+    return "" if service_tier in DEFAULT_TIERS else service_tier
+
+
 class UpstreamRequest(msgspec.Struct, frozen=True):
     """What the transport sends.
 

@@ -38,6 +38,12 @@ def auth_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
     return {auth.value: credential} if auth in STATIC else {}
 
 
+def json_headers(auth: Auth, deployment: Deployment) -> dict[str, str]:
+    """The headers of a request with a JSON body, whose reply is not to be compressed."""
+    headers = {"content-type": "application/json", "accept-encoding": "identity"}
+    return headers | auth_headers(auth, deployment)
+
+
 def without_secrets(told: bytes, headers: Mapping[str, str]) -> bytes:
     """What a provider tells without the credential that it was shown in these headers: some repeat it in an error."""
     for name in _SECRETS:

@@ -5,7 +5,10 @@ Source for the framing: WHATWG HTML, "Server-sent events", section 9.2.6
 """
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
+from tollway.chat.events import Event
 from tollway.constants import SSE_EVENT_MAX_BYTES
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
@@ -17,6 +20,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 EVENT_MAX_BYTES = 16 * SSE_EVENT_MAX_BYTES
 """Of one event that is to be read: room for a picture or a sound in base64, which comes in one piece."""
 
+END_MARK = b"[DONE]"
+"""Data of the last event of many streams."""
 ServerEvent = tuple[bytes, bytes]
 """Name (empty if the event has none) and data."""
 
@@ -77,6 +82,45 @@ class EventSplitter:
             self._oversized = True
             self._rest.clear()
         return []
+
+
+class EventStream(ABC):
+    """What streams of server-sent events have in common (`tollway.providers.wire.WireStream`)."""
+
+    __slots__ = ("_splitter", "_unread")
+
+    def __init__(self) -> None:
+        self._splitter = EventSplitter()
+        self._unread = False
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether the stream said that it is whole."""
+
+    @property
+    def torn(self) -> bool:
+        """Whether the bytes so far end in the middle of an event."""
+        return not self.done and (self._unread or self._splitter.torn)
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:
+        """The events that these bytes complete."""
+        events: list[Event] = []
+        for _, data in self._splitter.feed(chunk):
+            self._read(data, events)
+        return events
+
+    def finish(self) -> Sequence[Event]:
+        """The connection ended. The last event counts also where its empty line was left out, if it can be read."""
+        events: list[Event] = []
+        for _, data in self._splitter.finish():
+            self._read(data, events)
+            self._unread = not events and not self.done and data.strip() != END_MARK
+        return events
+
+    @abstractmethod
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        """Take in the data of one event, and add what it says."""
 
 
 def _blocks(data: bytes, start: int) -> list[bytes]:

@@ -13,7 +13,7 @@ from tollway.chat.message import AudioPart
 from tollway.chat.reply import ChatReply
 from tollway.errors import UpstreamError
 from tollway.ledger.usage import Usage
-from tollway.providers.adapter import DEFAULT_TIERS, DELIVERED_KEPT_MAX, Answer, UpstreamRequest
+from tollway.providers.adapter import DELIVERED_KEPT_MAX, Answer, UpstreamRequest, priced_tier
 from tollway.providers.chat_bound import chat_bound
 from tollway.providers.chat_texts import chat_texts, part_texts
 from tollway.providers.openai_compatible.bound import RequestBound, other_models
@@ -93,7 +93,7 @@ class Translation:
             found.model,
             found.usage,
             found.provider_cost,
-            _tier(found.service_tier),
+            priced_tier(found.service_tier),
             self._dialect.render_reply(found, self._call),
         )
 
@@ -230,7 +230,7 @@ class TranslatedStream:
     def _count(self, counted: Counted) -> None:
         self.counted = counted.whole
         self._answer = Answer(
-            self._answer.model or self._model, counted.usage, counted.provider_cost, _tier(counted.service_tier)
+            self._answer.model or self._model, counted.usage, counted.provider_cost, priced_tier(counted.service_tier)
         )
 
 
@@ -241,7 +241,3 @@ _READ: dict[type, Callable[[TranslatedStream, Any], None]] = {
     Counted: TranslatedStream._count,  # noqa: SLF001
 }
 """Event → what is noted of it."""
-
-
-def _tier(service_tier: str) -> str:
-    return "" if service_tier in DEFAULT_TIERS else service_tier

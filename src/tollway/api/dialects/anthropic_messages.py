@@ -28,6 +28,7 @@ class AnthropicDialect:
     """The dialect. Satisfies `tollway.chat.dialect.ChatDialect`."""
 
     name = SOURCE
+    names_request_id = True
 
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:
         """See `Dialect.parse`. Labels come in the header alone: ``metadata`` has room for the user only."""

@@ -70,6 +70,7 @@ class OpenAIDialect:
     """The dialect as what its surfaces share."""
 
     name = "chat"
+    names_request_id = False
 
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:
         """See `parse` of this module."""

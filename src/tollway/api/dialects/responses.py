@@ -45,6 +45,7 @@ class ResponsesDialect:
     """The dialect. Stateless."""
 
     name = SOURCE
+    names_request_id = False
 
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:
         """See `tollway.chat.dialect.Dialect.parse`. What goes on with a dialogue may have no input of its own."""

@@ -258,7 +258,7 @@ async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dial
     if not error.in_ledger:
         extra.append((b"x-tollway-cost", b"0"))
     extra.append((b"x-should-retry", b"true" if error.retryable else b"false"))
-    if dialect is _MESSAGES:
+    if dialect.names_request_id:
         extra.append((b"request-id", request_id.encode()))
     await _answer(caller, error.status, dialect.error_body(error), request_id, extra)
 

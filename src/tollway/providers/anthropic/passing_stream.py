@@ -1,6 +1,6 @@
 """A stream of the Messages API that passes untouched: read for its usage and its end, which is held back."""
 
-from tollway.providers.adapter import DEFAULT_TIERS, Answer
+from tollway.providers.adapter import Answer, priced_tier
 from tollway.providers.anthropic.reply import parse_head
 from tollway.providers.anthropic.stream import StreamEvent, read_event
 from tollway.providers.openai_compatible.stream import StreamParser, event_data, split_events
@@ -82,8 +82,7 @@ class AnthropicStreamReader(StreamParser):
 
 def answer_of(model: str, told: WireUsage | None) -> Answer:
     """What metering needs of a message."""
-    tier = tier_of(told)
-    return Answer(model, usage_of(told), service_tier="" if tier in DEFAULT_TIERS else tier)
+    return Answer(model, usage_of(told), service_tier=priced_tier(tier_of(told)))
 
 
 def _event(data: bytes) -> StreamEvent | None:

@@ -3,8 +3,6 @@
 A block that only this format knows is told when it is whole: nobody else could make sense of a part of it.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 from msgspec import Raw
 
@@ -28,7 +26,7 @@ from tollway.providers.anthropic.citations import read_citation
 from tollway.providers.anthropic.error import read_error
 from tollway.providers.anthropic.reply import ABSENT, beside_of
 from tollway.providers.anthropic.stops import read_stop
-from tollway.providers.sse import EventSplitter
+from tollway.providers.sse import EventStream
 from tollway.providers.usage.anthropic import WireUsage, merge, read_usage, tier_of, usage_of
 from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
@@ -70,42 +68,25 @@ read_event = tolerant(msgspec.json.Decoder(StreamEvent).decode)
 _decode_message = tolerant(msgspec.json.Decoder(_Message).decode)
 
 
-class AnthropicStream:
+class AnthropicStream(EventStream):
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`.
 
     Attributes:
         done: whether ``message_stop`` came.
     """
 
-    __slots__ = ("_arguments", "_begun", "_opaque", "_pieces", "_splitter", "_usage", "done")
+    __slots__ = ("_arguments", "_begun", "_opaque", "_pieces", "_usage", "done")
+
+    done: bool
 
     def __init__(self) -> None:
-        self._splitter = EventSplitter()
+        super().__init__()
         self._usage: WireUsage | None = None
         self._begun: dict[int, Part] = {}
         self._arguments = False
         self._opaque: OpaquePart | None = None
         self._pieces: list[str] = []
         self.done = False
-
-    @property
-    def torn(self) -> bool:
-        """Whether the bytes so far end inside an event."""
-        return not self.done and self._splitter.torn
-
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """See `WireStream.feed`."""
-        events: list[Event] = []
-        for _, data in self._splitter.feed(chunk):
-            self._read(data, events)
-        return events
-
-    def finish(self) -> Sequence[Event]:
-        """See `WireStream.finish`."""
-        events: list[Event] = []
-        for _, data in self._splitter.finish():
-            self._read(data, events)
-        return events
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         try:

@@ -4,7 +4,8 @@ A text stays open until something else begins: its citations may come behind its
 Source: https://docs.cohere.com/docs/streaming.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 from msgspec import Raw
@@ -35,57 +36,34 @@ from tollway.providers.cohere.schema import (
     WireCitation,
     decode_event,
 )
-from tollway.providers.sse import EventSplitter, ServerEvent
+from tollway.providers.sse import EventStream
 from tollway.providers.usage.cohere import parse_usage
 from tollway.providers.wire_names import COHERE
 from tollway.routing.json_object import MALFORMED
 
-_END_MARK = b"[DONE]"
 _FAILED = frozenset({"ERROR", "TIMEOUT"})
 _NOTHING = DeltaMessage()
 _encode = msgspec.json.Encoder().encode
 
 
-class CohereStream:
+class CohereStream(EventStream):
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_answer", "_splitter", "_unread")
+    __slots__ = ("_answer",)
 
     def __init__(self) -> None:
-        self._splitter = EventSplitter()
+        super().__init__()
         self._answer = _Answer()
-        self._unread = False
 
     @property
     def done(self) -> bool:
         """Whether the last event came."""
         return self._answer.done
 
-    @property
-    def torn(self) -> bool:
-        """Whether the bytes so far end in the middle of an event."""
-        return not self.done and (self._unread or self._splitter.torn)
-
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """See `WireStream.feed`."""
-        return list(self._read_all(self._splitter.feed(chunk)))
-
-    def finish(self) -> Sequence[Event]:
-        """The last event counts also where its empty line was left out, if it can be read."""
-        left = [event for event in self._splitter.finish() if event[1].strip() != _END_MARK]
-        events = list(self._read_all(left))
-        self._unread = bool(left) and not events
-        return events
-
-    def _read_all(self, events: Iterable[ServerEvent]) -> Iterator[Event]:
-        for _, data in events:
-            if self.done or data.strip() == _END_MARK:
-                return
-            try:
-                event = decode_event(data)
-            except MALFORMED:
-                continue
-            yield from self._answer.take(event)
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        if not self.done:
+            with suppress(*MALFORMED):
+                events += self._answer.take(decode_event(data))
 
 
 class _Answer:

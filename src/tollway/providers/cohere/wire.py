@@ -8,7 +8,7 @@ from tollway.chat.losses import Losses
 from tollway.chat.reply import ChatReply
 from tollway.chat.request import ChatRequest
 from tollway.providers.adapter import UpstreamRequest
-from tollway.providers.auth import auth_headers
+from tollway.providers.auth import json_headers
 from tollway.providers.cohere.error import classify
 from tollway.providers.cohere.reply import parse_reply
 from tollway.providers.cohere.request import build_body
@@ -31,8 +31,7 @@ class CohereWire:
         self, chat: ChatRequest, *, deployment: Deployment, spec: ProviderSpec, model: str, losses: Losses
     ) -> UpstreamRequest:
         """See `Wire.build_request`."""
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth, deployment)
+        headers = json_headers(spec.auth, deployment)
         body = build_body(chat, model=model, losses=losses)
         return UpstreamRequest(f"{deployment.base_url}/chat", headers, _encode(body))
 

@@ -6,6 +6,7 @@ read as a stream of one event, so that both mean the same.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -35,7 +36,7 @@ from tollway.providers.gemini.citations import read_grounding, read_quotes
 from tollway.providers.gemini.logprobs import read_logprobs
 from tollway.providers.gemini.parts import read_parts
 from tollway.providers.gemini.schema import ABSENT, Candidate, Response, decode_response
-from tollway.providers.sse import EventSplitter, ServerEvent
+from tollway.providers.sse import EventStream
 from tollway.providers.usage.gemini import charged_searches, parse_usage
 from tollway.routing.json_object import MALFORMED
 
@@ -77,15 +78,14 @@ _CITED_MAX_CHARS = 1 << 20
 _encode = msgspec.json.Encoder().encode
 
 
-class GeminiStream:
+class GeminiStream(EventStream):
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_ended", "_reader", "_splitter", "_unread")
+    __slots__ = ("_ended", "_reader")
 
     def __init__(self) -> None:
-        self._splitter = EventSplitter()
+        super().__init__()
         self._reader = ResponseReader()
-        self._unread = False
         self._ended = False
 
     @property
@@ -98,28 +98,15 @@ class GeminiStream:
         """Whether the bytes so far end in the middle of an event."""
         return self._unread or self._splitter.torn
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """See `WireStream.feed`."""
-        events: list[Event] = []
-        for event in self._splitter.feed(chunk):
-            events += self._read(event)
-        return events
-
     def finish(self) -> Sequence[Event]:
-        """The last event counts also where its empty line was left out, if it can be read."""
-        events: list[Event] = []
-        for event in self._splitter.finish():
-            read = self._read(event)
-            self._unread = not read
-            events += read
+        """See `EventStream.finish`."""
+        events = super().finish()
         self._ended = True
         return events
 
-    def _read(self, event: ServerEvent) -> Sequence[Event]:
-        try:
-            return list(self._reader.take(decode_response(event[1])))
-        except MALFORMED:
-            return ()
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        with suppress(*MALFORMED):
+            events += self._reader.take(decode_response(data))
 
 
 class ResponseReader:

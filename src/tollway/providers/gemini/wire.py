@@ -10,7 +10,7 @@ from tollway.chat.losses import Losses
 from tollway.chat.reply import ChatReply
 from tollway.chat.request import ChatRequest
 from tollway.providers.adapter import DEFAULT_TIERS, UpstreamRequest
-from tollway.providers.auth import auth_headers
+from tollway.providers.auth import json_headers
 from tollway.providers.gemini.error import classify
 from tollway.providers.gemini.reply import parse_reply
 from tollway.providers.gemini.request import build_body
@@ -44,8 +44,7 @@ class GeminiWire:
     ) -> UpstreamRequest:
         """See `Wire.build_request`."""
         body = build_body(chat, model=model, base_url=deployment.base_url, on_vertex=self._on_vertex, losses=losses)
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth, deployment) | self._tier(chat, body, losses)
+        headers = json_headers(spec.auth, deployment) | self._tier(chat, body, losses)
         url = self._url(deployment, model, "streamGenerateContent" if chat.stream else "generateContent")
         return UpstreamRequest(f"{url}?alt=sse" if chat.stream else url, headers, _encode(body))
 

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from tollway.ledger.usage import Usage
-from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
+from tollway.providers.adapter import Answer, UpstreamRequest
 from tollway.providers.address import url_of
-from tollway.providers.auth import auth_headers
+from tollway.providers.auth import json_headers
 from tollway.providers.openai_compatible import error, prompt, reply, request
+from tollway.providers.openai_compatible.answer import answer_of
 from tollway.providers.openai_compatible.bound import RequestBound, other_models, request_bound
 from tollway.providers.openai_compatible.count import counted
 from tollway.providers.openai_compatible.stream import StreamParser
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
-from tollway.providers.usage.openai import parse_usage
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
@@ -56,8 +56,7 @@ class OpenAIAdapter:
         output_tokens: int = 0,
     ) -> UpstreamRequest:
         """The caller's bytes but for the model, ``include_usage`` and the output's bound."""
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth_for(deployment), deployment)
+        headers = json_headers(spec.auth_for(deployment), deployment)
         ask_for_usage = call.stream and not call.wants_usage and spec.stream_usage_option
         return UpstreamRequest(
             url=url_of(deployment, spec, surface.upstream_path, model),
@@ -74,7 +73,7 @@ class OpenAIAdapter:
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
         """See `Adapter.parse_reply`."""
         found = reply.parse_reply(body)
-        return None if found is None else _answer(found, spec)
+        return None if found is None else answer_of(found, spec)
 
     def stream_reader(self, call: Call, *, spec: ProviderSpec) -> "OpenAIStreamReader":
         """Reads one stream; removes the usage chunk that only we asked for."""
@@ -110,16 +109,8 @@ class OpenAIStreamReader(StreamParser):
 
     def answer(self) -> Answer:
         """What the stream has said so far."""
-        return _answer(self, self._spec)
+        return answer_of(self, self._spec)
 
 
 def _limits(call: Call, spec: ProviderSpec) -> tuple[str, ...]:
     return spec.output_limit_fields if call.surface == "chat" else _COMPLETION_LIMITS
-
-
-def _answer(found: reply.Reply | StreamParser, spec: ProviderSpec) -> Answer:
-    tier = "" if found.service_tier in DEFAULT_TIERS else found.service_tier
-    parsed = parse_usage(found.usage, convention=spec.usage) if found.usage is not None else None
-    if parsed is None:
-        return Answer(found.model, service_tier=tier)
-    return Answer(found.model, parsed.usage, parsed.provider_cost, tier)

@@ -59,7 +59,7 @@ from tollway.providers.openai_compatible.chat_parts import (
 from tollway.providers.openai_compatible.error import words_of
 from tollway.providers.openai_compatible.thoughts import Detail, part_of, source_of
 from tollway.providers.registry import ProviderSpec
-from tollway.providers.sse import EventSplitter
+from tollway.providers.sse import END_MARK, EventStream
 from tollway.providers.usage.openai import parse_usage
 from tollway.providers.wire_names import GEMINI, OPENAI
 from tollway.routing.json_object import MALFORMED, tolerant
@@ -70,39 +70,25 @@ _TEXT_BEGINS = TextPart(text="")
 _REFUSAL_BEGINS = RefusalPart(text="")
 
 
-class ChatStream:
+class ChatStream(EventStream):
     """Reads one stream. Satisfies `tollway.providers.wire.WireStream`."""
 
-    __slots__ = ("_begun", "_beside", "_broke", "_choices", "_part_count", "_spec", "_splitter", "_unread", "done")
+    __slots__ = ("_begun", "_beside", "_broke", "_choices", "_part_count", "_spec", "done")
+
+    done: bool
 
     def __init__(self, spec: ProviderSpec) -> None:
+        super().__init__()
         self._spec = spec
-        self._splitter = EventSplitter()
         self._choices: dict[int, _Answer] = {}
         self._beside: dict[str, Raw] = {}
         self._begun = self._broke = False
         self._part_count: Counted | None = None
-        self._unread = False
         self.done = False
-
-    @property
-    def torn(self) -> bool:
-        """Whether it ends inside an event."""
-        return not self.done and (self._splitter.torn or self._unread)
-
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """The events that these bytes complete."""
-        events: list[Event] = []
-        for _, data in self._splitter.feed(chunk):
-            self._read(data, events)
-        return events
 
     def finish(self) -> Sequence[Event]:
         """The connection ended: some servers leave the end mark out, or the last empty line."""
-        events: list[Event] = []
-        for _, data in self._splitter.finish():
-            self._read(data, events)
-            self._unread = not events and not self.done
+        events = list(super().finish())
         self._tell_beside(events)
         if not self.done and self._choices:
             self.done = not self._unread and all(answer.ended for answer in self._choices.values())
@@ -111,7 +97,7 @@ class ChatStream:
     def _read(self, data: bytes, events: list[Event]) -> None:
         if self.done or self._broke:
             return
-        if data.strip() == b"[DONE]":
+        if data.strip() == END_MARK:
             self.done = True
             self._close(events)
             return

@@ -6,20 +6,19 @@ import msgspec
 from msgspec.structs import replace
 
 from tollway.ledger.usage import Usage
-from tollway.providers.adapter import DEFAULT_TIERS, Answer, UpstreamRequest
+from tollway.providers.adapter import Answer, UpstreamRequest
 from tollway.providers.address import url_of
-from tollway.providers.auth import auth_headers
+from tollway.providers.auth import json_headers
 from tollway.providers.openai_compatible import error, prompt
+from tollway.providers.openai_compatible.answer import answer_of
 from tollway.providers.openai_compatible.bound import RequestBound, other_models, request_bound
 from tollway.providers.openai_compatible.count import counted
-from tollway.providers.openai_compatible.reply import Reply
 from tollway.providers.openai_compatible.responses_media import find_media
 from tollway.providers.openai_compatible.responses_reply import read_response, response_texts, retold
 from tollway.providers.openai_compatible.responses_request import OUTPUT_LIMIT, build_body
 from tollway.providers.openai_compatible.responses_stream import ResponsesStreamParser
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
-from tollway.providers.usage.openai import parse_usage
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
@@ -70,8 +69,7 @@ class ResponsesAdapter:
         output_tokens: int = 0,
     ) -> UpstreamRequest:
         """See `Adapter.build_request`."""
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth_for(deployment), deployment)
+        headers = json_headers(spec.auth_for(deployment), deployment)
         return UpstreamRequest(
             url=url_of(deployment, spec, surface.upstream_path, model),
             headers=headers,
@@ -83,7 +81,7 @@ class ResponsesAdapter:
         found = read_response(body)
         if found is None:
             return None
-        answer = _answer(found, spec)
+        answer = answer_of(found, spec)
         return replace(answer, body=retold(body, self._told)) if self._told else answer
 
     def stream_reader(self, call: Call, *, spec: ProviderSpec) -> "ResponsesStreamReader":  # noqa: ARG002 -- it knows it
@@ -118,12 +116,4 @@ class ResponsesStreamReader(ResponsesStreamParser):
 
     def answer(self) -> Answer:
         """What the stream has said so far."""
-        return _answer(Reply(self.model, self.usage, self.service_tier), self._spec)
-
-
-def _answer(found: Reply, spec: ProviderSpec) -> Answer:
-    tier = "" if found.service_tier in DEFAULT_TIERS else found.service_tier
-    parsed = parse_usage(found.usage, convention=spec.usage) if found.usage is not None else None
-    if parsed is None:
-        return Answer(found.model, service_tier=tier)
-    return Answer(found.model, parsed.usage, parsed.provider_cost, tier)
+        return answer_of(self, self._spec)

@@ -11,7 +11,7 @@ from tollway.chat.reply import ChatReply
 from tollway.chat.request import ChatRequest
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.address import url_of
-from tollway.providers.auth import auth_headers
+from tollway.providers.auth import json_headers
 from tollway.providers.openai_compatible import error
 from tollway.providers.openai_compatible.chat_body import chat_body
 from tollway.providers.openai_compatible.chat_parts import Body, usage_of
@@ -37,8 +37,7 @@ class OpenAIWire:
         self, chat: ChatRequest, *, deployment: Deployment, spec: ProviderSpec, model: str, losses: Losses
     ) -> UpstreamRequest:
         """See `Wire.build_request`."""
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth_for(deployment), deployment)
+        headers = json_headers(spec.auth_for(deployment), deployment)
         body = chat_body(chat, spec=spec, model=model, losses=losses)
         return UpstreamRequest(url_of(deployment, spec, _PATH, model), headers, body)
 

@@ -14,7 +14,7 @@ from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.anthropic.request import messages_body
 from tollway.providers.anthropic.stream import AnthropicStream
 from tollway.providers.anthropic.wire import AnthropicWire
-from tollway.providers.auth import auth_headers
+from tollway.providers.auth import json_headers
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.vertex.address import CLAUDE_VERSION, MAKER_OF_CLAUDE, vertex_url
 from tollway.routing.catalog import Deployment
@@ -43,8 +43,7 @@ class VertexClaudeWire:
             del body[name]
         if chat.stream:
             body["stream"] = True
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers |= auth_headers(spec.auth, deployment)
+        headers = json_headers(spec.auth, deployment)
         method = "streamRawPredict" if chat.stream else "rawPredict"
         url = vertex_url(deployment, publisher=MAKER_OF_CLAUDE, model=model, method=method)
         return UpstreamRequest(url, headers, _encode(body))

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tollway.errors import StreamCutError, UpstreamError
+from tollway.errors import JournalUnavailableError, StreamCutError, UpstreamError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
 from tollway.ledger.rating import rate
@@ -48,9 +48,12 @@ async def flow(
         cut = True
     finally:
         upstream.close()
-    settle_stream(recorder, exchange, answer, source, StreamCutError.code if cut else "")
-    if durable is not None:
-        await durable()
+    try:
+        settle_stream(recorder, exchange, answer, source, StreamCutError.code if cut else "")
+        if durable is not None:
+            await durable()
+    except JournalUnavailableError:  # it is kept, and tried again; a sound has no room for the words
+        cut = True
     if cut:
         await caller.write(held)
     await caller.finish(b"" if cut else held, whole=not cut)

@@ -12,8 +12,6 @@ PASSED_HEADERS = frozenset(
 PASSED_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 """Unless a limit of ours applies: then the caller is told of that."""
 _REQUEST_IDS = frozenset({"x-request-id", "request-id"})
-_WITH_REQUEST_ID = "messages"
-"""The dialect whose SDKs look for a ``request-id``."""
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
 _REDIRECTS = range(300, 400)
@@ -64,7 +62,7 @@ def reply_headers(
 def request_ids(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     """The request's id, under the names that its caller may look for."""
     id_ = exchange.inbound.request_id.encode()
-    if exchange.inbound.surface.dialect == _WITH_REQUEST_ID:
+    if exchange.inbound.dialect.names_request_id:
         return [(b"x-request-id", id_), (b"request-id", id_)]
     return [(b"x-request-id", id_)]
 
