@@ -1,6 +1,8 @@
 """Claims of several workers on one database, and workers that die at the worst moment."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from hashlib import sha256
 
 import psycopg
@@ -10,7 +12,7 @@ from support.postgres import DatabaseUrls
 from support.quotas import an_organization
 from support.waiting import eventually
 from tollway.data.idempotency import Claim, Outcome
-from tollway.data.session import Database
+from tollway.data.session import Database, WriteSession
 from tollway.errors import (
     DatabaseUnavailableError,
     IdempotencyError,
@@ -144,6 +146,26 @@ async def test_a_claim_that_the_database_did_not_confirm_is_undone(
         with pytest.raises(DatabaseUnavailableError):
             await worker.take(a_claim(key_id))
         connection.rollback()
+    await eventually(lambda: not worker.endings._queue._waiting)
+    assert await Worker(database).take(a_claim(key_id)) is None
+
+
+async def test_a_claim_whose_connection_fails_after_it_was_made_is_undone(
+    database: Database, key_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Database.write
+
+    @asynccontextmanager
+    async def closes_badly(self: Database) -> AsyncIterator[WriteSession]:
+        async with write(self) as session:
+            yield session
+        raise TimeoutError
+
+    worker = Worker(database)
+    with monkeypatch.context() as broken:
+        broken.setattr(Database, "write", closes_badly)
+        with pytest.raises(DatabaseUnavailableError):
+            await worker.take(a_claim(key_id))
     await eventually(lambda: not worker.endings._queue._waiting)
     assert await Worker(database).take(a_claim(key_id)) is None
 

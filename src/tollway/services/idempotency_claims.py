@@ -97,14 +97,16 @@ class IdempotencyClaims:
                         _ = await session.connection()  # until here nothing was asked
                         doubtful = True
                         taken = await store.take(session, claim, worker_id=self._worker_id, lifetime_s=self._run_max_s)
-                    doubtful = False
                     if taken:
-                        return None
+                        break
+                    doubtful = False
                     async with session.begin():
                         held = await store.find(session, claim)
                     if held is not None:
                         return held
-                return Held(same=True, outcome=None)
+                else:
+                    return Held(same=True, outcome=None)
+            doubtful = False  # only here: leaving the session may fail, too
         except (DatabaseUnavailableError, TimeoutError) as error:
             raise DatabaseUnavailableError(
                 "The database did not answer, so whether this idempotency key was used cannot be known; nothing ran.",
@@ -114,6 +116,7 @@ class IdempotencyClaims:
         finally:
             if doubtful:
                 self._endings.undo(claim, worker_id=self._worker_id)
+        return None
 
 
 def _outcome(held: Held) -> Outcome:
