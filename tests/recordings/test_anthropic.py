@@ -56,7 +56,7 @@ def replay(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFac
         running(tmp_path_factory.mktemp("claude") / "data", postgres_server.create()) as gateway,
     ):
         gateway.admin("PATCH", "/projects/default", {"allow_unpriced": True})
-        gateway.add_provider("claude", standin.base_url, spec="anthropic")
+        gateway.add_provider("claude", standin.base_url, spec="anthropic", options={"object_ids": "any"})
         scripted.gateway, scripted.standin = gateway, standin
         yield scripted
 

@@ -65,7 +65,7 @@ def replay(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFac
     ):
         gateway.admin("PATCH", "/projects/default", {"allow_unpriced": True})
         for provider, spec in SPECS.items():
-            gateway.add_provider(provider, standin.base_url, spec=spec)
+            gateway.add_provider(provider, standin.base_url, spec=spec, options={"object_ids": "any"})
         scripted.gateway, scripted.standin = gateway, standin
         yield scripted
 
