@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from tollway.chat.beside import MEMBER, Gathered
 from tollway.chat.data_url import url_of
@@ -62,7 +63,7 @@ def note_beside(beside: Gathered, part: Part, citations: Iterable[Citation]) -> 
     """Keep what blocks do not tell of a part."""
     foreign = isinstance(part, OpaquePart) and part.source != ANTHROPIC
     if foreign or (isinstance(part, AudioPart | FilePart) and part.media.value and part.media.kind != "text"):
-        beside.part(part)
+        beside.part(replace(part, transcript="") if isinstance(part, AudioPart) else part)  # that is told as text
     for citation in citations:
         if not is_told(citation):
             beside.citation(citation)
