@@ -333,6 +333,8 @@ def test_what_is_kept_is_asked_for_within_limits_of_requests_and_needs_no_money(
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited"), path
         assert refused.headers["x-ratelimit-remaining-requests"] == "0", path
         assert int(refused.headers["retry-after"]) > 0, path
+    headers = gateway.headers(hurried.key) | {"anthropic-version": "2023-06-01"}
+    assert gateway.client.get("/v1/files", headers=headers).json()["error"]["type"] == "rate_limit_error"
     case = next(case for case in CASES if case.surface.name == "moderations")
     assert case.post(gateway, case.body(), key=hurried.key).status_code in {402, 429}  # of the same limit
 

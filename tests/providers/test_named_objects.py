@@ -75,6 +75,12 @@ NAMING: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
     ),
     (
         "responses",
+        {"input": "a", "tools": [{"type": "collections_search", "collection_ids": ["c"]}, {"library_ids": ["l"]}]},
+        [("collection", "c", "tools.0.collection_ids.0"), ("library", "l", "tools.1.library_ids.0")],
+    ),
+    ("compact", {"input": [{"type": "item_reference", "id": "msg_1"}]}, [("item", "msg_1", "input.0.id")]),
+    (
+        "responses",
         {"input": "a", "tools": [{"type": "code_interpreter", "container": "c1"}]},
         [("container", "c1", "tools.0.container")],
     ),

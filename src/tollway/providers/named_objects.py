@@ -27,15 +27,19 @@ NAMED_MAX = 1_000
 """Objects that one request may name, or one file of requests."""
 _DEPTH_MAX = 32
 _PARAM_MAX_CHARS = 200
+_WITH_ITEMS = frozenset({"responses", "compact"})
+"""Surfaces whose ``input`` may refer to what the provider keeps of a dialogue."""
 _FILE_SIGN, _ESCAPE = b"file_id", b"\\u00"
 _ITEM_SIGN = b"item_reference"
-_TOOL_SIGNS = (b"container", b"vector_store", b"skill_id")
+_TOOL_SIGNS = (b"container", b"vector_store", b"skill_id", b"collection_id", b"library_id")
 _ITEM_SIGNS = (b"container_id", b"image_generation_call")
 _SIGNS = (_FILE_SIGN, _ITEM_SIGN, *_TOOL_SIGNS, b"image_generation_call", b"cached_content", b"cachedContent")
 """One of these is in each name that is looked for below the top level."""
 _KINDS = {
     **dict.fromkeys(("file_id", "file_ids"), FILE),
     **dict.fromkeys(("vector_store_id", "vector_store_ids"), "vector store"),
+    **dict.fromkeys(("collection_id", "collection_ids"), "collection"),
+    **dict.fromkeys(("library_id", "library_ids"), "library"),
     **dict.fromkeys(("cached_content", "cachedcontent"), "cached prompt"),
     "container_id": "container",
     "skill_id": "skill",
@@ -85,7 +89,7 @@ def may_name(call: Call) -> bool:
         return True
     if "tools" in fields and any(sign in bytes(fields["tools"]) for sign in _TOOL_SIGNS):
         return True
-    if call.surface != "responses":
+    if call.surface not in _WITH_ITEMS:
         return False
     return (
         "prompt" in fields
