@@ -120,6 +120,13 @@ def test_what_follows_the_end_mark_waits_with_it(line_end: str, after: bytes, wh
     assert passed + parser.take_end() == body + after
 
 
+def test_an_end_mark_cut_in_its_last_line_end_is_passed_on_whole() -> None:
+    parser = StreamParser(remove_usage=False)
+    assert parser.feed(b"data: [DONE]\r\n\r") == b""
+    assert parser.done
+    assert parser.take_end() == b"data: [DONE]\r\n\r\n"
+
+
 def test_an_end_mark_with_blanks_around_it_is_one() -> None:
     parser = StreamParser(remove_usage=False)
     assert parser.feed(b"data:  [DONE] \n\n") == b""

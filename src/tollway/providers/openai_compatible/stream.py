@@ -16,6 +16,8 @@ from tollway.routing.json_object import MALFORMED, tolerant
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_CUT_END_MARK = re.compile(rb"[^\r\n]*\r\n\r\Z")
+"""Nobody waits for the last byte of it."""
 _SPLIT_END_MAX_BYTES = 3
 """As much of an event's end may have come with the bytes before."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -176,7 +178,7 @@ class StreamParser:
         """What is left to pass on when the stream has ended: the end mark, or an unfinished event."""
         rest = self._end + self._tail
         self._end = self._tail = b""
-        return rest
+        return rest + b"\n" if self.done and _CUT_END_MARK.match(rest) else rest
 
     def delivered_texts(self) -> list[str]:
         """The generated texts that passed, for an estimate."""
