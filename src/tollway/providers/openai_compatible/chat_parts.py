@@ -160,10 +160,15 @@ class SearchResult(msgspec.Struct):
 _decode_sources = tolerant(msgspec.json.Decoder(list[SearchResult | str]).decode)
 _decode_annotation = tolerant(msgspec.json.Decoder(Annotation).decode)
 _decode_content = tolerant(msgspec.json.Decoder(ContentPart).decode)
+_NOTHING: dict[str, Raw] = {}
 
 
 def beside_of(body: Body) -> dict[str, Raw]:
     """What a reply, or a chunk of one, tells beside its answers."""
+    if (body.search_results is body.citations is body.images is body.videos is NULL) and (
+        body.related_questions is body.moderation is body.prompt_filter_results is NULL
+    ):  # as in nearly every chunk
+        return _NOTHING
     return {name: raw for name in BESIDE if (raw := told(getattr(body, name))) is not None}
 
 
