@@ -272,9 +272,8 @@ def test_errors_of_the_provider_are_metered_too(gateway: Gateway, case: Case) ->
     assert (entry["status"], entry["outcome"], entry["charge_pico"]) == (429, "upstream_error", 0)
 
 
-@each_surface
-def test_logging(gateway: Gateway, case: Case) -> None:
-    request_id = case.post(gateway, case.body()).headers["x-request-id"]
+def logged(gateway: Gateway, request_id: str) -> dict[str, Any]:
+    """The line of the access log."""
 
     def line() -> dict[str, Any] | None:
         for text in gateway.log_path.read_text().splitlines():
@@ -283,8 +282,13 @@ def test_logging(gateway: Gateway, case: Case) -> None:
                 return found
         return None
 
-    logged = wait_until(line, what="the line of the access log")
-    assert (logged["surface"], logged["status"]) == (case.surface.name, 200)
+    return wait_until(line, what="the line of the access log") or {}
+
+
+@each_surface
+def test_logging(gateway: Gateway, case: Case) -> None:
+    line = logged(gateway, case.post(gateway, case.body()).headers["x-request-id"])
+    assert (line["surface"], line["status"]) == (case.surface.name, 200)
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/stub/plain"])
@@ -337,6 +341,11 @@ def test_what_is_kept_is_asked_for_within_limits_of_requests_and_needs_no_money(
     assert gateway.client.get("/v1/files", headers=headers).json()["error"]["type"] == "rate_limit_error"
     case = next(case for case in CASES if case.surface.name == "moderations")
     assert case.post(gateway, case.body(), key=hurried.key).status_code in {402, 429}  # of the same limit
+
+
+def test_what_is_kept_is_logged_when_it_is_told(gateway: Gateway) -> None:
+    line = logged(gateway, visit(gateway, "GET", "/v1/files").headers["x-request-id"])
+    assert (line["event"], line["surface"], line["status"]) == ("visited", "files", 200)
 
 
 def begin(gateway: Gateway, key: str) -> socket.socket | None:

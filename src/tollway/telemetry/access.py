@@ -92,6 +92,11 @@ class AccessLog:
         if self._enabled:
             self._add(_Line(self._clock.now(), "replayed", request_id, surface, status, "info"))
 
+    def visited(self, surface: str, request_id: str, status: int) -> None:
+        """Log a request that asked no model."""
+        if self._enabled:
+            self._add(_Line(self._clock.now(), "visited", request_id, surface, status, "info"))
+
     def flush(self) -> None:
         """Write what is collected."""
         if self._lines:

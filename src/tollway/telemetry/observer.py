@@ -32,6 +32,10 @@ class Observer:
         self._metrics.replayed(surface)
         self._access_log.replayed(surface, request_id, status)
 
+    def visited(self, surface: str, request_id: str, status: int) -> None:
+        """A request that asks no model was answered."""
+        self._access_log.visited(surface, request_id, status)
+
     async def run(self) -> None:
         """Write what is collected, again and again, until cancelled."""
         while True:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from itertools import chain
 from typing import Any
@@ -161,24 +161,20 @@ class DataPlane:
         self, scope: Scope, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
     ) -> None:
         """What is kept, here or for us at a provider."""
-        told = await self._stored.answer(
+        async with self._stored.answered(
             scope["method"],
             scope["path"],
             query=scope.get("query_string", b""),
             key=_key(headers),
             headers=headers,
             caller=caller,
-        )
-        if told.events is not None:
-            await caller.read_body()  # from then on it is noticed when the caller leaves
-            await caller.start(told.status, [*EVENT_STREAM, (b"x-request-id", request_id.encode()), *told.headers])
-            async with aclosing(told.events) as events:
-                async for event in events:
-                    await caller.write(event)
-            await caller.finish(b"")
-            return
-        kind = told.content_type.encode("latin-1")
-        await _answer(caller, told.status, told.body, request_id, told.headers, content_type=kind)
+        ) as told:
+            self._observer.visited(scope["path"].split("/")[2], request_id, told.status)
+            if told.events is not None:
+                await _stream(caller, told.status, told.events, request_id, told.headers)
+                return
+            kind = told.content_type.encode("latin-1")
+            await _answer(caller, told.status, told.body, request_id, told.headers, content_type=kind)
 
     async def _answer_other(
         self, path: str, method: str, headers: dict[bytes, bytes], request_id: str, caller: HttpCaller
@@ -261,6 +257,21 @@ async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dial
     if dialect.names_request_id:
         extra.append((b"request-id", request_id.encode()))
     await _answer(caller, error.status, dialect.error_body(error), request_id, extra)
+
+
+async def _stream(
+    caller: HttpCaller,
+    status: int,
+    events: AsyncGenerator[bytes],
+    request_id: str,
+    extra: Sequence[tuple[bytes, bytes]],
+) -> None:
+    await caller.read_body()  # from then on it is noticed when the caller leaves
+    await caller.start(status, [*EVENT_STREAM, (b"x-request-id", request_id.encode()), *extra])
+    async with aclosing(events) as running:
+        async for event in running:
+            await caller.write(event)
+    await caller.finish(b"")
 
 
 async def _answer(

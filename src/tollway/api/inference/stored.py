@@ -4,7 +4,8 @@ They are admitted as every request of the data plane is, and refused in the same
 """
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import msgspec
@@ -68,10 +69,11 @@ class Stored:
         self._visits = visits
         self._routes = tuple((re.compile(pattern), methods) for pattern, methods in routes)
 
-    async def answer(
+    @asynccontextmanager
+    async def answered(
         self, method: str, path: str, *, query: bytes, key: bytes, headers: Mapping[bytes, bytes], caller: Body
-    ) -> Told:
-        """The answer.
+    ) -> AsyncIterator[Told]:
+        """The answer; what the request holds is held until it is told.
 
         Args:
             method: of the request.
@@ -100,7 +102,8 @@ class Stored:
                     raise _nothing_at(path)
                 told = await answer(Asked(visit.principal, found.groups(), query, headers, caller))
                 told = told if isinstance(told, Told) else Told(_OK, _JSON, told)
-                return replace(told, headers=tuple(quota_headers(visit.claims)))
+                yield replace(told, headers=tuple(quota_headers(visit.claims)))
+                return
         raise _nothing_at(path)
 
 
