@@ -55,7 +55,11 @@ def rate(usage: Usage, sheet: PriceSheet) -> Charge:
     priced = True
     counts = astuple(usage)
     for kind, quantity in compress(zip(KINDS, counts, strict=True), counts):
-        found = rates.get(kind) or rate_of(kind, rates)
+        found = rates.get(kind)
+        if found is None:
+            if kind in FREE_UNLESS_PRICED:
+                continue
+            found = rate_of(kind, rates)
         if found is None:
             priced = priced and _is_included(kind, rates)
             continue

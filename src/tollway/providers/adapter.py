@@ -45,7 +45,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     made: Callable[[], bytes] | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a provider said of its reply.
 
     Attributes:

@@ -207,14 +207,13 @@ def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> 
         return dialect.parse(body, surface=surface, headers=headers)
 
     control = headers.get(b"cache-control", b"")
-    timeout_s = _timeout_s(headers.get(b"x-tollway-timeout"))
+    timeout = headers.get(b"x-tollway-timeout")
+    timeout_s = None if timeout is None else _timeout_s(timeout)
     return Inbound(surface, request_id, own_id, _key(headers), parse, dialect, timeout_s, cache_control=control)
 
 
-def _timeout_s(given: bytes | None) -> float | None:
-    """How long the caller waits, if it says so."""
-    if given is None:
-        return None
+def _timeout_s(given: bytes) -> float:
+    """How long the caller waits."""
     try:
         return parse_timeout_s(given.decode("latin-1"))
     except ValueError as error:

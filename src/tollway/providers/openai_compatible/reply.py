@@ -5,7 +5,7 @@ import msgspec
 from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 
-class Reply(msgspec.Struct):
+class Reply(msgspec.Struct, gc=False):
     """The parts of a reply that are read.
 
     Attributes:
@@ -19,7 +19,7 @@ class Reply(msgspec.Struct):
     service_tier: str = ""
 
 
-class _Wire(msgspec.Struct):
+class _Wire(msgspec.Struct, gc=False):
     model: str | None = None
     usage: msgspec.Raw = msgspec.Raw(b"null")
     service_tier: str | None = None

@@ -51,7 +51,10 @@ def parse_usage(raw: bytes | Raw, *, convention: UsageConvention) -> ParsedUsage
     if wire is None:
         return None
     if wire.prompt_tokens is not None:
-        usage = _chat(wire, wire.prompt_tokens, convention)
+        if wire.has_parts:
+            usage = _chat(wire, wire.prompt_tokens, convention)
+        else:  # whatever the convention: by far the most are such
+            usage = Usage(wire.prompt_tokens, output=wire.completion_tokens or 0)
     elif wire.input_tokens is not None:
         usage = _responses(wire, wire.input_tokens, convention)
     else:
@@ -121,8 +124,6 @@ def _disjoint(
     convention: UsageConvention,
 ) -> Usage:
     """Take the parts out of the wholes."""
-    if not (cached or reasoning or citation or searches or into.has_parts or out.has_parts):
-        return Usage(input=entered, output=left)
     written, audio, image = part(into.cache_write_tokens), part(into.audio_tokens), part(into.image_tokens)
     spoken, drawn = part(out.audio_tokens), part(out.image_tokens)
     if convention.cached_outside_input:

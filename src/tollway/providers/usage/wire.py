@@ -11,7 +11,7 @@ MAX_COUNT = 10**9
 """No request has more tokens; above it the number is garbage, and a charge for it might not fit a bigint."""
 
 
-class InputDetails(msgspec.Struct):
+class InputDetails(msgspec.Struct, gc=False):
     """``prompt_tokens_details`` or ``input_tokens_details``."""
 
     cached_tokens: int | None = None
@@ -20,26 +20,16 @@ class InputDetails(msgspec.Struct):
     audio_tokens: int | None = None
     image_tokens: int | None = None
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether any of it is told that is no text, or written to a cache."""
-        return bool(self.cache_write_tokens or self.audio_tokens or self.image_tokens)
 
-
-class OutputDetails(msgspec.Struct):
+class OutputDetails(msgspec.Struct, gc=False):
     """``completion_tokens_details`` or ``output_tokens_details``."""
 
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
     image_tokens: int | None = None
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether any of it is told that is no text."""
-        return bool(self.audio_tokens or self.image_tokens)
 
-
-class WireUsage(msgspec.Struct):
+class WireUsage(msgspec.Struct, gc=False):
     """The object itself. ``None``: absent or null."""
 
     prompt_tokens: int | None = None
@@ -57,6 +47,20 @@ class WireUsage(msgspec.Struct):
     citation_tokens: int | None = None
     num_search_queries: int | None = None
     cost: Raw = Raw(b"")
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether anything of a chat is told apart: what was cached, no text, thought, cited or searched for."""
+        into, out = self.prompt_tokens_details, self.completion_tokens_details
+        if self.cached_tokens or self.prompt_cache_hit_tokens or self.cache_read_input_tokens:
+            return True
+        if self.reasoning_tokens or self.citation_tokens or self.num_search_queries:
+            return True
+        if into is not None and (into.cached_tokens or into.cache_read_input_tokens or into.cache_write_tokens):
+            return True
+        if into is not None and (into.audio_tokens or into.image_tokens):
+            return True
+        return out is not None and bool(out.reasoning_tokens or out.audio_tokens or out.image_tokens)
 
 
 _WIRE = msgspec.json.Decoder(WireUsage)

@@ -79,26 +79,36 @@ class Claims:
         """
         terms, demand = self.terms, self.demand
         leases = self._leases.leases(terms.binding)
-        amounts = [demand.cost] * terms.budgets + [1] * terms.requests
+        amounts = [demand.cost] * terms.budgets + [1] * (terms.requests + terms.parallel)
         if terms.tokens:
             amounts += [demand.tokens_of(lease.quota) for lease in leases[-terms.tokens :]]
         charged = terms.binding.charges + terms.counting
+        ample = True
         for lease, amount in zip(leases, amounts):  # noqa: B905 -- `strict` takes a while, and they are as many
-            if amount > lease.free or lease.waiting:
-                lacking = _lacking(leases, amounts, queued=queued)
-                refused = lacking if fallback is None else [part for part in lacking if not fallback(*part)]
-                if refused:
-                    return refused
+            free = lease.free = lease.free - amount
+            if free < 0 or free < lease.low or lease.waiting:
+                ample = False
+        if not ample:
+            for lease, amount in zip(leases, amounts, strict=True):  # as if nothing had been taken
+                lease.free += amount
+            lacking = _lacking(leases, amounts, queued=queued)
+            refused = lacking if fallback is None else [part for part in lacking if not fallback(*part)]
+            if refused:
+                return refused
+            if lacking:
                 absent = [lease for lease, _ in lacking if lease.quota.unit is _USD]
                 leases, amounts = _without(absent, leases, amounts)
                 charged = _charges(leases, leased=True) + _charges(absent, leased=False) + terms.counting
-                break
-        for lease, amount in zip(leases, amounts):  # noqa: B905
-            free = lease.free = lease.free - amount
-            if free < lease.low:
-                self._leases.low(lease)
+            self._hold(leases, amounts)
         self._held, self._amounts, self._charges, self._cost = leases, amounts, charged, demand.cost
         return []
+
+    def _hold(self, leases: Sequence[Lease], amounts: Sequence[int]) -> None:
+        """Take all, and ask for more where little is left."""
+        for lease, amount in zip(leases, amounts, strict=True):
+            lease.free -= amount
+            if lease.free < lease.low:
+                self._leases.low(lease)
 
     def limiting(self) -> Sequence[Lease]:
         """The leases of the rate limits, whether anything is held of them or not."""
@@ -130,14 +140,15 @@ class Claims:
             What the budgets are charged, for the ledger.
         """
         self.settled = True
+        terms = self.terms
         total = strict = charge.total
-        used = [total] * (len(self._held) - self.terms.limits)
+        used = [total] * (len(self._held) - terms.limits)
         if (not charge.priced or source is UsageSource.ESTIMATED) and self._cost > total:
             strict = self._cost
             used = [strict if lease.ref in self._strict_windows() else total for lease in self._held[: len(used)]]
-        for lease in self._held[len(used) :]:
-            unit = lease.quota.unit
-            used.append(requests if unit is _REQUESTS else 0 if unit is _PARALLEL else _tokens(unit, usage))
+        used += [requests] * terms.requests + [0] * terms.parallel
+        if terms.tokens:
+            used += [_tokens(lease.quota.unit, usage) for lease in self._held[-terms.tokens :]]
         for lease, amount, part in zip(self._held, self._amounts, used):  # noqa: B905 -- as above
             lease.spent += part
             lease.free += amount - part
@@ -163,13 +174,11 @@ class Claims:
 
     def _settlements(self, strict: int, other: int) -> tuple[Settlement, ...]:
         """What is charged to strict budgets, and to others."""
-        return tuple(
-            [
-                Settlement(windows, amount, leased)
-                for windows, is_strict, leased in self._charges
-                if (amount := strict if is_strict else other)
-            ]
-        )
+        settlements: tuple[Settlement, ...] = ()
+        for windows, is_strict, leased in self._charges:  # mostly there is one
+            if amount := strict if is_strict else other:
+                settlements += (Settlement(windows, amount, leased),)
+        return settlements
 
     def _strict_windows(self) -> Sequence[WindowRef]:
         """As of when it began: the quotas may have been changed."""

@@ -9,10 +9,9 @@ worker.
 import asyncio
 
 from tollway.errors import InternalError, ModelNotFoundError, ModelNotPricedError, TollwayError
-from tollway.identity.principal import Principal, Scope
+from tollway.identity.principal import Scope
 from tollway.ledger.entry import UsageSource
 from tollway.providers.named_objects import may_name
-from tollway.routing.call import Call
 from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.cached import ResponseCache
@@ -68,7 +67,11 @@ class Pipeline:
             call = inbound.parse(await caller.read_body())
             if may_name(call):
                 call = await self._owners.found(principal, call)
-            exchange = await self._plan(inbound, principal, call)
+            try:
+                exchange = self._planner.plan(inbound, principal, call)
+            except (ModelNotFoundError, ModelNotPricedError):  # it may have been made a moment ago
+                await self._live.catch_up()
+                exchange = self._planner.plan(inbound, principal, call)
             try:
                 if principal.cache_ttl_s and inbound.surface.cacheable:
                     await self._cache.run(exchange, caller, self._ask)
@@ -100,10 +103,3 @@ class Pipeline:
             fault = InternalError("Tollway failed to serve this request.", next_step="Report it with its request id.")
             settle_failed(self._recorder, exchange, fault)
             raise fault from error
-
-    async def _plan(self, inbound: Inbound, principal: Principal, call: Call) -> Exchange:
-        try:
-            return self._planner.plan(inbound, principal, call)
-        except (ModelNotFoundError, ModelNotPricedError):
-            await self._live.catch_up()
-        return self._planner.plan(inbound, principal, call)

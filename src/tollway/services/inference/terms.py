@@ -11,7 +11,6 @@ from tollway.ledger.settlement import Charges, charges
 from tollway.ledger.window import window_at
 from tollway.services.lease_shelf import Parts
 
-_OF_REQUESTS = frozenset({Unit.REQUESTS, Unit.PARALLEL})
 _OF_TOKENS = frozenset({Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS, Unit.TOKENS})
 _REMEMBERED_MAX = 20_000
 """Of each kind: about 10 MB."""
@@ -22,10 +21,11 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         book: where they stand.
-        binding: the quotas that refuse, each with the request's subject: budgets, then limits of requests, then limits
-            of tokens.
+        binding: the quotas that refuse, each with the request's subject: budgets, then limits of requests in a time,
+            then of requests at a time, then limits of tokens.
         budgets: how many of them are budgets.
-        requests: how many limit requests, in a time or at a time.
+        requests: how many limit requests in a time.
+        parallel: how many limit requests at a time.
         tokens: how many limit tokens.
         soft: the budgets that only count, each with its present window: nothing is leased of them.
         counting: what they are charged.
@@ -35,6 +35,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     binding: Parts
     budgets: int = 0
     requests: int = 0
+    parallel: int = 0
     tokens: int = 0
     soft: tuple[tuple[Quota, WindowRef], ...] = ()
     counting: tuple[Charges, ...] = ()
@@ -42,7 +43,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     @property
     def limits(self) -> int:
         """How many rate limits there are."""
-        return self.requests + self.tokens
+        return self.requests + self.parallel + self.tokens
 
     @property
     def bounded(self) -> bool:
@@ -82,15 +83,17 @@ class TermsFinder:
     def _sorted(self, book: QuotaBook, quotas: tuple[Quota, ...], facts: Facts, now_us: int) -> Terms:
         binding = [(quota, quota.subject(facts)) for quota in quotas if quota.binds]
         budgets = tuple([part for part in binding if part[0].unit is Unit.USD])
-        requests = tuple([part for part in binding if part[0].unit in _OF_REQUESTS])
+        requests = tuple([part for part in binding if part[0].unit is Unit.REQUESTS])
+        parallel = tuple([part for part in binding if part[0].unit is Unit.PARALLEL])
         tokens = tuple([part for part in binding if part[0].unit in _OF_TOKENS])
         counting = [quota for quota in quotas if not quota.binds and quota.unit is Unit.USD]
         windows = tuple([(quota, self._window(quota, quota.subject(facts), now_us)) for quota in counting])
         return Terms(
             book,
-            Parts(budgets + requests + tokens),
+            Parts(budgets + requests + parallel + tokens),
             len(budgets),
             len(requests),
+            len(parallel),
             len(tokens),
             windows,
             charges(windows, leased=False),
