@@ -58,7 +58,7 @@ def sqlalchemy_place(module: Module) -> Iterator[Finding]:
     for item in module.imports:
         if not item.is_of(_SQLALCHEMY):
             continue
-        if not module.is_in("services/", "factory.py"):
+        if not module.is_in("services/", "factory/"):
             yield finding(sqlalchemy_place, module, item.line, f"imports {item.module}")
         elif item.name not in _SESSION_TYPES:
             yield finding(sqlalchemy_place, module, item.line, f"imports {item.name or item.module} of sqlalchemy")

@@ -12,7 +12,7 @@ from tollway.app import create_control_plane
 from tollway.config import CLIENT_VARIABLES, sections
 from tollway.config.limits import LimitSettings
 from tollway.errors import TollwayError
-from tollway.factory import Factory
+from tollway.factory.control import Factory
 from tollway.providers.registry import REGISTRY
 from tollway.providers.spec import COMMON_OPTIONS
 from tollway.telemetry.metrics import METRICS, Metrics

@@ -12,7 +12,7 @@ from tollway.api.admin.request_id import RequestId
 from tollway.api.inference.data_plane import PREFIX, DataPlane
 from tollway.api.middleware.body_limit import RequestLimit
 from tollway.config.limits import LimitSettings
-from tollway.factory import Factory
+from tollway.factory.control import Factory
 from tollway.telemetry.metrics import Metrics
 
 _ADMIN_MAX_BODY_BYTES = 1024 * 1024

@@ -27,7 +27,8 @@ from tollway.api.inference.stored import Stored
 from tollway.app import Tollway, create_control_plane
 from tollway.config import Settings, load_settings
 from tollway.errors import TollwayError
-from tollway.factory import Factory, Inference, ProcessContext
+from tollway.factory.context import ProcessContext
+from tollway.factory.worker import Inference, WorkerFactory
 from tollway.journal.segment import journal_directory
 from tollway.journal.writer import JournalWriter
 from tollway.services.inference.background import Backgrounds
@@ -87,7 +88,7 @@ class Worker:
         metrics = Metrics(storage.data_dir)
         access_log = AccessLog(enabled=self._settings.logs.access_log, pretty=is_pretty(self._settings.logs))
         observer = Observer(access_log, metrics)
-        factory = Factory(context)
+        factory = WorkerFactory(context)
         inference = factory.inference(journal, observer, worker_id)
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
@@ -114,7 +115,7 @@ class Worker:
             await context.aclose()
 
     async def _serve(
-        self, factory: Factory, inference: Inference, observer: Observer, metrics: Metrics, journal: JournalWriter
+        self, factory: WorkerFactory, inference: Inference, observer: Observer, metrics: Metrics, journal: JournalWriter
     ) -> None:
         limits, address = self._settings.limits, self._settings.server
         data_plane = DataPlane(
@@ -190,7 +191,7 @@ class Worker:
         await backgrounds.aclose()
 
 
-def _stored(factory: Factory, inference: Inference) -> Stored:
+def _stored(factory: WorkerFactory, inference: Inference) -> Stored:
     responses = ResponseEndpoints(
         factory.response_find(inference.dialogues.store),
         factory.response_remove(inference.dialogues.store),

@@ -17,7 +17,7 @@ BROKEN = [
     (layering.sqlalchemy_place, "services/key_issue.py", "import sqlalchemy as sa"),
     (layering.driver_place, "services/change_feed.py", "import psycopg"),
     (layering.driver_place, "supervisor/postgres.py", "from psycopg import AsyncConnection"),
-    (layering.sql_place, "factory.py", "from sqlalchemy import text\ntext('x')"),
+    (layering.sql_place, "factory/jobs.py", "from sqlalchemy import text\ntext('x')"),
     (layering.sql_place, "services/key_issue.py", "await session.execute(statement)"),
     (layering.sql_place, "services/key_issue.py", "self._connection.execute(statement)"),
     (layering.sql_place, "services/key_issue.py", "QUERY = 'SELECT 1'"),

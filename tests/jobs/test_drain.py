@@ -21,7 +21,7 @@ from support.webhooks import a_webhook, budget_event, verify
 from tollway.config import load_settings
 from tollway.data.audit_events import raise_events
 from tollway.data.session import Database, create_engine
-from tollway.factory import ProcessContext
+from tollway.factory.context import ProcessContext
 from tollway.identity.webhook_secret import new_webhook_secret
 from tollway.ids import uuid7
 from tollway.journal.segment import worker_directories

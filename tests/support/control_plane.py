@@ -15,7 +15,8 @@ from tollway.api.admin.router import PREFIX, build_router
 from tollway.config import load_settings
 from tollway.data.changes import Change
 from tollway.data.session import Database, create_engine
-from tollway.factory import Factory, ProcessContext
+from tollway.factory.context import ProcessContext
+from tollway.factory.control import Factory
 from tollway.identity.principal import Scope
 from tollway.identity.vault import SecretKeys, Vault
 from tollway.ledger.price_base import BaseBook, PriceBase

@@ -9,7 +9,8 @@ import gc
 import signal
 
 from tollway.config import Settings, load_settings
-from tollway.factory import Factory, ProcessContext
+from tollway.factory.context import ProcessContext
+from tollway.factory.jobs import JobFactory
 from tollway.supervisor.gate import wait_for_start
 from tollway.supervisor.readiness import announce_ready
 from tollway.telemetry.logs import configure_logs
@@ -27,7 +28,7 @@ async def _main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     context = ProcessContext.create(settings)
-    factory = Factory(context)
+    factory = JobFactory(context)
     drain = factory.drain()
     try:
         announce_ready()

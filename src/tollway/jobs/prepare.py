@@ -12,7 +12,8 @@ import msgspec
 
 from tollway.config import Settings, load_settings
 from tollway.errors import TollwayError
-from tollway.factory import Factory, ProcessContext
+from tollway.factory.context import ProcessContext
+from tollway.factory.jobs import JobFactory
 from tollway.providers.registry import LOCAL
 from tollway.services.migrate import migrate
 from tollway.services.secret_keys import SecretKeysError
@@ -40,7 +41,7 @@ async def prepare(settings: Settings) -> Prepared:
     if owner_url is not None:
         await asyncio.to_thread(migrate, owner_url.get_secret_value())
     context = ProcessContext.create(settings)
-    factory = Factory(context)
+    factory = JobFactory(context)
     try:
         _, keys = await asyncio.gather(
             factory.price_book_load.base(),  # built once here, read by every worker

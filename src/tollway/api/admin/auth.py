@@ -11,7 +11,7 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from tollway.errors import PermissionDeniedError
-from tollway.factory import Factory
+from tollway.factory.control import Factory
 from tollway.identity.grant import included
 from tollway.identity.principal import Principal, Scope
 
