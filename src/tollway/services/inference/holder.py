@@ -14,6 +14,7 @@ from tollway.errors import OverloadedError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
+from tollway.providers.free import NOTHING
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claims, Lacking
 from tollway.services.inference.counting import Counting
@@ -22,7 +23,7 @@ from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.measure import measure
 from tollway.services.inference.patience import Patience, in_reach, potential
 from tollway.services.inference.terms import Terms, TermsFinder
-from tollway.services.inference.visit import Visit, undemanding
+from tollway.services.inference.visit import Visit
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.lease_shelf import Parts
 from tollway.services.live_catalog import LiveCatalog
@@ -62,12 +63,12 @@ class Holder:
             await self.overcome(exchange, lacking)
 
     async def hold_visit(self, visit: Visit) -> None:
-        """Take the limits of requests that apply to one that asks no model. Errors: as `hold`."""
+        """Take the limits of requests in a time that apply to one that asks no model. Errors: as `hold`."""
         book = self._keeper.book
         terms = self._terms.find(book, visit.facts(), self._keeper.now_us) if book.quotas else None
         if terms is None:
             return
-        visit.claims = Claims(self._keeper, terms, undemanding())
+        visit.claims = Claims(self._keeper, terms.counted, Demand(NOTHING, (), 0))
         lacking = visit.claims.take()
         if lacking:
             await self._wait(visit, visit.claims, lacking, Patience(self._keeper.now_us, budget_wait_s=0))
@@ -102,9 +103,12 @@ class Holder:
         book = self._keeper.book
         if book is not claims.terms.book:
             measured_for = claims.terms
-            claims.terms = self._terms.find(book, exchange.facts(), self._keeper.now_us) or Terms(book, Parts(()))
-            if isinstance(exchange, Exchange) and claims.terms.bounded and not measured_for.bounded:
-                claims.demand = self._measure(exchange, claims.terms)
+            terms = self._terms.find(book, exchange.facts(), self._keeper.now_us) or Terms(book, Parts(()))
+            if isinstance(exchange, Visit):
+                terms = terms.counted
+            elif terms.bounded and not measured_for.bounded:
+                claims.demand = self._measure(exchange, terms)
+            claims.terms = terms
         return claims.take(queued=True)
 
     async def _overcome(self, exchange: Exchange, claims: Claims, lacking: Lacking) -> None:

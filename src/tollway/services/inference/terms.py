@@ -46,6 +46,15 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
         return self.requests + self.parallel + self.tokens
 
     @property
+    def counted(self) -> "Terms":
+        """Those for one that asks no model: limits of requests in a time.
+
+        Limits of requests at a time are of the work of models; who has reached one may still look what comes of it.
+        """
+        parts = self.binding.parts[self.budgets : self.budgets + self.requests]
+        return Terms(self.book, Parts(parts), requests=self.requests)
+
+    @property
     def bounded(self) -> bool:
         """Whether a hard budget relies on the bounds of the request."""
         return self.budgets > 0

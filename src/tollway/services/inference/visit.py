@@ -1,18 +1,8 @@
 """The state of a request that asks no model, and so has no exchange with one."""
 
 from tollway.identity.principal import Principal
-from tollway.ledger.quota import Facts, Quota
-from tollway.providers.free import NOTHING
+from tollway.ledger.quota import Facts
 from tollway.services.inference.claims import Claims
-from tollway.services.inference.demand import Demand
-
-
-class Undemanding(Demand, gc=False):
-    """What it needs: to be counted, and nothing else."""
-
-    def tokens_of(self, quota: Quota) -> int:  # noqa: ARG002 -- whichever
-        """None."""
-        return 0
 
 
 class Visit:
@@ -29,8 +19,3 @@ class Visit:
         principal = self.principal
         key_id = principal.origin_id or principal.key_id
         return Facts(principal.organization_id, principal.project_id, key_id, "", (), "", "", "")
-
-
-def undemanding() -> Undemanding:
-    """Without a bound or a price."""
-    return Undemanding(NOTHING, (), 0)
