@@ -15,9 +15,6 @@ from support.gateway import Gateway
 from support.obliging import TEXT, obliging
 from support.standin import StandIn
 
-KEPT: list[AsyncOpenAI | AsyncAnthropic] = []
-"""A client that is collected closes itself, in whatever event loop runs by then."""
-
 
 class Place(BaseModel):
     """A place."""
@@ -29,14 +26,12 @@ class Place(BaseModel):
 def _model(dialect: str, gateway: Gateway) -> Model:
     url, key = gateway.url, gateway.project_key
     client = AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
-    KEPT.append(client)
     openai = OpenAIProvider(openai_client=client)
     if dialect == "chat":
         return OpenAIChatModel("stub/obliging", provider=openai)
     if dialect == "responses":
         return OpenAIResponsesModel("stub/obliging", provider=openai)
     messages = AsyncAnthropic(base_url=url, api_key=key, max_retries=0)
-    KEPT.append(messages)
     return AnthropicModel("stub/obliging", provider=AnthropicProvider(anthropic_client=messages))
 
 

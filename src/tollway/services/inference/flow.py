@@ -24,7 +24,7 @@ async def flow(
     durable: Callable[[], Awaitable[None]] | None,
     source: UsageSource,
 ) -> None:
-    """Pass it on; its last piece waits until its entry is written. One that breaks off has no end for the caller.
+    """Pass it on; its last byte waits until its entry is written. One that breaks off has no end for the caller.
 
     Args:
         exchange: the request.
@@ -35,15 +35,16 @@ async def flow(
         durable: see `Relay`.
         source: who counted.
     """
-    upstream, held, cut = reply.upstream, reply.body, False
+    upstream, held, cut = reply.upstream, b"", False
+    chunk: bytes | None = reply.body
     try:
         headers = reply_headers(exchange, upstream, cost=_cost(exchange, answer), length=_length(reply))
         await caller.start(upstream.status, headers)
-        exchange.passed(len(held))
-        while (chunk := await upstream.read()) is not None:
-            await caller.write(held)
+        while chunk is not None:
             exchange.passed(len(chunk))
-            held = chunk
+            await caller.write(held + chunk[:-1])
+            held = chunk[-1:]
+            chunk = await upstream.read()
     except UpstreamError:
         cut = True
     finally:
