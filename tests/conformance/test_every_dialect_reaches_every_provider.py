@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from support.callers import CALLERS, PIXEL, SCHEMA, Caller, told
-from support.gateway import Gateway, running
-from support.postgres import PostgresServer
+from support.gateway import Gateway
 from support.speakers import SPEAKERS, all_speaking, model_of
 from support.speakers.said import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, SAID
 from support.standin import Received, StandIn
@@ -43,12 +42,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    data_dir = tmp_path_factory.mktemp("conformance") / "data"
-    with (
-        all_speaking() as heard,
-        running(data_dir, postgres_server.create(), TOLLWAY_DRAIN_INTERVAL_MS="20") as gateway,
-    ):
+def world(quota_gateway: Gateway) -> Iterator[World]:
+    gateway = quota_gateway.tenant()
+    with all_speaking() as heard:
         for name, speaker in SPEAKERS.items():
             fields = {"spec": speaker.spec, "credential": speaker.credential}
             if speaker.options:

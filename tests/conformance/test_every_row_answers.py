@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.callers import CALLERS, told
-from support.gateway import Gateway, running
-from support.postgres import PostgresServer
+from support.gateway import Gateway
 from support.speakers import all_speaking
 from support.speakers.said import SAID
 from tollway.providers.registry import REGISTRY
@@ -18,12 +17,9 @@ ROWS = sorted(name for name in REGISTRY if name != "local")  # which comes with 
 
 
 @pytest.fixture(scope="module")
-def gateway(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    data_dir = tmp_path_factory.mktemp("rows") / "data"
-    with (
-        all_speaking() as heard,
-        running(data_dir, postgres_server.create(), TOLLWAY_DRAIN_INTERVAL_MS="20") as started,
-    ):
+def gateway(quota_gateway: Gateway) -> Iterator[Gateway]:
+    started = quota_gateway.tenant()
+    with all_speaking() as heard:
         for name in ROWS:
             spec = REGISTRY[name]
             format_name = SPEAKS.get(spec.dialect, spec.dialect)

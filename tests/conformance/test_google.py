@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.gateway import Gateway, running
-from support.postgres import PostgresServer
+from support.gateway import Gateway
 from support.replies import recut
 from support.speakers import anthropic
 from support.standin import Received, Reply, StandIn
@@ -104,9 +103,10 @@ def _message(text: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def world(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(quota_gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory: Path = tmp_path_factory.mktemp("google")
-    with StandIn(gemini) as google, running(directory / "data", postgres_server.create()) as gateway:
+    gateway = quota_gateway.tenant()
+    with StandIn(gemini) as google:
         subject = directory / "subject"
         subject.write_text("who-i-am")
         account = {

@@ -1,20 +1,12 @@
-"""The project keeps its own rules."""
+"""The lists behind the house rules. That the project keeps them is seen by `make lint`."""
 
-from pathlib import Path
-
-from house_rules.check import findings, modules
 from house_rules.exemptions import EXEMPTIONS
 from house_rules.naming import PROVIDER_NAMES
 
 from tollway.providers.registry import REGISTRY
 
-ROOT = Path(__file__).parents[2]
 EXEMPTIONS_MAX = 10
 """May only be lowered."""
-
-
-def test_the_project_keeps_the_house_rules() -> None:
-    assert [str(item) for item in findings(modules(ROOT))] == []
 
 
 def test_the_list_of_exemptions_only_shrinks() -> None:

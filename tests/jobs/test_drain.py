@@ -52,13 +52,13 @@ async def test_a_drain_killed_in_mid_batch_again_and_again_loses_and_doubles_not
     organization_id, seed = uuid7(), random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    entries = [an_entry(organization_id=organization_id) for _ in range(6_000)]
+    entries = [an_entry(organization_id=organization_id) for _ in range(3_000)]
     lost = [an_entry(organization_id=organization_id) for _ in range(20)]
     await write_journal(tmp_path, entries, interrupted=lost, segment_bytes=64 * 1024)
     kills = 0
-    while len(stored_ids(database_urls.owner)) < len(entries) and kills < 5:
+    while len(stored_ids(database_urls.owner)) < len(entries) and kills < 4:
         before = len(stored_ids(database_urls.owner))
-        with drain_process(database_urls, tmp_path, batch=100) as process:
+        with drain_process(database_urls, tmp_path, batch=50) as process:
             wait_until(lambda before=before: len(stored_ids(database_urls.owner)) > before, what="progress")
             await asyncio.sleep(chance.random() * 0.03)
             process.send_signal(signal.SIGKILL)

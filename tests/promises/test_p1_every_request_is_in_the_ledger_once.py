@@ -18,7 +18,7 @@ from support.postgres import PostgresServer
 from support.standin import StandIn
 from support.waiting import wait_until
 
-KILLS = int(os.environ.get("P1_KILLS", "20"))
+KILLS = int(os.environ.get("P1_KILLS", "8"))
 LOAD_TASKS = 12
 SEED = int(os.environ.get("P1_SEED", random.SystemRandom().randrange(2**32)))
 """Printed with a failure; `P1_SEED` repeats the moments of one run."""

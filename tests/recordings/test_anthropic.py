@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from support.anthropic_recordings import messages, name_of, needs_recordings, told_usage
-from support.gateway import Gateway, running
-from support.postgres import PostgresServer
+from support.gateway import Gateway
 from support.recordings import events
 from support.replies import recut
 from support.standin import Received, Reply, StandIn
@@ -48,13 +47,11 @@ class Replay:
 
 
 @pytest.fixture(scope="module")
-def replay(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+def replay(quota_gateway: Gateway) -> Iterator[Replay]:
     """A Tollway whose only provider is Anthropic, which is the stand-in."""
     scripted = Replay()
-    with (
-        StandIn(scripted.script) as standin,
-        running(tmp_path_factory.mktemp("claude") / "data", postgres_server.create()) as gateway,
-    ):
+    gateway = quota_gateway.tenant()
+    with StandIn(scripted.script) as standin:
         gateway.admin("PATCH", "/projects/default", {"allow_unpriced": True})
         gateway.add_provider("claude", standin.base_url, spec="anthropic", options={"object_ids": "any"})
         scripted.gateway, scripted.standin = gateway, standin

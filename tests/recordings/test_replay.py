@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from genai_prices import calc_price, extract_usage
 
-from support.gateway import Gateway, running
-from support.postgres import PostgresServer
+from support.gateway import Gateway
 from support.recordings import (
     PATH,
     SPECS,
@@ -56,13 +55,11 @@ OUTPUT_KINDS = ("output", "reasoning", "audio_output", "image_output", "citation
 
 
 @pytest.fixture(scope="module")
-def replay(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Replay"]:
+def replay(quota_gateway: Gateway) -> Iterator["Replay"]:
     """A Tollway where every recorded provider is registered, and all of them are one stand-in."""
     scripted = Replay()
-    with (
-        StandIn(scripted.script) as standin,
-        running(tmp_path_factory.mktemp("replay") / "data", postgres_server.create()) as gateway,
-    ):
+    gateway = quota_gateway.tenant()
+    with StandIn(scripted.script) as standin:
         gateway.admin("PATCH", "/projects/default", {"allow_unpriced": True})
         for provider, spec in SPECS.items():
             gateway.add_provider(provider, standin.base_url, spec=spec, options={"object_ids": "any"})

@@ -1,5 +1,6 @@
 """A real Tollway for tests: the process tree of `tollway serve`, a fresh database, the stand-in as provider `stub`."""
 
+import copy
 import itertools
 import json
 import os
@@ -68,6 +69,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=30.0)
         self.admin_key = self.project_key = ""
+        self.organization: str | None = None
         self._environment = clean_environment() | {
             "TOLLWAY_DATABASE_URL": database.app,
             "TOLLWAY_MIGRATION_DATABASE_URL": database.owner,
@@ -165,11 +167,23 @@ class Gateway:
         Raises:
             httpx.HTTPStatusError: it refused.
         """
-        answer = self.client.request(method, f"/api/v1{path}", json=body, headers=self.headers(self.admin_key))
+        of = {"organization": self.organization} if self.organization else None
+        answer = self.client.request(
+            method, f"/api/v1{path}", json=body, params=of, headers=self.headers(self.admin_key)
+        )
         if answer.is_error:
             message = f"{method} {path}: {answer.status_code} {answer.text}"
             raise httpx.HTTPStatusError(message, request=answer.request, response=answer)
         return answer.json() if answer.content else None
+
+    def tenant(self) -> Self:
+        """The same Tollway for an organization of its own, so that names of providers do not meet."""
+        other = copy.copy(self)
+        other.organization = new_mark()
+        self.admin("POST", "/organizations", {"name": other.organization})
+        other.admin("POST", "/projects", {"name": "default"})
+        other.project_key = other.new_key()
+        return other
 
     def query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Ask the database as its owner."""
