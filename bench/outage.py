@@ -5,6 +5,7 @@ open, nothing answers) for the other 60 s. Told: callers that failed, entries th
 long the journal took to land. Twice: without budgets, and with a hard budget that is leased by then.
 """
 
+import contextlib
 import signal
 import sys
 import threading
@@ -66,11 +67,11 @@ def _load_with_outage(on: Scene[TwoWorkers]) -> Load:
 def _outage(on: Scene[TwoWorkers]) -> None:
     time.sleep(STOP_AFTER_S)
     processes = list(_postgres(on))
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    time.sleep(AWAY_S)
-    for process in processes:
-        process.send_signal(signal.SIGCONT)
+    for number, pause_s in ((signal.SIGSTOP, AWAY_S), (signal.SIGCONT, 0)):
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that served a single connection
+                process.send_signal(number)
+        time.sleep(pause_s)
 
 
 def _postgres(on: Scene[TwoWorkers]) -> Iterable[psutil.Process]:
