@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import aclosing
+from collections.abc import Coroutine, Sequence
 from itertools import chain
 from typing import Any
 
@@ -31,7 +30,8 @@ from tollway.ids import is_uuid7, uuid7
 from tollway.routing.call import Call, Surface
 from tollway.routing.retry import parse_timeout_s
 from tollway.services.authenticate import key_from_headers
-from tollway.services.inference.dialogues import EVENT_STREAM, Dialogues
+from tollway.services.inference.dialogues import Dialogues
+from tollway.services.inference.event_stream import tell_events
 from tollway.services.inference.exchange import Inbound
 from tollway.services.inference.idempotent import Idempotent
 from tollway.services.inference.pipeline import Pipeline
@@ -171,7 +171,8 @@ class DataPlane:
         ) as told:
             self._observer.visited(scope["path"].split("/")[2], request_id, told.status)
             if told.events is not None:
-                await _stream(caller, told.status, told.events, request_id, told.headers)
+                await caller.read_body()  # from then on it is noticed when the caller leaves
+                await tell_events(caller, told.events, [(b"x-request-id", request_id.encode()), *told.headers])
                 return
             kind = told.content_type.encode("latin-1")
             await _answer(caller, told.status, told.body, request_id, told.headers, content_type=kind)
@@ -256,21 +257,6 @@ async def _refuse(caller: HttpCaller, request_id: str, error: TollwayError, dial
     if dialect.names_request_id:
         extra.append((b"request-id", request_id.encode()))
     await _answer(caller, error.status, dialect.error_body(error), request_id, extra)
-
-
-async def _stream(
-    caller: HttpCaller,
-    status: int,
-    events: AsyncGenerator[bytes],
-    request_id: str,
-    extra: Sequence[tuple[bytes, bytes]],
-) -> None:
-    await caller.read_body()  # from then on it is noticed when the caller leaves
-    await caller.start(status, [*EVENT_STREAM, (b"x-request-id", request_id.encode()), *extra])
-    async with aclosing(events) as running:
-        async for event in running:
-            await caller.write(event)
-    await caller.finish(b"")
 
 
 async def _answer(

@@ -76,7 +76,7 @@ class Backgrounds:
             caller = Logged(body, log)
         try:
             await self._begin(inbound, dialect, call, caller, running)
-        except BaseException:
+        except BaseException:  # whoever follows its events must not wait for ever
             self._events.end(*kept.key)
             raise
         return queued

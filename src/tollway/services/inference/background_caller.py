@@ -10,10 +10,10 @@ from tollway.providers.sse import EventSplitter
 from tollway.routing.call import Call
 from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.services.event_log import EventBatch, EventLog
+from tollway.services.inference.event_stream import is_event_stream
 from tollway.services.inference.exchange import Headers
 
 _OK = 200
-_EVENTS = b"text/event-stream"
 _ERROR = "error"
 _SAID_MAX = 2_000
 
@@ -95,7 +95,7 @@ class Logged(Collected):
     async def start(self, status: int, headers: Headers) -> None:
         """Take the status."""
         await super().start(status, headers)
-        self._streams = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in headers)
+        self._streams = is_event_stream(headers)
 
     async def write(self, data: bytes) -> None:
         """Take a part of the reply; waits while too much of it waits for the database."""

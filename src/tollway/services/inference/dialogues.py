@@ -5,7 +5,6 @@ A request that goes on with nothing needs no database; its response is kept off 
 """
 
 from collections.abc import Callable
-from contextlib import aclosing
 
 import msgspec
 from msgspec import Raw
@@ -24,6 +23,7 @@ from tollway.services.dialogue_load import DialogueLoad
 from tollway.services.inference.background import Backgrounds
 from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogue_wish import Wish, read_wish
+from tollway.services.inference.event_stream import tell_events
 from tollway.services.inference.exchange import Caller, Inbound
 from tollway.services.inference.keeping import Keeping
 from tollway.services.inference.pipeline import Pipeline
@@ -35,7 +35,6 @@ from tollway.services.response_store import Kept, ResponseStore
 _encode = msgspec.json.Encoder().encode
 _decode_count = msgspec.json.Decoder(int | None, strict=False).decode
 _NOTHING = Turn([], Raw(b"null"))
-EVENT_STREAM = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 _STATE = ("previous_response_id", "conversation", "background")
 
 
@@ -188,11 +187,7 @@ class Dialogues:
     async def _follow(self, kept: Kept, caller: Caller, request_id: str) -> None:
         """Tell the caller what is told of a response; it runs on when the caller leaves."""
         events = await self.events.follow(kept.principal, kept.id)
-        await caller.start(200, [*EVENT_STREAM, (b"x-request-id", request_id.encode())])
-        async with aclosing(events):
-            async for told in events:
-                await caller.write(told)
-        await caller.finish(b"")
+        await tell_events(caller, events, [(b"x-request-id", request_id.encode())])
 
 
 def _with_input(call: Call, items: list[Raw]) -> Call:

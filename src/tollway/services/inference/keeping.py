@@ -11,12 +11,12 @@ from tollway.chat.items import is_id
 from tollway.chat.turn import Turn, head_of
 from tollway.providers.sse import EventSplitter
 from tollway.routing.json_object import MALFORMED, tolerant
+from tollway.services.inference.event_stream import is_event_stream
 from tollway.services.inference.exchange import Caller, Headers
 from tollway.services.inference.passing import Passing
 from tollway.services.response_store import Kept
 
 _OK = 200
-_EVENTS = b"text/event-stream"
 _log = structlog.get_logger(__name__)
 
 
@@ -50,7 +50,7 @@ class Keeping(Passing):
     async def start(self, status: int, headers: Headers) -> None:
         """Pass on the status and headers."""
         self._status = status
-        self._streams = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in headers)
+        self._streams = is_event_stream(headers)
         await super().start(status, headers)
 
     async def write(self, data: bytes) -> None:
