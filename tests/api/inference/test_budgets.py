@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -71,14 +72,22 @@ def test_where_nobody_counted_a_strict_budget_is_charged_the_bound(spender: Spen
     assert spender.settled_pico() == (bound if charged == "bound" else entry["charge_pico"])
 
 
+def leave_in_mid_stream(spender: Spender, standin: StandIn, model: str) -> None:
+    """Ask for 900 tokens, leave after the first event, and wait until that is settled."""
+    body = json.dumps(chat_body(model, stream=True, max_tokens=900)).encode()
+    standin.hold()
+    with socket.create_connection(raw.address(spender.gateway.url), timeout=20) as connection:
+        connection.sendall(raw.request("/v1/chat/completions", body, key=spender.key))
+        received = b""
+        while b"data:" not in received:
+            received += connection.recv(raw.READ_BYTES)
+    wait_until(spender.settled_pico)
+    standin.release()  # only now: a worker that is behind would read the end of the stream before it sees who left
+
+
 def test_a_caller_who_leaves_gives_the_rest_back(spender: Spender, standin: StandIn) -> None:
     spender.budget("0.02")
-    standin.hold()
-    body = json.dumps(chat_body("held", stream=True, max_tokens=900)).encode()
-    sent = raw.request("/v1/chat/completions", body, key=spender.key)
-    asyncio.run(raw.exchange_async(spender.gateway.url, sent, leave_after_s=0.3))
-    standin.release()
-    wait_until(spender.settled_pico)
+    leave_in_mid_stream(spender, standin, "held")
     assert spender.chat(max_tokens=500).is_success
 
 
@@ -92,12 +101,7 @@ def counted_as_it_goes(received: Received) -> Reply:
 def test_who_leaves_early_is_not_charged_by_a_count_of_the_part(spender: Spender, standin: StandIn) -> None:
     spender.budget("1")
     standin.on("counted-as-it-goes", counted_as_it_goes)
-    standin.hold()
-    body = json.dumps(chat_body("counted-as-it-goes", stream=True, max_tokens=900)).encode()
-    sent = raw.request("/v1/chat/completions", body, key=spender.key)
-    asyncio.run(raw.exchange_async(spender.gateway.url, sent, leave_after_s=0.3))
-    standin.release()
-    wait_until(spender.settled_pico)
+    leave_in_mid_stream(spender, standin, "counted-as-it-goes")
     assert spender.settled_pico() >= expected_charge_pico((10, 900))
 
 
