@@ -5,6 +5,7 @@ import psycopg
 from support.quotas import a_quota, an_api_key, an_organization
 from tollway.data.session import Database
 from tollway.ids import uuid7
+from tollway.ledger.window import FOREVER_US
 from tollway.services.purge import Purge
 
 HOUR_S, DAY_S = 3_600, 86_400
@@ -48,6 +49,23 @@ async def test_windows_go_once_nothing_counts_them_any_more_and_their_leases_wit
         round(ended_s, -2) for ended_s in kept
     )
     assert leases == (len(kept),)
+
+
+async def test_a_window_without_end_goes_with_its_quota_or_its_reset_once_nothing_of_it_is_leased(
+    database: Database, database_url: str
+) -> None:
+    quota_id = a_quota(database_url, an_organization(database_url), period="total")
+    deleted, leased = uuid7(), uuid7()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE quota SET generation = 1 WHERE id = %s", [quota_id])
+        for window, generation, granted in ((quota_id, 1, 0), (quota_id, 0, 0), (deleted, 0, 0), (leased, 0, 5)):
+            connection.execute(
+                "INSERT INTO quota_window VALUES (%s, %s, '', 0, %s, %s)", [window, generation, FOREVER_US, granted]
+            )
+    assert (await Purge(database).purge())["endless_windows"] == 2
+    with psycopg.connect(database_url) as connection:
+        left = connection.execute("SELECT quota_id::text, generation FROM quota_window").fetchall()
+    assert sorted(left) == sorted([(quota_id, 1), (leased, 0)])
 
 
 async def test_more_than_one_batch_goes_in_one_run(database: Database, database_url: str) -> None:

@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from tollway.data.schema.quota_window import SHORT_WINDOW_US, WINDOW_KEY
 from tollway.data.session import WriteSession
-from tollway.ledger.window import SECOND_US
+from tollway.ledger.window import FOREVER_US, SECOND_US
 
 _KEY = ", ".join(WINDOW_KEY)
 _DELETE_WINDOWS = f"""
@@ -31,6 +31,15 @@ _WINDOWS = text(f"""
                     AND w.end_us >= {_MICROSECONDS} - CAST(:kept_us AS bigint) - quota.length_s * 1000000::bigint
             )
         ORDER BY end_us LIMIT :limit FOR UPDATE OF w SKIP LOCKED
+    ), {_DELETE_WINDOWS}
+""")  # noqa: S608 -- as above
+# With nothing granted no worker has anything of it left; what the journal still settles makes a new row, that goes too.
+_ENDLESS_WINDOWS = text(f"""
+    WITH old AS (
+        SELECT {_KEY} FROM quota_window AS w
+        WHERE end_us >= {FOREVER_US} AND granted = 0
+            AND NOT EXISTS (SELECT FROM quota WHERE quota.id = w.quota_id AND quota.generation = w.generation)
+        LIMIT :limit FOR UPDATE OF w SKIP LOCKED
     ), {_DELETE_WINDOWS}
 """)  # noqa: S608 -- as above
 _CLAIMS = text("""
@@ -65,6 +74,11 @@ async def purge_short_windows(session: WriteSession, *, kept_s: int, limit: int)
 async def purge_windows(session: WriteSession, *, kept_s: int, limit: int) -> int:
     """As `purge_short_windows`, for all; those of a rolling quota are kept for its length longer."""
     return int((await session.execute(_WINDOWS, {"kept_us": kept_s * SECOND_US, "limit": limit})).scalar_one())
+
+
+async def purge_endless_windows(session: WriteSession, *, limit: int) -> int:
+    """Delete windows without end of quotas that were deleted or begun anew, with their leases; returns how many."""
+    return int((await session.execute(_ENDLESS_WINDOWS, {"limit": limit})).scalar_one())
 
 
 async def purge_claims(session: WriteSession, *, limit: int) -> int:
