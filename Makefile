@@ -5,6 +5,9 @@ PYTEST_WORKERS := 2
 PYTHON := .venv/bin/python
 PYTEST = $(PYTHON) -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Images often set this; each of the hundred processes of a run would then compile all its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run setup test coverage chaos lint fmt bench docs clean
 
