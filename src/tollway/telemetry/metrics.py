@@ -25,8 +25,8 @@ _BOUNDS_US = (
 _DIRECTORY = "metrics"
 _SUFFIX = ".metrics"
 _SERIES_MAX = 10_000
-_NOBODY, _BY_US = UsageSource.NONE, UsageSource.ESTIMATED  # naming a member of an enum takes 0.2 µs
 """Providers are few, outcomes and statuses bounded: reached only by mistake, and then new ones go uncounted."""
+_NOBODY, _BY_US = UsageSource.NONE, UsageSource.ESTIMATED  # naming a member of an enum takes 0.2 µs
 
 METRICS: dict[str, str] = {
     "tollway_requests_total": "Admitted requests that ended, by surface, provider, outcome and status.",
@@ -101,13 +101,13 @@ class Metrics:
 
     def __init__(self, data_dir: Path) -> None:
         self._directory = data_dir / _DIRECTORY
-        self._prefix = f"{os.getppid()}-"  # all workers of one supervisor
+        self._prefix = _supervisor()
         self._path = self._directory / f"{self._prefix}{os.getpid()}{_SUFFIX}"
         self._series: dict[tuple[str, str, str, int], _Series] = {}
         self._refusals: dict[tuple[str, str], int] = {}
         self._replays: dict[str, int] = {}
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in self._directory.glob(f"*{_SUFFIX}"):
+        for path in self._directory.iterdir():
             if not path.name.startswith(self._prefix):
                 path.unlink(missing_ok=True)
 
@@ -164,6 +164,13 @@ class Metrics:
         registry = CollectorRegistry()
         registry.register(_Page(series, refusals, replays))
         return generate_latest(registry)
+
+
+def _supervisor() -> str:
+    """Begins the names of the files of its workers. In a container each start has the process id of the one before."""
+    process_id = os.getppid()
+    started = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[19]  # proc_pid_stat(5), field 22
+    return f"{process_id}-{started}-"
 
 
 class _Page:
