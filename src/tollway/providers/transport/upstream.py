@@ -141,12 +141,26 @@ class Upstream:
         while not self._connection.exhausted and (chunk := await self.read()) is not None:
             chunks.append(chunk)
             total += len(chunk)
-            if total > max_bytes:
-                raise UpstreamTooLargeError(
-                    f"The reply of provider {self._provider!r} exceeds {max_bytes} bytes.",
-                    next_step="Ask for less, or have the operator raise TOLLWAY_MAX_REPLY_BYTES.",
-                )
+            self.check_size(total, max_bytes)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    @property
+    def length(self) -> int | None:
+        """Size of the body in bytes, if the provider told it."""
+        told = dict(self.headers).get("content-length", "")
+        return int(told) if told.isascii() and told.isdigit() else None
+
+    def check_size(self, size: int, max_bytes: int) -> None:
+        """See that a body of `size` bytes is not too large.
+
+        Raises:
+            UpstreamTooLargeError: it exceeds `max_bytes`.
+        """
+        if size > max_bytes:
+            raise UpstreamTooLargeError(
+                f"The reply of provider {self._provider!r} exceeds {max_bytes} bytes.",
+                next_step="Ask for less, or have the operator raise TOLLWAY_MAX_REPLY_BYTES.",
+            )
 
     def _fault(self, error: Exception) -> TollwayError:
         if isinstance(error, TimeoutError):

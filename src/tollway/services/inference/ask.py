@@ -50,12 +50,13 @@ class Reply:
         reader: reads the stream that goes on, ``None`` for what is whole.
         shown: headers in which the provider was shown a credential.
         first: the first events of the stream, if they were waited for.
-        flows: whether `body` is the beginning of a whole reply, and the rest is to be read; then it must be closed.
+        flows_bytes: 0 if `body` is all there is; else it is the beginning of a whole reply, which may have so many
+            bytes; the rest is to be read, and the reply must be closed.
         failure: why it is no answer, ``None`` if it is one.
         waited_us: microseconds until it began, or was whole.
     """
 
-    __slots__ = ("answer", "body", "failure", "first", "flows", "reader", "shown", "upstream", "waited_us")
+    __slots__ = ("answer", "body", "failure", "first", "flows_bytes", "reader", "shown", "upstream", "waited_us")
 
     def __init__(self, upstream: Upstream, shown: Mapping[str, str]) -> None:
         self.upstream = upstream
@@ -64,7 +65,7 @@ class Reply:
         self.answer: Answer | None = None
         self.reader: StreamReader | None = None
         self.failure: Failure | None = None
-        self.flows = False
+        self.flows_bytes = 0
         self.waited_us = 0
 
 
@@ -121,10 +122,11 @@ class Asker:
                 reply.waited_us = exchange.attempt_us()
                 return reply
             if exchange.inbound.surface.flows and _is_sound(exchange, upstream):
+                upstream.check_size(upstream.length or 0, self._max_reply_bytes)
                 reply.body = await upstream.read() or b""
                 reply.waited_us = exchange.attempt_us()
                 self._read(exchange, reply)
-                reply.flows = True
+                reply.flows_bytes = self._max_reply_bytes
                 return reply
             reply.body = await upstream.read_all(self._max_reply_bytes)
             if upstream.status not in _OK:

@@ -16,7 +16,7 @@ from tollway.errors import (
     UpstreamCutError,
     UpstreamError,
 )
-from tollway.providers.adapter import StreamReader
+from tollway.providers.adapter import Answer, StreamReader
 from tollway.routing.breaker import rest_s
 from tollway.routing.call import Call
 from tollway.routing.failure import Failure, FailureKind
@@ -133,9 +133,7 @@ class Attempts:
             if reply.reader is not None:
                 await self._stream(exchange, reply, reply.reader, caller)
             elif reply.answer is not None:
-                waited_us = reply.waited_us
-                self._health.answered(exchange.target.patient, reply.answer.usage, waited_us, waited_us, stream=False)
-                await self._relay.whole(exchange, reply, reply.answer, caller)
+                await self._whole(exchange, reply, reply.answer, caller)
         except StreamCutError:
             exchange.target.patient.breaker.released()
             raise
@@ -152,6 +150,17 @@ class Attempts:
         finally:
             patient.health.in_flight -= 1
         return None
+
+    async def _whole(self, exchange: Exchange, reply: Reply, answer: Answer, caller: Caller) -> None:
+        """A whole reply is there, or flows: pass it on. How one that flows ended tells how its deployment does."""
+        target, waited_us = exchange.target, reply.waited_us
+        if not reply.flows_bytes:
+            self._health.answered(target.patient, answer.usage, waited_us, waited_us, stream=False)
+        cut = await self._relay.whole(exchange, reply, answer, caller)
+        if cut is not None:
+            self._health.failed(target.patient, failure_of(cut), target.credential_id)
+        elif reply.flows_bytes:
+            self._health.answered(target.patient, answer.usage, waited_us, exchange.attempt_us(), stream=False)
 
     async def _stream(self, exchange: Exchange, reply: Reply, reader: StreamReader, caller: Caller) -> None:
         """A stream has begun: pass it on, and what follows if it breaks."""

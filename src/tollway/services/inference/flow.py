@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tollway.errors import JournalUnavailableError, StreamCutError, UpstreamError
+from tollway.errors import JournalUnavailableError, StreamCutError, UpstreamError, UpstreamTooLargeError
 from tollway.ledger.entry import UsageSource
 from tollway.ledger.money import usd_text
 from tollway.ledger.rating import rate
@@ -23,7 +23,7 @@ async def flow(
     recorder: Recorder,
     durable: Callable[[], Awaitable[None]] | None,
     source: UsageSource,
-) -> None:
+) -> UpstreamError | None:
     """Pass it on; its last byte waits until its entry is written. One that breaks off has no end for the caller.
 
     Args:
@@ -34,30 +34,44 @@ async def flow(
         recorder: enters it.
         durable: see `Relay`.
         source: who counted.
+
+    Returns:
+        What it was cut by; ``None`` if the provider gave all of it.
     """
-    upstream, held, cut = reply.upstream, b"", False
+    upstream, held = reply.upstream, b""
+    cut: UpstreamError | None = None
     chunk: bytes | None = reply.body
     try:
-        headers = reply_headers(exchange, upstream, cost=_cost(exchange, answer), length=_length(reply))
+        headers = reply_headers(exchange, upstream, cost=_cost(exchange, answer), length=upstream.length)
         await caller.start(upstream.status, headers)
         while chunk is not None:
+            upstream.check_size(exchange.response_bytes + len(chunk), reply.flows_bytes)
             exchange.passed(len(chunk))
             await caller.write(held + chunk[:-1])
             held = chunk[-1:]
             chunk = await upstream.read()
-    except UpstreamError:
-        cut = True
+    except UpstreamError as error:
+        cut = error
     finally:
         upstream.close()
+    whole = cut is None
     try:
-        settle_stream(recorder, exchange, answer, source, StreamCutError.code if cut else "")
+        settle_stream(recorder, exchange, answer, source, _code(cut))
         if durable is not None:
             await durable()
     except JournalUnavailableError:  # it is kept, and tried again; a sound has no room for the words
-        cut = True
-    if cut:
+        whole = False
+    if not whole:
         await caller.write(held)
-    await caller.finish(b"" if cut else held, whole=not cut)
+    await caller.finish(held if whole else b"", whole=whole)
+    return cut
+
+
+def _code(cut: UpstreamError | None) -> str:
+    """What the entry says of a sound that was cut, by the provider or because it has no end."""
+    if cut is None:
+        return ""
+    return cut.code if isinstance(cut, UpstreamTooLargeError) else StreamCutError.code
 
 
 def _cost(exchange: Exchange, answer: Answer) -> str:
@@ -65,9 +79,3 @@ def _cost(exchange: Exchange, answer: Answer) -> str:
     sheet, usage = exchange.target.sheet, answer.usage
     before = 0 if exchange.spent is None else exchange.spent.charge
     return usd_text(before + (0 if sheet is None or usage is None else rate(usage, sheet).total))
-
-
-def _length(reply: Reply) -> int | None:
-    """The size of the body, if the provider told it."""
-    told = dict(reply.upstream.headers).get("content-length", "")
-    return int(told) if told.isascii() and told.isdigit() else None

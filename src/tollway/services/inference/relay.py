@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from tollway.errors import UpstreamError
 from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer
@@ -23,16 +24,21 @@ class Relay:
         self._recorder = recorder
         self._durable = durable
 
-    async def whole(self, exchange: Exchange, reply: Reply, answer: Answer, caller: Caller) -> None:
-        """A whole reply: rate it, journal it, pass its bytes."""
+    async def whole(self, exchange: Exchange, reply: Reply, answer: Answer, caller: Caller) -> UpstreamError | None:
+        """A whole reply: rate it, journal it, pass its bytes.
+
+        Returns:
+            What it was cut by on its way, if it was.
+        """
         source, told = _BY_PROVIDER, reply.body if answer.body is None else answer.body
         if answer.usage is None:
             source = UsageSource.ESTIMATED
             answer = estimate(exchange, exchange.target.adapter.reply_texts(reply.body), model=answer.model)
         status = reply.upstream.status
-        if reply.flows:
-            await flow(exchange, reply, answer, caller, recorder=self._recorder, durable=self._durable, source=source)
-            return
+        if reply.flows_bytes:
+            return await flow(
+                exchange, reply, answer, caller, recorder=self._recorder, durable=self._durable, source=source
+            )
         exchange.end_attempt(status, "")
         exchange.passed(len(told))
         entry = self._recorder.settle(exchange, outcome=_OK, status=status, answer=answer, source=source)
@@ -41,6 +47,7 @@ class Relay:
         headers = reply_headers(exchange, reply.upstream, cost=usd_text(entry.charge), length=len(told))
         await caller.start(status, headers)
         await caller.finish(told)
+        return None
 
     async def refusal(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
         """The provider refused: its status and its words go to the caller."""
