@@ -37,5 +37,7 @@ RECOVERY_S = 10.0
 """After a failover nothing is leased for so long: two heartbeats, in which every worker tells what it has."""
 LEASE_TIMEOUT_S = 2.0
 """How long an exchange of leases may take before the database counts as away."""
+LEASE_CONNECTIONS = 2
+"""To the database, of a worker for its leases alone: one that exchanges; the other where the first was given up."""
 LEASES_MAX = 50_000
 """Leases in a worker's memory, at about a kilobyte each. Idle ones are forgotten: they are of subjects seen lately."""

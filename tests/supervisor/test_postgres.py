@@ -13,12 +13,14 @@ import pytest
 from sqlalchemy import text
 
 from support.waiting import eventually, wait_until
+from tollway.config import load_settings
 from tollway.data.session import Database
 from tollway.supervisor import postgres_install
 from tollway.supervisor.child import ProcessUser
 from tollway.supervisor.errors import EmbeddedPostgresError
 from tollway.supervisor.postgres import EmbeddedPostgres
 from tollway.supervisor.postgres_install import check_cpu, find_install, may_enter, runnable_install
+from tollway.supervisor.tree import connections_of
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
 NOBODY = ProcessUser(65_534, 65_534, "nobody")
@@ -43,6 +45,14 @@ def is_gone(process_id: int) -> bool:
 async def test_workers_connect_as_a_role_that_is_not_the_owner(database: Database) -> None:
     async with database.read() as session:
         assert (await session.execute(text("SELECT current_user"))).scalar_one() == "tollway_app"
+
+
+async def test_the_database_lets_all_workers_connect_however_many_they_are(tmp_path: Path) -> None:
+    needed = connections_of(load_settings({"workers": 40, "database_pool_size": 4}))
+    assert needed > 40 * (4 + 2 + 1)
+    async with EmbeddedPostgres(tmp_path / "data", connections=needed, volatile=True) as server:
+        with psycopg.connect(server.app_url) as connection:
+            assert connection.execute("SHOW max_connections").fetchone() == (str(needed),)
 
 
 async def test_data_outlives_a_stop_and_a_kill(tmp_path: Path) -> None:

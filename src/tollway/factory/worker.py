@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tollway.cache.store import open_store
-from tollway.constants import IDEMPOTENCY_SPARE_S, LEASE_TIMEOUT_S
+from tollway.constants import IDEMPOTENCY_SPARE_S, LEASE_CONNECTIONS, LEASE_TIMEOUT_S
 from tollway.data.session import Database, create_engine
 from tollway.factory.control import Factory
 from tollway.providers.sign_in.sign_in import SignIn
@@ -51,9 +51,6 @@ from tollway.services.response_find import ResponseFind
 from tollway.services.response_remove import ResponseRemove
 from tollway.services.response_store import ResponseStore
 
-_LEASE_CONNECTIONS = 2
-"""One that exchanges; the other where the first was given up."""
-
 
 @dataclass(frozen=True)
 class Inference:
@@ -88,7 +85,7 @@ class WorkerFactory(Factory):
         """Exchanges a worker's leases, over connections of its own: nothing else can hold an exchange up."""
         url = self._context.settings.storage.database_url
         engine = create_engine(
-            url.get_secret_value() if url else "", pool_size=_LEASE_CONNECTIONS, timeout_s=LEASE_TIMEOUT_S / 2
+            url.get_secret_value() if url else "", pool_size=LEASE_CONNECTIONS, timeout_s=LEASE_TIMEOUT_S / 2
         )
         return LeaseExchange(Database(engine), worker_id, DatabaseClock())
 

@@ -29,12 +29,13 @@ from tollway.supervisor.postgres_install import check_cpu, runnable_install
 OWNER_ROLE = "tollway"
 APP_ROLE = "tollway_app"
 DATABASE_NAME = "tollway"
+CONNECTIONS_MIN = 100
+"""PostgreSQL's own default."""
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_MAX_BYTES = 107
 """`sockaddr_un.sun_path` on Linux, without the closing zero byte."""
 _SETTINGS = {
     "listen_addresses": "",
-    "max_connections": "100",
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
     "wal_compression": "on",
@@ -101,16 +102,18 @@ class EmbeddedPostgres:
         ChildFailedError: from `start`: the server did not come up; the message holds its last words.
     """
 
-    def __init__(self, data_dir: Path, *, volatile: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, connections: int = CONNECTIONS_MIN, volatile: bool = False) -> None:
         """Describe the server; nothing happens yet.
 
         Args:
             data_dir: Tollway's data directory.
+            connections: at the same time, at the most.
             volatile: do not care for power cuts (for tests).
         """
         self._data_dir = data_dir.absolute()
         self._home = self._data_dir / "postgres"
         self._database_dir = self._home / "data"
+        self._connections = connections
         self._volatile = volatile
         self._home_fd: int | None = None
         self._child: Child | None = None
@@ -254,6 +257,7 @@ class EmbeddedPostgres:
         home = self._server_home
         in_home = self._socket_dir.parent == self._home
         settings = _SETTINGS | {
+            "max_connections": str(self._connections),
             "unix_socket_directories": f"{home}/run" if in_home else str(self._socket_dir),
             "unix_socket_permissions": "0700",
             "hba_file": f"{home}/access.conf",

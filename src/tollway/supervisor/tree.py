@@ -12,12 +12,13 @@ import msgspec
 import structlog
 
 from tollway.config import Settings
+from tollway.constants import LEASE_CONNECTIONS
 from tollway.supervisor.child import Child, ChildSpec
 from tollway.supervisor.errors import ChildFailedError, StartError
 from tollway.supervisor.gate import Gate
 from tollway.supervisor.local_model import LocalModel, prepare_local_model
 from tollway.supervisor.port import check_port
-from tollway.supervisor.postgres import EmbeddedPostgres
+from tollway.supervisor.postgres import CONNECTIONS_MIN, EmbeddedPostgres
 from tollway.supervisor.prepared import (
     LOCAL_BASE_URL_VARIABLE,
     LOCAL_KEY_VARIABLE,
@@ -30,6 +31,8 @@ _DRAIN_STOP_TIMEOUT_S = 30.0
 """For the last drain; what it does not manage stays in the journal for the next start."""
 _WORKER_STOP_MARGIN_S = 5.0
 """A worker stops by itself within the graceful timeout; this much later it is killed."""
+_SPARE_CONNECTIONS = 20
+"""For the command line, backups and people."""
 _OWNER_URL_VARIABLE = "TOLLWAY_MIGRATION_DATABASE_URL"
 _log = structlog.get_logger(__name__)
 
@@ -102,7 +105,7 @@ class ProcessTree:
             app_url = storage.database_url.get_secret_value()
             owner = storage.migration_database_url
             return None, DatabaseUrls(owner.get_secret_value() if owner else app_url, app_url)
-        postgres = EmbeddedPostgres(storage.data_dir)
+        postgres = EmbeddedPostgres(storage.data_dir, connections=connections_of(self._settings))
         self._stack.push_async_callback(postgres.stop)
         return postgres, DatabaseUrls(postgres.owner_url, postgres.app_url)
 
@@ -171,6 +174,12 @@ class ProcessTree:
             "TOLLWAY_PORT": str(server.port),
             "TOLLWAY_WORKERS": str(server.workers),
         }
+
+
+def connections_of(settings: Settings) -> int:
+    """Connections that the embedded database must allow: what the workers and the drain may hold, and some to spare."""
+    each = settings.storage.database_pool_size + LEASE_CONNECTIONS + 1  # the one that listens for changes
+    return max(each * (settings.server.worker_count + 1) + _SPARE_CONNECTIONS, CONNECTIONS_MIN)
 
 
 def _module(
