@@ -3,6 +3,7 @@ import pytest
 from tollway.ledger.lease import Ask, Grant, Lease
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
 from tollway.services.lease_upkeep import (
+    AMPLE_LIMIT_PART,
     AMPLE_PART,
     FORGET_US,
     IDLE_US,
@@ -65,8 +66,10 @@ def test_a_worker_wants_what_it_spends_in_a_minute_and_a_half() -> None:
     assert ask.want == pytest.approx(SUPPLY_S * 1_000, rel=0.05)
 
 
-@pytest.mark.parametrize(("unit", "wanted"), [(Unit.USD, PLENTY // AMPLE_PART), (Unit.TOKENS, 0)])
-def test_a_worker_wants_a_part_of_an_ample_budget_however_little_it_spends_and_keeps_it_while_it_rests(
+@pytest.mark.parametrize(
+    ("unit", "wanted"), [(Unit.USD, PLENTY // AMPLE_PART), (Unit.TOKENS, PLENTY // AMPLE_LIMIT_PART)]
+)
+def test_a_worker_wants_a_part_of_what_is_ample_however_little_it_spends_and_keeps_it_while_it_rests(
     unit: Unit, wanted: int
 ) -> None:
     kept = Kept(unit)
@@ -76,6 +79,12 @@ def test_a_worker_wants_a_part_of_an_ample_budget_however_little_it_spends_and_k
     kept.upkeep.look(2)
     kept.ask(IDLE_US + 3)
     assert kept.lease.free == max(wanted, SPARE_HOLDS * 10)
+
+
+def test_as_much_again_is_wanted_as_requests_wait_for() -> None:
+    kept = Kept()
+    kept.exchange(0, first=10)
+    assert kept.ask(1, first=100, total=1_000).want >= 1_000
 
 
 def test_while_more_is_out_than_the_amount_allows_what_a_request_leaves_goes_back() -> None:
@@ -103,7 +112,7 @@ def test_an_unused_lease_gives_back_most_of_it_then_all_and_is_forgotten_once_th
     kept.exchange(0, first=100)
     kept.spend(100)
     kept.upkeep.look(1)
-    assert kept.lease.free == 400
+    assert kept.lease.free == 500
     kept.lease.free += 10_000
     kept.lease.granted += 10_000
     assert kept.upkeep.look(IDLE_US + 2)

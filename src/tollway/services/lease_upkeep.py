@@ -10,6 +10,8 @@ SPARE_HOLDS = 4
 """Requests of the largest size lately seen that should find enough free besides."""
 AMPLE_PART = 64
 """Of what is left of a budget: the whole load may come to a worker that had none of it while the database is away."""
+AMPLE_LIMIT_PART = 256
+"""Of what is left of a rate limit: less, since what lies unused in a short window is lost, not only late."""
 IDLE_US = 5 * SECOND_US
 """An unused lease then gives back all but a little."""
 UNUSED_US = 90 * SECOND_US
@@ -178,7 +180,7 @@ class Upkeep:
             sequence=sequence,
             first=max(first - free, 0),
             waiting=max(total - free, 0),
-            want=max(self._target(now_us) - max(free - total, 0), 0),
+            want=max(self._target(now_us, waiting=total) - max(free - total, 0), 0),
             refused=self._refused,
             spent=spent if lease.quota.unit is not Unit.USD else 0,
         )
@@ -228,13 +230,14 @@ class Upkeep:
             self.demand.spent(spent, span_us / SECOND_US)
         self._spent_seen, self._held_seen, self._looked_us = lease.spent, lease.held, now_us
 
-    def _target(self, now_us: int) -> int:
-        """What should be free."""
+    def _target(self, now_us: int, *, waiting: int = 0) -> int:
+        """What should be free: at the least as much again as requests wait for, so that it doubles until none does."""
         lease, demand = self.lease, self.demand
         if self.ended or now_us < self.recalled_until_us or now_us - self._used_us >= IDLE_US:
             return 0
         reach_s = min(SUPPLY_S, (lease.end_us - max(now_us, lease.ref.start_us)) / SECOND_US)
-        return max(int(demand.rate * max(reach_s, 0)), self._ample()) + max(lease.held // 2, self._spare())
+        supply = max(int(demand.rate * max(reach_s, 0)), self._ample(), waiting)
+        return supply + max(lease.held // 2, self._spare())
 
     def _keep(self, now_us: int) -> int:
         """What may stay free; more is given back."""
@@ -252,11 +255,12 @@ class Upkeep:
         return SPARE_HOLDS * self.demand.largest
 
     def _ample(self) -> int:
-        """What a worker may have of a budget however little it spends: others recall it as soon as they lack it."""
-        answer = self.lease.answer
-        if answer is None or self.lease.quota.unit is not Unit.USD:
-            return 0
-        return max(answer.left, 0) // AMPLE_PART
+        """What a worker may have however little it spends: others recall it as soon as they lack it."""
+        answer, quota = self.lease.answer, self.lease.quota
+        if quota.unit is Unit.USD:
+            return max(answer.left, 0) // AMPLE_PART if answer is not None else 0
+        left = max(answer.left, 0) if answer is not None else quota.amount  # windows are new all the time
+        return left // AMPLE_LIMIT_PART
 
     def _state(self) -> tuple[int, int, int]:
         """What there is to tell: what the worker has, holds, and counted itself."""
