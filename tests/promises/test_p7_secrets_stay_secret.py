@@ -36,6 +36,8 @@ def secrets(gateway: Gateway, standin: StandIn) -> dict[str, str]:
             last = new_mark()
             body = chat_body(model, user=last, **fields) | {"messages": [{"role": "user", "content": PROMPT}]}
             gateway.post("/v1/chat/completions", body, key=key)
+    replayed = chat_body("confidential") | {"messages": [{"role": "user", "content": PROMPT}]}
+    gateway.post("/v1/chat/completions", replayed, key=key, headers={"idempotency-key": "kept"})
     gateway.post("/v1/chat/completions", f'{{"model": "{PROMPT}'.encode(), key=key)
     gateway.post("/v1/chat/completions", chat_body(), key=wrong)
     gateway.post("/v1/chat/completions", chat_body(), headers={"x-api-key": wrong, "authorization": f"Basic {wrong}"})

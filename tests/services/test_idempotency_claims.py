@@ -14,14 +14,17 @@ from support.waiting import eventually
 from tollway.data.idempotency import Claim, Outcome
 from tollway.data.session import Database, WriteSession
 from tollway.errors import (
+    ContentSealedError,
     DatabaseUnavailableError,
     IdempotencyError,
     IdempotencyLostError,
     IdempotencyRunningError,
     OverloadedError,
 )
+from tollway.identity.vault import Vault
 from tollway.ids import uuid7
 from tollway.services import idempotency_claims
+from tollway.services.content_seal import ContentSeal
 from tollway.services.idempotency_claims import IdempotencyClaims
 from tollway.services.idempotency_endings import IdempotencyEndings
 from tollway.services.worker_release import WorkerRelease
@@ -45,10 +48,11 @@ def key_id(database_url: str) -> str:
 class Worker:
     """The claims of one worker."""
 
-    def __init__(self, database: Database, *, run_max_s: float = 600.0) -> None:
+    def __init__(self, database: Database, *, run_max_s: float = 600.0, master: bytes = bytes(32)) -> None:
         self.id = uuid7()
         self.endings = IdempotencyEndings(database)
-        self.claims = IdempotencyClaims(database, self.endings, self.id, run_max_s=run_max_s, connections=2)
+        seal = ContentSeal(Vault(master))
+        self.claims = IdempotencyClaims(database, seal, self.endings, self.id, run_max_s=run_max_s, connections=2)
 
     async def take(self, claim: Claim, organization_id: str = "acme") -> Outcome | None:
         return await self.claims.take(claim, organization_id=organization_id)
@@ -73,6 +77,14 @@ async def test_an_outcome_comes_back_as_it_was(database: Database, key_id: str) 
     with pytest.raises(IdempotencyError):
         await second.take(a_claim(key_id, body=b"other"))
     assert await second.take(a_claim(key_id, name="other")) is None
+
+
+async def test_an_outcome_of_another_master_key_is_told_as_that(database: Database, key_id: str) -> None:
+    worker, claim = Worker(database), a_claim(key_id)
+    await worker.take(claim)
+    await worker.claims.keep(claim, OUTCOME)
+    with pytest.raises(ContentSealedError):
+        await Worker(database, master=b"m" * 32).take(a_claim(key_id))
 
 
 async def test_a_worker_that_dies_between_storing_and_sending_leaves_the_answer(

@@ -229,6 +229,7 @@ class WorkerFactory(Factory):
         limits = self._context.settings.limits
         claims = IdempotencyClaims(
             self._context.database,
+            self.content_seal(),
             endings,
             worker_id,
             run_max_s=limits.total_timeout_s + IDEMPOTENCY_SPARE_S,

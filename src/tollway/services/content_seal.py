@@ -1,4 +1,4 @@
-"""Content of dialogues at rest: sealed for its row, so that the database alone tells nobody what was said."""
+"""Content at rest, of dialogues and of replies to be given again: sealed, so that the database tells nobody of it."""
 
 from collections.abc import Sequence
 
@@ -53,6 +53,18 @@ class ContentSeal:
         """
         return self._open(sealed, _of_events(project_id, response_id, number))
 
+    def seal_reply(self, key_id: str, digest: bytes, body: bytes) -> bytes:
+        """A reply, for the idempotency key that it is kept under."""
+        return self._vault.seal_bytes(body, identity=_of_reply(key_id, digest))
+
+    def open_reply(self, key_id: str, digest: bytes, sealed: bytes) -> bytes:
+        """The reply of an idempotency key.
+
+        Raises:
+            ContentSealedError: as of `open_turn`.
+        """
+        return self._open(sealed, _of_reply(key_id, digest))
+
     def _open(self, sealed: bytes, identity: str) -> bytes:
         try:
             return self._vault.open_bytes(sealed, identity=identity)
@@ -87,3 +99,7 @@ def _of_events(project_id: str, response_id: str, number: int) -> str:
 
 def _of_conversation(project_id: str, conversation_id: str) -> str:
     return f"conversation:{project_id}:{conversation_id}"
+
+
+def _of_reply(key_id: str, digest: bytes) -> str:
+    return f"reply:{key_id}:{digest.hex()}"

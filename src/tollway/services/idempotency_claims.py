@@ -7,6 +7,8 @@ goes wrong with requests that carry an idempotency key must not reach those with
 import asyncio
 from collections import Counter
 
+from msgspec.structs import replace
+
 from tollway.data import idempotency as store
 from tollway.data.idempotency import Claim, Held, Outcome
 from tollway.data.session import Database
@@ -17,6 +19,7 @@ from tollway.errors import (
     IdempotencyRunningError,
     OverloadedError,
 )
+from tollway.services.content_seal import ContentSeal
 from tollway.services.idempotency_endings import IdempotencyEndings
 
 _TIMEOUT_S = 2.0
@@ -33,6 +36,7 @@ class IdempotencyClaims:
 
     Args:
         database: the application's.
+        seal: of the replies.
         endings: stores how runs end.
         worker_id: of this worker; what runs under it is freed when it is found dead.
         run_max_s: longer than any request may run. A claim that has no outcome after that is free, whoever had it.
@@ -40,9 +44,17 @@ class IdempotencyClaims:
     """
 
     def __init__(
-        self, database: Database, endings: IdempotencyEndings, worker_id: str, *, run_max_s: float, connections: int
+        self,
+        database: Database,
+        seal: ContentSeal,
+        endings: IdempotencyEndings,
+        worker_id: str,
+        *,
+        run_max_s: float,
+        connections: int,
     ) -> None:
         self._database = database
+        self._seal = seal
         self._endings = endings
         self._worker_id = worker_id
         self._run_max_s = run_max_s
@@ -60,6 +72,7 @@ class IdempotencyClaims:
             IdempotencyError: the key belongs to a different request.
             IdempotencyRunningError: the same request runs at this moment.
             IdempotencyLostError: it ended, and its outcome was too large to be kept.
+            ContentSealedError: it ended, and its outcome was stored under another master key.
             DatabaseUnavailableError: it cannot be known; nothing runs.
             OverloadedError: too many wait for an answer to this already.
         """
@@ -77,10 +90,12 @@ class IdempotencyClaims:
             waiting[organization_id] -= 1
             if not waiting[organization_id]:
                 del waiting[organization_id]
-        return None if held is None else _outcome(held)
+        return None if held is None else self._outcome(claim, held)
 
     async def keep(self, claim: Claim, outcome: Outcome) -> None:
         """Store how the run ended. Returns when it is stored, or a moment later at the latest."""
+        if outcome.body is not None:
+            outcome = replace(outcome, body=self._seal.seal_reply(claim.key_id, claim.digest, outcome.body))
         await self._endings.end(claim, outcome)
 
     async def release(self, claim: Claim) -> None:
@@ -118,21 +133,20 @@ class IdempotencyClaims:
                 self._endings.undo(claim, worker_id=self._worker_id)
         return None
 
-
-def _outcome(held: Held) -> Outcome:
-    if not held.same:
-        raise IdempotencyError(
-            "This idempotency key was used for a different request.", next_step="Use a new key for each request."
-        )
-    if held.outcome is None:
-        raise IdempotencyRunningError(
-            "The first request with this idempotency key still runs.",
-            next_step="Send it again in a moment: it gets the same answer.",
-            headers=(("retry-after", "1"),),
-        )
-    if held.outcome.body is None:
-        raise IdempotencyLostError(
-            "The first request with this idempotency key was served, and its answer was too large to be kept.",
-            next_step="Use a new key to run it again; the operator can raise TOLLWAY_IDEMPOTENCY_MAX_BYTES.",
-        )
-    return held.outcome
+    def _outcome(self, claim: Claim, held: Held) -> Outcome:
+        if not held.same:
+            raise IdempotencyError(
+                "This idempotency key was used for a different request.", next_step="Use a new key for each request."
+            )
+        if held.outcome is None:
+            raise IdempotencyRunningError(
+                "The first request with this idempotency key still runs.",
+                next_step="Send it again in a moment: it gets the same answer.",
+                headers=(("retry-after", "1"),),
+            )
+        if held.outcome.body is None:
+            raise IdempotencyLostError(
+                "The first request with this idempotency key was served, and its answer was too large to be kept.",
+                next_step="Use a new key to run it again; the operator can raise TOLLWAY_IDEMPOTENCY_MAX_BYTES.",
+            )
+        return replace(held.outcome, body=self._seal.open_reply(claim.key_id, claim.digest, held.outcome.body))
