@@ -38,7 +38,7 @@ def test_a_budget_lives_from_set_to_remove(tollway: Command, organization: str, 
     run(tollway, organization, "budgets", "remove", budget, "--yes")
     actions = [row["action"] for row in run(tollway, organization, "audit", "list")["data"]]
     assert actions[0] == "budget.removed"
-    assert actions[-1] == "budget.created"
+    assert [action for action in actions if action.startswith("budget")][-1] == "budget.created"
 
 
 def test_several_limits_are_set_at_once(tollway: Command, organization: str, project: str) -> None:

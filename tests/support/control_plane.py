@@ -1,5 +1,6 @@
 """The control plane over ASGI, on a real database, with two organizations whose keys have every scope apart."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,21 @@ def build_app(factory: Factory | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(RequestId)
     return app
+
+
+def documented_operations() -> list[tuple[str, str]]:
+    """Method and path of every operation of the control plane's document."""
+    paths = build_app().openapi()["paths"]
+    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
+
+
+def operation_of(documented: list[tuple[str, str]], method: str, path: str) -> tuple[str, str]:
+    """The documented operation that a request is one of."""
+    for method_, template in documented:
+        pattern = re.sub(r"\{[^}]+\}", "[^/]+", template.removeprefix(PREFIX))
+        if method_ == method and re.fullmatch(pattern, path):
+            return method_, template
+    raise AssertionError(path)
 
 
 class ControlPlane:

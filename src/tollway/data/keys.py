@@ -158,13 +158,15 @@ async def save(session: WriteSession, row: ApiKey) -> ApiKey:
     return row
 
 
-async def revoke_of_project(session: WriteSession, project_id: str, at: datetime) -> None:
-    """Revoke every key of a project that still works at this time."""
-    await session.execute(
+async def revoke_of_project(session: WriteSession, project_id: str, at: datetime) -> Sequence[ApiKey]:
+    """Revoke every key of a project that still works at this time; returns those."""
+    revoked = await session.scalars(
         update(ApiKey)
         .where(ApiKey.project_id == project_id, or_(ApiKey.revoked_at.is_(None), ApiKey.revoked_at > at))
         .values(revoked_at=at)
+        .returning(ApiKey)
     )
+    return revoked.all()
 
 
 async def another_platform_key_lives(session: WriteSession, key_id: str) -> bool:

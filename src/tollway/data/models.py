@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
 
 import msgspec
-from sqlalchemy import CursorResult, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tollway.data.page import Page, paged
@@ -60,7 +59,7 @@ async def declare(session: WriteSession, provider: Provider, model: str) -> tupl
     return ModelRecord(id=row.id, provider=provider.name, model=row.name, created_at=row.created_at), is_new
 
 
-async def remove(session: WriteSession, provider_id: str, model: str) -> bool:
-    """Take a declaration back; tells whether there was one."""
+async def remove(session: WriteSession, provider_id: str, model: str) -> str | None:
+    """Take a declaration back; returns its id, ``None`` if there was none."""
     statement = delete(ProviderModel).where(ProviderModel.provider_id == provider_id, ProviderModel.name == model)
-    return cast("CursorResult[tuple[()]]", await session.execute(statement)).rowcount == 1
+    return (await session.scalars(statement.returning(ProviderModel.id))).one_or_none()

@@ -112,6 +112,11 @@ async def models_of(session: AnySession, provider_id: str) -> Sequence[str]:
     return (await session.scalars(statement)).all()
 
 
+async def found(session: AnySession, row: Provider) -> ProviderRecord:
+    """What may be shown of a row, with its declared models."""
+    return record(row, await models_of(session, row.id))
+
+
 async def set_models(session: WriteSession, provider_id: str, models: Sequence[str]) -> None:
     """Make these, and no others, the declared models."""
     await session.execute(

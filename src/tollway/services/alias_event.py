@@ -3,36 +3,39 @@
 from typing import Any
 
 from tollway.data.aliases import AliasRecord
-from tollway.data.audit_events import Action, Event
+from tollway.data.audit_events import Action, raise_events
+from tollway.data.session import WriteSession
+from tollway.services.change_event import change_events
 
 
-def _facts(alias: AliasRecord) -> dict[str, Any]:
+def _facts(alias: AliasRecord | None) -> dict[str, Any] | None:
+    if alias is None:
+        return None
     return {"target": alias.target} if alias.route is None else {"route": alias.route}
 
 
-def alias_event(
+async def tell_alias(
+    session: WriteSession,
     organization_id: str,
     action: Action,
     before: AliasRecord | None,
     after: AliasRecord | None,
     *,
     actor_key_id: str,
-) -> list[Event]:
-    """The event of a change; none if nothing is another than before."""
+) -> None:
+    """Tell of a change; of none if nothing is another than before."""
     alias = after or before
-    if alias is None or (before is not None and after is not None and _facts(before) == _facts(after)):
-        return []
-    detail: dict[str, Any] = {"project": alias.project, "name": alias.name}
-    if after is not None:
-        detail["settings"] = _facts(after)
-    if before is not None:
-        detail["before"] = _facts(before)
-    return [
-        Event(
+    if alias is None:
+        return
+    await raise_events(
+        session,
+        change_events(
+            action,
             organization_id=organization_id,
-            action=action,
             subject=alias.id,
-            detail=detail,
             actor_key_id=actor_key_id,
-        )
-    ]
+            about={"project": alias.project, "name": alias.name},
+            before=_facts(before),
+            after=_facts(after),
+        ),
+    )

@@ -4,13 +4,13 @@ import re
 
 from tollway.data import aliases, providers
 from tollway.data.aliases import AliasRecord
-from tollway.data.audit_events import Action, raise_events
+from tollway.data.audit_events import Action
 from tollway.data.changes import Change, announce
 from tollway.data.schema.provider import Provider
 from tollway.data.session import Database, WriteSession
 from tollway.errors import UnprocessableError
 from tollway.routing.route import Route
-from tollway.services.alias_event import alias_event
+from tollway.services.alias_event import tell_alias
 from tollway.services.alias_list import no_alias
 from tollway.services.project_list import require_project
 
@@ -50,8 +50,7 @@ class AliasPut:
             if after is None:
                 raise no_alias()
             action = Action.ALIAS_CREATED if before is None else Action.ALIAS_CHANGED
-            event = alias_event(organization_id, action, before, after, actor_key_id=actor_key_id)
-            await raise_events(session, event)
+            await tell_alias(session, organization_id, action, before, after, actor_key_id=actor_key_id)
             await announce(session, Change("catalog", organization_id))
         return after, is_new
 

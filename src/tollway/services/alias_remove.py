@@ -1,10 +1,10 @@
 """Remove an alias."""
 
 from tollway.data import aliases
-from tollway.data.audit_events import Action, raise_events
+from tollway.data.audit_events import Action
 from tollway.data.changes import Change, announce
 from tollway.data.session import Database
-from tollway.services.alias_event import alias_event
+from tollway.services.alias_event import tell_alias
 from tollway.services.alias_list import no_alias
 from tollway.services.project_list import require_project
 
@@ -26,6 +26,5 @@ class AliasRemove:
             before = await aliases.find(session, organization_id, owner.id, name)
             if before is None or not await aliases.remove(session, owner.id, name):
                 raise no_alias()
-            event = alias_event(organization_id, Action.ALIAS_REMOVED, before, None, actor_key_id=actor_key_id)
-            await raise_events(session, event)
+            await tell_alias(session, organization_id, Action.ALIAS_REMOVED, before, None, actor_key_id=actor_key_id)
             await announce(session, Change("catalog", organization_id))

@@ -12,6 +12,7 @@ from tollway.errors import ConflictError
 from tollway.identity.principal import Scope
 from tollway.services.first_keys import FILE_NAME, FirstKeys, keep_url, write_first_keys
 from tollway.services.key_issue import insert_key
+from tollway.services.project_settings import tell_project
 
 _NAME = "default"
 _ADMIN_SCOPES = (Scope.ADMIN, Scope.PLATFORM, Scope.READ)
@@ -44,6 +45,7 @@ class FirstStart:
             async with self._database.write() as session, session.begin():
                 organization = await organizations.save(session, Organization(name=_NAME))
                 project = await projects.save(session, Project(organization_id=organization.id, name=_NAME))
+                await tell_project(session, project, None, actor_key_id=None)
                 admin = ApiKey(
                     organization_id=organization.id, name="first administrator", scopes=sorted(_ADMIN_SCOPES)
                 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from tollway.data import keys, projects
+from tollway.data.audit_events import Action, raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.keys import KeyRecord
 from tollway.data.schema.key import ApiKey
@@ -14,6 +15,7 @@ from tollway.errors import PermissionDeniedError, UnprocessableError
 from tollway.identity.grant import included
 from tollway.identity.key import digest, new_key, shown_prefix
 from tollway.identity.principal import Principal, Scope
+from tollway.services.key_event import key_events, key_facts
 from tollway.services.project_list import no_project
 
 
@@ -54,7 +56,7 @@ def _require_usable(scopes: Iterable[Scope], project: str | None, expires_at: da
 
 
 async def insert_key(session: WriteSession, row: ApiKey, *, pepper: bytes, project: str | None) -> IssuedKey:
-    """Draw a new key for a row that has all but the key, save it and announce it.
+    """Draw a new key for a row that has all but the key, save it, tell of it and announce it.
 
     Raises:
         ConflictError: the name is taken.
@@ -63,6 +65,9 @@ async def insert_key(session: WriteSession, row: ApiKey, *, pepper: bytes, proje
     row.digest = digest(pepper, key.encode())
     row.shown_prefix = shown_prefix(key)
     await keys.save(session, row)
+    await raise_events(
+        session, key_events(Action.KEY_CREATED, row, project, actor_key_id=row.created_by, after=key_facts(row))
+    )
     await announce(session, Change("key", row.id, row.digest))
     return IssuedKey(**msgspec.structs.asdict(keys.record(row, project)), key=key)
 

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 from tollway.data import keys
+from tollway.data.audit_events import Action, raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.keys import KeyRecord
 from tollway.data.session import Database
 from tollway.errors import ConflictError
 from tollway.identity.principal import Principal, Scope
+from tollway.services.key_event import key_events
 from tollway.services.key_issue import require_grantable
 from tollway.services.key_list import require_key
 
@@ -40,5 +42,7 @@ class KeyRevoke:
             if row.revoked_at is None or row.revoked_at > now:
                 row.revoked_at = now
                 await keys.save(session, row)
+                actor = revoker.key_id if revoker else None
+                await raise_events(session, key_events(Action.KEY_REVOKED, row, project_name, actor_key_id=actor))
                 await announce(session, Change("key", row.id, row.digest))
             return keys.record(row, project_name)

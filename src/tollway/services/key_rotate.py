@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from tollway.data import keys
+from tollway.data.audit_events import Action, raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.schema.key import ApiKey
 from tollway.data.session import Database
 from tollway.errors import ConflictError
 from tollway.identity.principal import Principal, Scope
+from tollway.services.key_event import key_events
 from tollway.services.key_issue import IssuedKey, insert_key, require_grantable
 from tollway.services.key_list import require_key
 
@@ -58,6 +60,7 @@ class KeyRotate:
             old.revoked_at = now + timedelta(seconds=overlap_s)
             await keys.save(session, old)
             await announce(session, Change("key", old.id, old.digest))
+            actor = maker.key_id if maker else None
             new = ApiKey(
                 organization_id=organization_id,
                 project_id=old.project_id,
@@ -65,8 +68,12 @@ class KeyRotate:
                 scopes=old.scopes,
                 allowed_models=old.allowed_models,
                 expires_at=old.expires_at,
-                created_by=maker.key_id if maker else None,
+                created_by=actor,
                 origin_id=old.origin_id or old.id,
             )
             issued = await insert_key(session, new, pepper=self._pepper, project=project_name)
+            about = {"replaced_by": issued.id, "ends_at": old.revoked_at}
+            await raise_events(
+                session, key_events(Action.KEY_ROTATED, old, project_name, actor_key_id=actor, about=about)
+            )
             return RotatedKey(**msgspec.structs.asdict(issued), replaces=old.id, old_key_ends_at=old.revoked_at)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from tollway.data import organizations
-from tollway.data.audit_events import Action, Event, raise_events
+from tollway.data.audit_events import Action, raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.schema.organization import Organization
 from tollway.data.session import Database, WriteSession
+from tollway.services.change_event import change_events
 from tollway.services.organization_create import require_time_zone
 from tollway.services.organization_list import no_organization
 
@@ -51,14 +52,17 @@ class OrganizationChange:
 async def _tell(
     session: WriteSession, row: Organization, before: dict[str, Any], changed: dict[str, Any], *, actor_key_id: str
 ) -> None:
-    event = Event(
-        organization_id=row.id,
-        action=Action.ORGANIZATION_CHANGED,
-        subject=row.id,
-        detail={"settings": changed, "before": {field: before[field] for field in changed}},
-        actor_key_id=actor_key_id,
+    await raise_events(
+        session,
+        change_events(
+            Action.ORGANIZATION_CHANGED,
+            organization_id=row.id,
+            subject=row.id,
+            actor_key_id=actor_key_id,
+            before=before,
+            after=before | changed,
+        ),
     )
-    await raise_events(session, [event])
     if "time_zone" in changed:
         await announce(session, Change("quota"))  # days and months begin elsewhere
     if "serve_without_database" in changed:

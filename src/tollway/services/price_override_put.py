@@ -9,6 +9,8 @@ from tollway.data import price_overrides
 from tollway.data.changes import Change, announce
 from tollway.data.schema.price import PriceOverride
 from tollway.data.session import Database
+from tollway.identity.principal import Principal
+from tollway.services.price_override_event import tell_price
 
 
 class PriceTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +64,16 @@ class PriceOverridePut:
         self._database = database
 
     async def put(
-        self, organization_id: str | None, provider: str, model: str, terms: PriceTerms
+        self,
+        organization_id: str,
+        provider: str,
+        model: str,
+        terms: PriceTerms,
+        *,
+        caller: Principal,
+        all_organizations: bool = False,
     ) -> tuple[PriceOverride, bool]:
-        """The override, and whether anything changed.
+        """The override, of the organization or of all of them, and whether anything changed.
 
         One override of the same model and `valid_from` is replaced by a new row with a new id: ledger entries refer
         to the row they were charged by, so a row never changes.
@@ -72,13 +81,15 @@ class PriceOverridePut:
         Raises:
             ConflictError: the same price was set at the same moment.
         """
-        row = _row(organization_id, provider, model, terms)
+        owner = None if all_organizations else organization_id
+        row = _row(owner, provider, model, terms)
         async with self._database.write() as session, session.begin():
-            present = await price_overrides.lock_same(session, organization_id, provider, model, terms.valid_from)
+            present = await price_overrides.lock_same(session, owner, provider, model, terms.valid_from)
             if present is not None:
                 if _same(present, row):
                     return present, False
                 await price_overrides.remove(session, present)
             await price_overrides.save(session, row)
+            await tell_price(session, organization_id, present, row, caller=caller)
             await announce(session, Change("price", row.id))
             return row, True

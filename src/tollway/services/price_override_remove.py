@@ -5,6 +5,7 @@ from tollway.data.changes import Change, announce
 from tollway.data.session import Database
 from tollway.errors import NotFoundError, PermissionDeniedError
 from tollway.identity.principal import Principal, Scope
+from tollway.services.price_override_event import tell_price
 
 
 class PriceOverrideRemove:
@@ -29,4 +30,5 @@ class PriceOverrideRemove:
                     "This price holds for the whole installation.", next_step="Use a key with scope `platform`."
                 )
             await price_overrides.remove(session, row)
+            await tell_price(session, organization_id, row, None, caller=caller)
             await announce(session, Change("price", row.id))

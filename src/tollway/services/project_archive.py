@@ -1,12 +1,17 @@
 """Archive a project."""
 
 from datetime import UTC, datetime
+from itertools import chain
 
 from tollway.data import keys, projects, quotas
+from tollway.data.audit_events import Action, raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.schema.project import Project
 from tollway.data.session import Database
+from tollway.services.change_event import change_events
+from tollway.services.key_event import key_events
 from tollway.services.project_list import no_project
+from tollway.services.project_settings import settings_of
 from tollway.services.quota_change import remove_quotas
 
 
@@ -30,7 +35,19 @@ class ProjectArchive:
                 raise no_project()
             if row.archived_at is None:
                 row.archived_at = datetime.now(UTC)
-                await keys.revoke_of_project(session, row.id, row.archived_at)
+                revoked = await keys.revoke_of_project(session, row.id, row.archived_at)
+                events = [key_events(Action.KEY_REVOKED, key, row.name, actor_key_id=actor_key_id) for key in revoked]
+                await raise_events(session, [*chain.from_iterable(events)])
                 await announce(session, Change("key"))
                 await remove_quotas(session, await quotas.lock_of_project(session, row.id), actor_key_id=actor_key_id)
+                await raise_events(
+                    session,
+                    change_events(
+                        Action.PROJECT_ARCHIVED,
+                        organization_id=organization_id,
+                        subject=row.id,
+                        actor_key_id=actor_key_id,
+                        before=settings_of(row),
+                    ),
+                )
             return await projects.save(session, row)

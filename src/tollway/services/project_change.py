@@ -3,13 +3,12 @@
 import msgspec
 
 from tollway.data import projects
-from tollway.data.audit_events import raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.schema.project import Project
 from tollway.data.session import Database
 from tollway.errors import ConflictError
 from tollway.services.project_list import no_project
-from tollway.services.project_settings import project_event, settings_of
+from tollway.services.project_settings import settings_of, tell_project
 
 
 class ProjectChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +58,6 @@ class ProjectChange:
             before = settings_of(row)
             _apply(changes, row)
             await projects.save(session, row)
-            await raise_events(session, project_event(row, before, actor_key_id=actor_key_id))
+            await tell_project(session, row, before, actor_key_id=actor_key_id)
             await announce(session, Change("key"))  # workers remember a project's settings with its keys
             return row

@@ -1,11 +1,13 @@
-"""What can be set of a project, and the event that tells of a change."""
+"""What can be set of a project, and how a change is told."""
 
 from typing import Any
 
 import msgspec
 
-from tollway.data.audit_events import Action, Event
+from tollway.data.audit_events import Action, raise_events
 from tollway.data.schema.project import Project
+from tollway.data.session import WriteSession
+from tollway.services.change_event import change_events
 
 
 class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,19 +43,18 @@ def settings_of(row: Project) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("name", *ProjectSettings.__struct_fields__)}
 
 
-def project_event(row: Project, before: dict[str, Any], *, actor_key_id: str) -> list[Event]:
-    """The event of a change; none if it is as it was `before`."""
-    after = settings_of(row)
-    changed = [name for name in after if after[name] != before[name]]
-    detail = {
-        "settings": {name: after[name] for name in changed},
-        "before": {name: before[name] for name in changed},
-    }
-    event = Event(
-        organization_id=row.organization_id,
-        action=Action.PROJECT_CHANGED,
-        subject=row.id,
-        detail=detail,
-        actor_key_id=actor_key_id,
+async def tell_project(
+    session: WriteSession, row: Project, before: dict[str, Any] | None, *, actor_key_id: str | None
+) -> None:
+    """Tell that it is new (`before` is ``None``), or what is another than before, if anything is."""
+    await raise_events(
+        session,
+        change_events(
+            Action.PROJECT_CREATED if before is None else Action.PROJECT_CHANGED,
+            organization_id=row.organization_id,
+            subject=row.id,
+            actor_key_id=actor_key_id,
+            before=before,
+            after=settings_of(row),
+        ),
     )
-    return [event] if changed else []

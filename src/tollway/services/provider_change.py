@@ -45,19 +45,19 @@ class ProviderChange:
             row = await providers.lock(session, organization_id, reference)
             if row is None:
                 raise no_provider()
+            before = await providers.found(session, row)
             options = _options(row, settings.options or {})
             require_whole_document(REGISTRY.get(row.spec, OPENAI_COMPATIBLE), credential)
             await require_sign_in(session, row, options, caller, given=credential is not None)
             await _place(session, row, options, base_url, given=credential is not None)
             if base_url is not None:
                 row.public_only = public_only
-            if credential is not None:
-                seal_credential(row, credential, self._vault)
+            rotated = seal_credential(row, credential, self._vault)
             if settings.price_provider is not None:
                 row.price_provider = settings.price_provider
             if settings.declared_only is not None:
                 row.declared_only = settings.declared_only
-            return await save_provider(session, row, settings.models)
+            return await save_provider(session, row, settings.models, before, caller=caller, rotated=rotated)
 
 
 def _options(row: Provider, changes: Mapping[str, str | None]) -> dict[str, str]:

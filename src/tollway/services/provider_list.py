@@ -41,7 +41,7 @@ class ProviderList:
         """
         async with self._database.read() as session:
             row = await require_provider(session, organization_id, reference)
-            return providers.record(row, await providers.models_of(session, row.id))
+            return await providers.found(session, row)
 
     async def page(self, organization_id: str, page: Page) -> Sequence[ProviderRecord]:
         """A page of the organization's providers."""

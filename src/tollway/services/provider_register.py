@@ -5,17 +5,19 @@ from collections.abc import Mapping
 import msgspec
 
 from tollway.data import provider_credentials, providers
+from tollway.data.audit_events import raise_events
 from tollway.data.changes import Change, announce
 from tollway.data.providers import ProviderRecord
 from tollway.data.schema.provider import Provider
 from tollway.data.session import Database, WriteSession
 from tollway.errors import UnprocessableError
 from tollway.identity.principal import Principal
-from tollway.identity.vault import Vault
+from tollway.identity.vault import SealedSecretError, Vault
 from tollway.ids import uuid7
 from tollway.providers.registry import LOCAL, OPENAI_COMPATIBLE, REGISTRY, ProviderSpec
 from tollway.services.base_url_check import clean_base_url, require_reachable_for
 from tollway.services.catalog_load import vault_identity
+from tollway.services.provider_event import provider_events
 from tollway.services.provider_options import changed_options, check_options, usual_base_url
 from tollway.services.provider_settings import (
     ProviderSettings,
@@ -90,10 +92,23 @@ async def _resolve(name: str, settings: ProviderSettings, caller: Principal | No
     )
 
 
-def seal_credential(row: Provider, credential: str, vault: Vault) -> None:
-    """Put a credential into a row that has its id."""
-    row.credential = vault.seal(credential, identity=vault_identity(row.id))
+def seal_credential(row: Provider, credential: str | None, vault: Vault) -> bool:
+    """Put a credential (``None`` keeps the present one) into a row that has its id; whether it replaces another one."""
+    if credential is None:
+        return False
+    identity, present = vault_identity(row.id), row.credential
+    if present is not None and _opens_to(vault, present, identity, credential):
+        return False
+    row.credential = vault.seal(credential, identity=identity)
     row.credential_suffix = credential_suffix(credential)
+    return present is not None
+
+
+def _opens_to(vault: Vault, sealed: bytes, identity: str, credential: str) -> bool:
+    try:
+        return vault.open(sealed, identity=identity) == credential
+    except SealedSecretError:  # sealed under another master key, which this one replaces
+        return False
 
 
 def has_usual_base_url(row: Provider) -> bool:
@@ -152,7 +167,7 @@ class ProviderRegister:
         async with self._database.write() as session, session.begin():
             row = Provider(id=uuid7(), organization_id=organization_id, name=name)
             await require_sign_in(session, row, resolved.options, caller, given=resolved.credential is not None)
-            return await self._save(session, row, resolved)
+            return await self._save(session, row, resolved, None, caller)
 
     async def put(
         self, organization_id: str, name: str, settings: ProviderSettings, *, caller: Principal | None
@@ -172,23 +187,38 @@ class ProviderRegister:
             given = resolved.credential is not None
             await require_sign_in(session, row, resolved.options, caller, given=given)
             if found is None:
-                return await self._save(session, row, resolved), True
+                return await self._save(session, row, resolved, None, caller), True
             usual = usual_base_url(REGISTRY[resolved.spec], resolved.options) if resolved.spec == row.spec else ""
             await require_credential_for_move(session, row, resolved.base_url, usual, given=given)
-            return await self._save(session, row, resolved), False
+            before = await providers.found(session, row)
+            return await self._save(session, row, resolved, before, caller), False
 
-    async def _save(self, session: WriteSession, row: Provider, resolved: _Resolved) -> ProviderRecord:
+    async def _save(
+        self,
+        session: WriteSession,
+        row: Provider,
+        resolved: _Resolved,
+        before: ProviderRecord | None,
+        caller: Principal | None,
+    ) -> ProviderRecord:
         row.spec, row.dialect, row.base_url = resolved.spec, resolved.dialect, resolved.base_url
         row.public_only = resolved.public_only
         row.price_provider, row.declared_only = resolved.price_provider, resolved.declared_only
         row.options = resolved.options
-        if resolved.credential is not None:
-            seal_credential(row, resolved.credential, self._vault)
-        return await save_provider(session, row, resolved.models)
+        rotated = seal_credential(row, resolved.credential, self._vault)
+        return await save_provider(session, row, resolved.models, before, caller=caller, rotated=rotated)
 
 
-async def save_provider(session: WriteSession, row: Provider, models: list[str] | None) -> ProviderRecord:
-    """Save a provider with its declared models (``None`` keeps them) and announce it.
+async def save_provider(
+    session: WriteSession,
+    row: Provider,
+    models: list[str] | None,
+    before: ProviderRecord | None,
+    *,
+    caller: Principal | None,
+    rotated: bool,
+) -> ProviderRecord:
+    """Save a provider with its declared models (``None`` keeps them), tell what is another than before and announce it.
 
     Raises:
         ConflictError: the name is taken.
@@ -196,5 +226,7 @@ async def save_provider(session: WriteSession, row: Provider, models: list[str] 
     await providers.save(session, row)
     if models is not None:
         await providers.set_models(session, row.id, models)
+    after = await providers.found(session, row)
+    await raise_events(session, provider_events(before, after, caller=caller, rotated=rotated))
     await announce(session, Change("catalog", row.organization_id))
-    return providers.record(row, await providers.models_of(session, row.id))
+    return after

@@ -9,6 +9,7 @@ from tollway.data.schema.quota import QuotaRow
 from tollway.ledger.money import usd_text
 from tollway.ledger.quota import Period, Unit
 from tollway.ledger.window_text import window_text
+from tollway.services.change_event import difference
 
 _ACTIONS = {
     Family.BUDGET: {
@@ -68,15 +69,10 @@ def quota_event(verb: str, row: QuotaRow, *, actor_key_id: str, before: dict[str
         actor_key_id: who did it.
         before: `setting_facts` of the row as it was, for ``changed``: only what differs is told.
     """
-    after = setting_facts(row)
-    differing = [name for name in after if before is None or before[name] != after[name]]
-    detail: dict[str, Any] = {"scope": scope_facts(row), "settings": {name: after[name] for name in differing}}
-    if before is not None:
-        detail["before"] = {name: before[name] for name in differing}
     return Event(
         organization_id=row.organization_id,
         action=_ACTIONS[family_of(row)][verb],
         subject=row.id,
-        detail=detail,
+        detail={"scope": scope_facts(row), **difference(before, setting_facts(row))},
         actor_key_id=actor_key_id,
     )

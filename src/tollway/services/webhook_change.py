@@ -14,6 +14,7 @@ from tollway.identity.vault import Vault
 from tollway.identity.webhook_secret import new_webhook_secret, webhook_vault_identity
 from tollway.ids import uuid7
 from tollway.services.base_url_check import clean_base_url, require_reachable_for
+from tollway.services.change_event import difference
 from tollway.services.webhook_list import no_webhook
 
 
@@ -107,13 +108,8 @@ class WebhookChange:
             if public_only is not None and row.url != before["url"]:
                 row.public_only = public_only
             await webhooks.save(session, row)
-            after = _facts(row)
-            changed = [name for name in after if after[name] != before[name]]
-            detail = {
-                "settings": {name: after[name] for name in changed},
-                "before": {name: before[name] for name in changed},
-            }
-            if changed:
+            detail = difference(before, _facts(row))
+            if detail:
                 await raise_events(session, [_event(Action.WEBHOOK_CHANGED, row, caller, detail)])
             return row
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support.control_plane import ControlPlane, build_app
+from support.control_plane import ControlPlane, documented_operations, operation_of
 from tollway.identity.principal import Scope
 
 UUID = "00000000-0000-7000-8000-000000000000"
@@ -100,23 +100,11 @@ def _send(plane: ControlPlane, operation: Operation, *, as_: str | None, **param
     return plane(operation.method, operation.path, as_=as_, json=operation.body, params=query)
 
 
-def _documented() -> list[tuple[str, str]]:
-    paths = build_app().openapi()["paths"]
-    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
-
-
-DOCUMENTED = _documented()
+DOCUMENTED = documented_operations()
 
 
 def test_the_table_names_every_operation_of_the_document() -> None:
-    def shape(method: str, path: str) -> tuple[str, str]:
-        for method_, template in DOCUMENTED:
-            pattern = re.sub(r"\{[^}]+\}", "[^/]+", template.removeprefix("/api/v1"))
-            if method_ == method and re.fullmatch(pattern, path):
-                return method_, template
-        raise AssertionError(path)
-
-    tested = {shape(operation.method, operation.path) for operation in OPERATIONS}
+    tested = {operation_of(DOCUMENTED, operation.method, operation.path) for operation in OPERATIONS}
     missing = {
         (method, path)
         for method, path in DOCUMENTED

@@ -33,7 +33,9 @@ async def declare_model(
     provider: ProviderPath, model: ModelPath, access: Administrator, services: Services, response: Response
 ) -> Model:
     """Declare a model: `GET /v1/models` lists it, and a `declared_only` provider takes it. Scope: `admin`."""
-    row, is_new = await services.model_declare().declare(access.organization_id, provider, model)
+    row, is_new = await services.model_declare().declare(
+        access.organization_id, provider, model, actor_key_id=access.principal.key_id
+    )
     response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return Model.model_validate(row)
 
@@ -41,4 +43,4 @@ async def declare_model(
 @router.delete("/{provider}/{model:path}", status_code=HTTPStatus.NO_CONTENT)
 async def remove_model(provider: ProviderPath, model: ModelPath, access: Administrator, services: Services) -> None:
     """Take a declaration back. Scope: `admin`."""
-    await services.model_remove().remove(access.organization_id, provider, model)
+    await services.model_remove().remove(access.organization_id, provider, model, actor_key_id=access.principal.key_id)

@@ -17,8 +17,7 @@ router = APIRouter(prefix="/organizations", tags=["organizations"])
 @router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICT)
 async def create_organization(body: OrganizationCreate, caller: Platform, services: Services) -> Organization:
     """Create an organization. Scope: `platform`."""
-    _ = caller
-    row = await services.organization_create().create(**body.model_dump())
+    row = await services.organization_create().create(**body.model_dump(), maker=caller)
     return Organization.model_validate(row)
 
 
@@ -52,4 +51,4 @@ async def change_organization(
 async def delete_organization(organization: OrganizationPath, caller: Platform, services: Services) -> None:
     """Delete an organization that never had a project, key or provider. Scope: `platform`."""
     found = await services.organization_list().find(caller, organization)
-    await services.organization_delete().delete(found.id)
+    await services.organization_delete().delete(found.id, caller=caller)

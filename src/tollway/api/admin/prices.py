@@ -102,8 +102,14 @@ async def put_price(
         source=body.source,
         note=body.note,
     )
-    owner = None if body.all_organizations else access.organization_id
-    row, _ = await services.price_override_put().put(owner, provider, model, terms)
+    row, _ = await services.price_override_put().put(
+        access.organization_id,
+        provider,
+        model,
+        terms,
+        caller=access.principal,
+        all_organizations=body.all_organizations,
+    )
     return _override(row)
 
 

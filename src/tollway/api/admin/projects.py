@@ -17,7 +17,9 @@ router = APIRouter(prefix="/projects", tags=["projects"])
 @router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICT)
 async def create_project(body: ProjectCreate, access: Administrator, services: Services) -> Project:
     """Create a project. Scope: `admin`."""
-    row = await services.project_create().create(access.organization_id, name=body.name, settings=body.settings)
+    row = await services.project_create().create(
+        access.organization_id, name=body.name, settings=body.settings, actor_key_id=access.principal.key_id
+    )
     return Project.model_validate(row)
 
 

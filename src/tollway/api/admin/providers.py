@@ -72,4 +72,4 @@ async def change_provider(
 @router.delete("/{provider}", status_code=HTTPStatus.NO_CONTENT, responses=CONFLICT)
 async def delete_provider(provider: ProviderPath, access: Administrator, services: Services) -> None:
     """Remove a provider that no alias points to, its credential and declared models with it. Scope: `admin`."""
-    await services.provider_remove().remove(access.organization_id, provider)
+    await services.provider_remove().remove(access.organization_id, provider, caller=access.principal)
