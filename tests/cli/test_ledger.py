@@ -1,14 +1,18 @@
 """`tollway ledger` and `tollway usage`, on a running gateway."""
 
 import csv
+import errno
 import io
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.command import Command
 from support.gateway import Gateway, new_mark
-from tollway.cli import usage
+from tollway.cli import ledger, usage
+from tollway.cli.failure import CommandError
 from tollway.data.rollups import Group
 
 
@@ -68,6 +72,16 @@ def test_an_export_into_a_folder_that_is_not_there_is_told(tollway: Command) -> 
     done = tollway("ledger", "export", "--output", "nowhere/entries.jsonl")
     assert done.code == 1
     assert "cannot be written" in done.err
+
+
+def test_an_export_that_breaks_off_leaves_no_half_a_file(tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"a line"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CommandError, match="cannot be written: No space left"):
+        ledger._save(chunks(), tmp_path / "entries.jsonl")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_usage_can_be_grouped_by_all_that_the_server_knows() -> None:

@@ -77,6 +77,14 @@ def test_a_caller_s_words_cannot_begin_a_line_of_their_own(captured: io.BytesIO)
     assert len(lines(captured)) == 1
 
 
+def test_what_callers_name_does_not_drive_the_terminal(captured: io.BytesIO) -> None:
+    log = AccessLog(enabled=True, pretty=True)
+    log.ended(an_entry(model_sent="x\x1b]0;owned\x07\ny"))
+    log.flush()
+    [line] = captured.getvalue().decode().splitlines()
+    assert line.isprintable()
+
+
 def test_a_person_reads_one_short_line(captured: io.BytesIO) -> None:
     log = AccessLog(enabled=True, pretty=True)
     entry = an_entry()

@@ -11,14 +11,13 @@ from tollway.cli.conversation import Conversation, Turn
 from tollway.cli.desk import given, open_api
 from tollway.cli.endpoint import ApiKey, DataDir, Url
 from tollway.cli.failure import CommandError, show, usage_error
-from tollway.cli.output import AsJson, print_json, remark
+from tollway.cli.output import AsJson, print_json, printable, remark
 
 with contextlib.suppress(ImportError):  # a Python built without it still chats, without line editing
     import readline  # noqa: F401  # importing it gives `input` its line editing
 
 _INPUT_MAX_CHARS = 1_000_000
 _HELP = "/model NAME changes the model, /reset forgets the conversation, /exit leaves; Ctrl-C stops an answer."
-_PRINTABLE_CONTROLS = "\n\t"
 
 
 def chat(
@@ -130,10 +129,7 @@ def _take_turn(conversation: Conversation, message: str) -> None:
 
 
 def _write(piece: str) -> None:
-    """Show a piece of an answer; a model must not be able to drive the terminal."""
-    if sys.stdout.isatty():
-        piece = "".join(char for char in piece if char.isprintable() or char in _PRINTABLE_CONTROLS)
-    sys.stdout.write(piece)
+    sys.stdout.write(printable(piece) if sys.stdout.isatty() else piece)
     sys.stdout.flush()
 
 

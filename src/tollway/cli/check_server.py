@@ -21,8 +21,12 @@ _PROVIDERS_MAX = 100
 
 
 def answers(endpoint: Endpoint) -> bool:
-    """Whether anything of ours answers there."""
-    return all(finding.level is not Level.WARN or finding.name != "answers" for finding in server(endpoint))
+    """Whether a Tollway answers there."""
+    with ApiClient(endpoint) as api:
+        try:
+            return bool(_version(api))
+        except CommandError:
+            return False
 
 
 def server(endpoint: Endpoint) -> Iterator[Finding]:

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
 
 from tollway.cli.failure import CommandError
-from tollway.config import Settings, UnknownSettingError, load_settings
+from tollway.config import Settings
 from tollway.services.secret_keys import SecretKeysError
 from tollway.supervisor.errors import AlreadyRunningError, StartError
 from tollway.supervisor.lock import DataDirLock
 from tollway.supervisor.postgres import EmbeddedPostgres
 from tollway.supervisor.tree import DatabaseUrls
-from tollway.telemetry.logs import configure_logs
 
 DatabaseUrl = Annotated[
     str | None,
@@ -31,23 +29,6 @@ ServerDataDir = Annotated[
     ),
 ]
 T = TypeVar("T")
-
-
-def settings_of(**overrides: Any) -> Settings:
-    """The settings of the environment, with what was given on the command line.
-
-    Raises:
-        CommandError: one cannot be used; its value is not shown, it may be a secret.
-    """
-    try:
-        settings = load_settings(overrides)
-    except UnknownSettingError as error:
-        raise CommandError(str(error), code="settings", next_step="Correct the variable and try again.") from error
-    except ValidationError as error:
-        details = [f"TOLLWAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise CommandError("A setting cannot be used.", code="settings", details=details) from error
-    configure_logs(settings.logs)
-    return settings
 
 
 def urls_of(settings: Settings) -> DatabaseUrls:

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from tollway.cli import check_machine, check_server, check_storage
 from tollway.cli.check import Check, Finding, Level
-from tollway.cli.database import DatabaseUrl, settings_of
+from tollway.cli.database import DatabaseUrl
 from tollway.cli.endpoint import ApiKey, DataDir, Url, find_endpoint
 from tollway.cli.failure import CommandError
 from tollway.cli.output import AsJson, print_json
+from tollway.cli.settings import settings_of
 from tollway.cli.table import terminal
 
 _MARKS = {

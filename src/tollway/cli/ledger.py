@@ -167,7 +167,7 @@ def export(
     desk: Desk,
     *,
     form: Annotated[ExportFormat, typer.Option("--format", help="How to write them.")] = ExportFormat.JSONL,
-    output: Annotated[Path | None, typer.Option("--output", help="A new file; default: stdout.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="A file, which is replaced; default: stdout.")] = None,
     project: AnyProject = None,
     key: Key = None,
     model: Model = None,
@@ -194,15 +194,17 @@ def _save(chunks: Iterator[bytes], output: Path) -> int:
     draft = output.with_name(f"{output.name}.part")
     try:
         with draft.open("xb") as file:
-            for chunk in chunks:
-                file.write(chunk)
+            try:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+            except BaseException:  # whatever the end: a half-written file must not stay
+                draft.unlink(missing_ok=True)
+                raise
             size = file.tell()
         draft.rename(output)
     except OSError as error:
-        raise CommandError(f"{error.filename} cannot be written: {error.strerror}.", code="file") from error
-    except BaseException:  # whatever the end: a half-written file must not stay
-        draft.unlink(missing_ok=True)
-        raise
+        raise CommandError(f"{error.filename or draft} cannot be written: {error.strerror}.", code="file") from error
     return size
 
 

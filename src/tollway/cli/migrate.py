@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tollway.cli.database import DatabaseUrl, ServerDataDir, run, running_database, settings_of
+from tollway.cli.database import DatabaseUrl, ServerDataDir, run, running_database
 from tollway.cli.failure import CommandError
 from tollway.cli.output import AsJson, print_json
+from tollway.cli.settings import settings_of
 from tollway.cli.table import busy
 from tollway.config import Settings
 from tollway.services import migrate as migrations

@@ -14,6 +14,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def printable(text: str) -> str:
+    """Without control characters: neither a model nor whoever names things may drive the reader's terminal."""
+    return "".join(char for char in text if char.isprintable() or char in "\n\t")
+
+
 def remark(text: str) -> None:
     """Write a line for the person at the terminal to stderr, so that stdout stays data."""
     sys.stderr.write(text + "\n")

@@ -19,9 +19,10 @@ def make_into_file(file: Path | None, field: str, make: Callable[[], dict[str, A
     """
     if file is None:
         return make()
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as target:
         os.fchmod(target.fileno(), 0o600)
         row = make()
+        target.truncate()  # not before: if the server refuses, what was there stays
         target.write(row[field] + "\n")
     return {**row, field: None, "file": str(file)}

@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
 from tollway.cli.failure import CommandError
-from tollway.config import UnknownSettingError, load_settings
+from tollway.cli.settings import settings_of
 from tollway.services.first_keys import FirstKeys
 from tollway.supervisor.errors import StartError
 from tollway.supervisor.serve import Announcement
 from tollway.supervisor.serve import serve as run
-from tollway.telemetry.logs import configure_logs
 
 
 def serve(
@@ -35,12 +33,7 @@ def serve(
     """Start Tollway: database, local model, workers. Stops on Ctrl-C or SIGTERM."""
     given = {"host": host, "port": port, "workers": workers, "data_dir": data_dir, "database_url": database_url}
     try:
-        settings = load_settings(given)
-    except (ValidationError, UnknownSettingError) as error:
-        raise CommandError(_reason(error), code="settings", next_step="Correct the setting and start again.") from error
-    configure_logs(settings.logs)
-    try:
-        asyncio.run(run(settings, announce))
+        asyncio.run(run(settings_of(**given), announce))
     except StartError as error:
         raise CommandError(str(error), code="start") from error
 
@@ -94,11 +87,3 @@ client = OpenAI(base_url="{url}/v1", api_key="{key}")
 question = {{"role": "user", "content": "What is a toll road?"}}
 reply = client.chat.completions.create(model="{model}", messages=[question])
 print(reply.choices[0].message.content)"""
-
-
-def _reason(error: ValidationError | UnknownSettingError) -> str:
-    """What is wrong with the settings, without the values: one may be a secret."""
-    if isinstance(error, UnknownSettingError):
-        return str(error)
-    faults = [f"TOLLWAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-    return "; ".join(faults)

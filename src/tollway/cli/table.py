@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tollway.cli.output import printable
+
 _PIPED_WIDTH = 240
 """Wide enough for every table: a program or a pager downstream cuts lines itself."""
 
@@ -32,6 +34,10 @@ def busy(text: str) -> Iterator[None]:
 
 def cell(value: Any) -> str:
     """A value as people read it: nothing for null, yes and no, local time to the second."""
+    return printable(_words(value))
+
+
+def _words(value: Any) -> str:
     match value:
         case None:
             return ""
@@ -40,9 +46,9 @@ def cell(value: Any) -> str:
         case str():
             return _moment(value)
         case list() | tuple():
-            return ", ".join(cell(item) for item in value)
+            return ", ".join(_words(item) for item in value)
         case Mapping():
-            return ", ".join(f"{name} {cell(item)}" for name, item in value.items())
+            return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
     return str(value)
 
 

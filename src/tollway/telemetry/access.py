@@ -133,4 +133,6 @@ def _pretty(line: _Line) -> bytes:
     what = f"{line.provider}/{line.model}" if line.provider else line.code
     money = f" {line.input_tokens}+{line.output_tokens} tokens ${line.charge_usd}" if line.charge_usd else ""
     text = f"{line.timestamp[11:23]} {line.status} {line.surface} {what}{money} {line.duration_ms:.0f} ms"
+    if not text.isprintable():  # callers name models, and must not drive the reader's terminal
+        text = "".join(char if char.isprintable() else "?" for char in text)
     return f"{text} {line.request_id}\n".encode(errors="replace")
