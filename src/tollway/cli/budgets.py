@@ -1,17 +1,14 @@
 """`tollway budgets`."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from tollway.cli.desk import Desk, Yes, connected, given, path
+from tollway.cli.desk import AnyKey, AnyProject, Desk, Yes, connected, given, path
 from tollway.cli.failure import usage_error
 from tollway.cli.moment import instant
 from tollway.cli.scope import (
     SCOPE_OPTIONS,
-    OnlyKey,
-    OnlyProject,
     scope_body,
     scope_text,
     subject_text,
@@ -19,6 +16,7 @@ from tollway.cli.scope import (
     with_scope,
 )
 from tollway.cli.table import Column
+from tollway.ledger.quota import Mode
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -72,13 +70,6 @@ _Strict = Annotated[
 ]
 
 
-class Mode(StrEnum):
-    """What happens at the end of a budget."""
-
-    HARD = "hard"
-    SOFT = "soft"
-
-
 _Mode = Annotated[
     Mode | None, typer.Option("--mode", help="hard: never exceeded. soft: it warns.", show_default="hard")
 ]
@@ -89,7 +80,7 @@ def _show(desk: Desk, row: dict[str, Any]) -> None:
 
 
 @connected(app, "list")
-def list_budgets(desk: Desk, *, project: OnlyProject = None, key: OnlyKey = None) -> None:
+def list_budgets(desk: Desk, *, project: AnyProject = None, key: AnyKey = None) -> None:
     """List the budgets, with what of them is used now."""
     rows = desk.api.pages(path("budgets"), {"project": project, "key": key})
     desk.show_list(

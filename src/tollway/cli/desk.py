@@ -28,6 +28,7 @@ Organization = Annotated[
 ]
 Project = Annotated[str, typer.Option("--project", "-p", help="Name or id of the project.")]
 AnyProject = Annotated[str | None, typer.Option("--project", "-p", help="Only of this project (name or id).")]
+AnyKey = Annotated[str | None, typer.Option("--key", help="Only of this key (name or id).")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="Rows at the most.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

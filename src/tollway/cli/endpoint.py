@@ -12,9 +12,9 @@ import typer
 
 from tollway.cli.failure import CommandError, usage_error
 from tollway.config.storage import default_data_dir
+from tollway.services.first_keys import FILE_NAME
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-FIRST_KEYS_FILE = "first_keys.json"
 _FILE_MAX_BYTES = 64 * 1024
 _URL = re.compile(r"[!-~]+")
 
@@ -123,7 +123,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _first_keys(data_dir: Path) -> dict[str, Any]:
-    path = data_dir / FIRST_KEYS_FILE
+    path = data_dir / FILE_NAME
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(_FILE_MAX_BYTES))

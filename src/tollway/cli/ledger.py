@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
-from tollway.cli.desk import AnyProject, Desk, Limit, connected, path
+from tollway.cli.desk import AnyKey, AnyProject, Desk, Limit, connected, path
 from tollway.cli.failure import CommandError
 from tollway.cli.moment import Since, Until, instant
 from tollway.cli.output import print_json, remark
@@ -65,7 +65,6 @@ class ExportFormat(StrEnum):
     JSONL = "jsonl"
 
 
-Key = Annotated[str | None, typer.Option("--key", help="Only of this key (name or id).")]
 Model = Annotated[str | None, typer.Option("--model", help="Only of this model, as asked, sent or answered.")]
 Provider = Annotated[str | None, typer.Option("--provider", help="Only of this provider.")]
 Ended = Annotated[Outcome | None, typer.Option("--outcome", help="Only requests that ended so.")]
@@ -88,7 +87,7 @@ def list_entries(
     *,
     limit: Limit = 20,
     project: AnyProject = None,
-    key: Key = None,
+    key: AnyKey = None,
     model: Model = None,
     provider: Provider = None,
     outcome: Ended = None,
@@ -169,7 +168,7 @@ def export(
     form: Annotated[ExportFormat, typer.Option("--format", help="How to write them.")] = ExportFormat.JSONL,
     output: Annotated[Path | None, typer.Option("--output", help="A file, which is replaced; default: stdout.")] = None,
     project: AnyProject = None,
-    key: Key = None,
+    key: AnyKey = None,
     model: Model = None,
     provider: Provider = None,
     outcome: Ended = None,

@@ -4,12 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tollway.cli.desk import Desk, Yes, connected, given, path
+from tollway.cli.desk import AnyKey, AnyProject, Desk, Yes, connected, given, path
 from tollway.cli.failure import usage_error
 from tollway.cli.scope import (
     SCOPE_OPTIONS,
-    OnlyKey,
-    OnlyProject,
     option,
     scope_body,
     subject_text,
@@ -50,7 +48,7 @@ def _show(desk: Desk, row: dict[str, Any]) -> None:
 
 
 @connected(app, "list")
-def list_limits(desk: Desk, *, project: OnlyProject = None, key: OnlyKey = None) -> None:
+def list_limits(desk: Desk, *, project: AnyProject = None, key: AnyKey = None) -> None:
     """List the rate limits, with what of them is used now."""
     rows = desk.api.pages(path("limits"), {"project": project, "key": key})
     desk.show_list(

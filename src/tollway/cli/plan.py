@@ -23,17 +23,7 @@ from tollway.cli.route_form import present_route, route_facts
 from tollway.cli.secret_file import make_into_file
 
 Row = Mapping[str, Any]
-_PROJECT_SETTINGS = (
-    "allow_unpriced",
-    "clamp_output",
-    "default_output_tokens",
-    "drop_unsupported",
-    "store_content",
-    "retention_days",
-    "cache_ttl_s",
-    "cache_max_bytes",
-    "cache_single_flight",
-)
+_PROJECT_SETTINGS = [name for name in DeclaredProject.model_fields if name not in {"name", "aliases", "keys"}]
 _IN_THE_PATH = {"organization": None}
 """An organization is named by its path, not by the query as for everything else."""
 

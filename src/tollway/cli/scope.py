@@ -22,8 +22,6 @@ _SCOPE: dict[str, tuple[str, ...]] = {
         "Give every project, key, user, tag, provider or model the amount for itself; repeat for several.",
     ),
 }
-OnlyProject = Annotated[str | None, typer.Option("--project", "-p", help="Only of this project (name or id).")]
-OnlyKey = Annotated[str | None, typer.Option("--key", help="Only of this key (name or id).")]
 Command = TypeVar("Command", bound=Callable[..., None])
 
 

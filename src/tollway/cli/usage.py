@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tollway.cli.desk import AnyProject, Desk, connected, path
+from tollway.cli.desk import AnyKey, AnyProject, Desk, connected, path
 from tollway.cli.moment import Since, Until, instant
 from tollway.cli.output import print_json, remark
 from tollway.cli.table import Column, print_table
@@ -41,7 +41,7 @@ def usage(
     *,
     by: Annotated[list[Group] | None, typer.Option("--by", help="Tell apart by this; repeat for several.")] = None,
     project: AnyProject = None,
-    key: Annotated[str | None, typer.Option("--key", help="Only of this key (name or id).")] = None,
+    key: AnyKey = None,
     model: Annotated[str | None, typer.Option("--model", help="Only of this provider/model.")] = None,
     provider: Annotated[str | None, typer.Option("--provider", help="Only of this provider.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only with this tag: name, or name=value.")] = None,
