@@ -130,6 +130,11 @@ NAMING: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
         {"messages": [], "tool_resources": {"file_search": {"vector_store_ids": ["v"]}}},
         [("vector store", "v", "tool_resources.file_search.vector_store_ids.0")],
     ),
+    (
+        "chat",
+        {"messages": [TEXT, {"role": "assistant", "audio": {"id": "audio_1"}}], "modalities": ["text", "audio"]},
+        [("spoken answer", "audio_1", "messages.1.audio.id")],
+    ),
     ("chat", {"messages": [], "data_sources": [{"type": "azure_search"}]}, [("data source", "", "data_sources")]),
     (
         "image_edits",
@@ -235,6 +240,14 @@ def test_what_is_named_in_escapes_is_found_as_well(
             },
         ),
         ("completions", {"prompt": "conversation", "conversation": None}),
+        (
+            "chat",
+            {
+                "messages": [{"role": "assistant", "audio": None, "content": "audio"}],
+                "modalities": ["audio"],
+                "audio": {"voice": "alloy", "format": "wav"},
+            },
+        ),
         ("chat", {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": None}}]}]}),
         ("chat", {"messages": [{"role": "user", "content": "\u00e9\u0001 \\u0066ile_id \\\\u0066"}]}),
     ],
@@ -251,6 +264,7 @@ def test_what_only_looks_so_names_nothing(surface: str, fields: dict[str, Any]) 
         b'{"messages": [{"content": [{"file": {"f\\u0069le_id": "theirs"}, "file": {"file_id": "mine"}}]}]}',
         b'{"messages": [], "container": "theirs", "container": null}',
         b'{"messages": [{"file_id": "theirs"}], "messages": []}',
+        b'{"messages": [{"audio": {"id": "theirs"}, "audio": null}]}',
     ],
 )
 def test_a_member_that_is_there_twice_hides_nothing(twice: bytes) -> None:

@@ -33,7 +33,16 @@ _FILE_SIGN, _ESCAPE = b"file_id", b"\\u00"
 _ITEM_SIGN = b"item_reference"
 _TOOL_SIGNS = (b"container", b"vector_store", b"skill_id", b"collection_id", b"library_id")
 _ITEM_SIGNS = (b"container_id", b"image_generation_call")
-_SIGNS = (_FILE_SIGN, _ITEM_SIGN, *_TOOL_SIGNS, b"image_generation_call", b"cached_content", b"cachedContent")
+_SPOKEN, _SPOKEN_SIGN = "audio", b'"audio"'
+_SIGNS = (
+    _FILE_SIGN,
+    _ITEM_SIGN,
+    *_TOOL_SIGNS,
+    b"image_generation_call",
+    b"cached_content",
+    b"cachedContent",
+    _SPOKEN_SIGN,
+)
 """One of these is in each name that is looked for below the top level."""
 _KINDS = {
     **dict.fromkeys(("file_id", "file_ids"), FILE),
@@ -64,6 +73,7 @@ _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _OF_THE_PROVIDER = "anthropic"
 """The type of a skill that all may use."""
 _TOOL = re.compile(r"(?:^|\.)tools\.\d+$")
+_MESSAGE = re.compile(r"(?:^|\.)messages\.\d+$")
 _ESCAPED = re.compile(rb"\\u00(?:5[fF]|[67])")
 _LETTER = re.compile(rb"(?:\\\\)+|\\u00(5[fF]|[67][0-9a-fA-F])")
 """An escaped letter or underscore; or escaped backslashes, before which none begins."""
@@ -85,10 +95,12 @@ def may_name(call: Call) -> bool:
         return any("file_id" in name for name in fields)
     if body.rfind(_FILE_SIGN) >= 0 or (body.rfind(_ESCAPE) >= 0 and _ESCAPED.search(body)):  # faster than `in`
         return True
-    if not _TOP.isdisjoint(fields):
+    if not _TOP.isdisjoint(fields) or (
+        "tools" in fields and any(sign in bytes(fields["tools"]) for sign in _TOOL_SIGNS)
+    ):
         return True
-    if "tools" in fields and any(sign in bytes(fields["tools"]) for sign in _TOOL_SIGNS):
-        return True
+    if call.surface == "chat":
+        return body.rfind(_SPOKEN_SIGN) >= 0
     if call.surface not in _WITH_ITEMS:
         return False
     return (
@@ -214,6 +226,8 @@ def _of_object(raw: bytes, path: str, depth: int) -> Iterator[Named]:
             continue
         if name == "container" and _TOOL.search(path):
             yield from _of_reference("container", bytes(value), f"{path}.{name}")
+        elif name == _SPOKEN and _MESSAGE.search(path):
+            yield from _of_reference("spoken answer", bytes(value), f"{path}.{name}", texts=False)
         yield from _of_member(name, bytes(value), f"{path}.{name}", depth + 1)
 
 
