@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.routing.json_object import decode_object, tolerant, without_halves
+from tollway.routing.json_object import decode_object, repeated_name, tolerant, without_halves
 
 HIGH, LOW = r"\ud83d", r"\uDe80"
 JSON_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
@@ -30,6 +30,29 @@ def test_every_value_keeps_its_text_and_place(value: dict[str, object], indent: 
     for name, raw in fields.items():
         assert bytes(raw) in body
         assert json.loads(bytes(raw)) == value[name]
+
+
+@given(
+    value=st.dictionaries(st.text(max_size=4), JSON, min_size=1, max_size=5),
+    indent=st.none() | st.integers(0, 3),
+    separators=st.sampled_from([(",", ":"), (", ", ": "), ("\n,\t", " :")]),
+    data=st.data(),
+)
+def test_a_name_that_is_there_twice_is_found_wherever_it_stands_and_no_other(
+    value: dict[str, object], indent: int | None, separators: tuple[str, str], data: st.DataObject
+) -> None:
+    body = json.dumps(value, indent=indent, separators=separators).encode()
+    assert repeated_name(body, decode_object(body)) is None
+    name = data.draw(st.sampled_from(list(value)))
+    again = separators[1].join((json.dumps(name), json.dumps(data.draw(st.just(value[name]) | st.integers()))))
+    members = [separators[1].join(map(json.dumps, member)) for member in value.items()]
+    members.insert(data.draw(st.integers(0, len(members))), again)
+    twice = f"{{{separators[0].join(members)}}}".encode()
+    try:
+        fields = decode_object(twice)
+    except msgspec.DecodeError:  # it holds half a surrogate pair as well, and is refused for both
+        return
+    assert repeated_name(twice, fields) == name
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,6 @@ class Adapter(Protocol):
         deployment: Deployment,
         spec: ProviderSpec,
         model: str,
-        bounded: bool = False,
         output_tokens: int = 0,
     ) -> UpstreamRequest:
         """The request for the provider.
@@ -159,7 +158,6 @@ class Adapter(Protocol):
             deployment: who is asked.
             spec: of the provider.
             model: the name of the model at the provider.
-            bounded: whether the bound of the request must hold, because a budget relies on it.
             output_tokens: the bound to set for one answer; 0 to leave it as it is.
 
         Raises:

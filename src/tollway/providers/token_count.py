@@ -66,7 +66,6 @@ class TokenCount:
         deployment: Deployment,  # noqa: ARG002
         spec: ProviderSpec,  # noqa: ARG002
         model: str,  # noqa: ARG002
-        bounded: bool = False,  # noqa: ARG002
         output_tokens: int = 0,  # noqa: ARG002
     ) -> UpstreamRequest:
         """No request: the reply is made here."""

@@ -71,7 +71,6 @@ class Translation:
         deployment: Deployment,
         spec: ProviderSpec,
         model: str,
-        bounded: bool = False,  # noqa: ARG002 -- the body is written anew in any case
         output_tokens: int = 0,
     ) -> UpstreamRequest:
         """See `Adapter.build_request`."""

@@ -24,10 +24,14 @@ _SURROGATES_MAX = 100_000
 """More are not looked at, so that no body can keep a worker busy: these take 50 ms."""
 _BACKSLASH = 0x5C
 _REPLACEMENT = b"fffd"
-_TO_VALUE = re.compile(rb'[ \t\n\r]*[{,][ \t\n\r]*"[^"\\]*(?:\\.[^"\\]*)*"[ \t\n\r]*:[ \t\n\r]*')
+_TO_VALUE = re.compile(rb'[ \t\n\r]*[{,][ \t\n\r]*(?P<name>"[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:[ \t\n\r]*')
 _TO_END = re.compile(rb"[ \t\n\r]*\}[ \t\n\r]*\Z")
 
+_MARKS_BYTES = len(b'"":,')
+"""What a member has besides its name and value, where nothing is written that need not be."""
+
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_name = msgspec.json.Decoder(str).decode
 
 
 def decode_object(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -45,6 +49,29 @@ def decode_object(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
         if readable == original:
             raise
     return _originals(original, readable, _decode(readable))
+
+
+def repeated_name(data: bytes, fields: dict[str, msgspec.Raw]) -> str | None:
+    """A name that is there twice, of which readers differ in which value they take; ``None`` if each is there once.
+
+    Args:
+        data: a JSON object.
+        fields: what `decode_object` made of it.
+    """
+    least = _MARKS_BYTES * len(fields) + 1 + sum(map(len, fields)) + sum(map(len, fields.values()))
+    if len(data) == least:  # as most SDKs write: there is room for nothing else
+        return None
+    position = 0
+    for name, value in fields.items():
+        before = _TO_VALUE.match(data, position)
+        if before is None:
+            return name
+        found = _decode_name(before["name"])
+        if found != name or not data.startswith(bytes(value), before.end()):
+            return found
+        position = before.end() + len(value)
+    more = _TO_VALUE.match(data, position)
+    return _decode_name(more["name"]) if more is not None else None
 
 
 def tolerant(decode: Callable[[bytes], _T]) -> Callable[[bytes | msgspec.Raw], _T]:

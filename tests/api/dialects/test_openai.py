@@ -104,7 +104,7 @@ def test_every_field_keeps_its_text_and_its_place_on_the_way_to_the_provider(bod
 
 
 def test_a_body_that_needs_no_change_is_sent_as_the_same_bytes() -> None:
-    body = b'{ "model" : "a/b",  "messages":[], "model":"a/b" , "n": 1.50 }'
+    body = b'{ "model" : "a/b",  "messages":[], "x":{"a":1,"a":2} , "n": 1.50 }'
     assert build_body(parse(body), model="a/b", ask_for_usage=False) is body
 
 

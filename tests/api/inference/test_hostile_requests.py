@@ -185,6 +185,17 @@ def test_any_value_in_a_field_that_tollway_reads_is_served_or_refused(
     check_any(send(gateway, json.dumps(chat_body() | {field: value}).encode()))
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/messages"])
+def test_a_field_that_is_there_twice_is_refused_by_its_name(gateway: Gateway, path: str) -> None:
+    fields = [b'"model": "stub/plain"', b'"messages": []', b'"input": "a"', b'"max_tokens": 9']
+    tools = [
+        b'"tools": [{"container": "theirs"}]',
+        b'"to\\u006fls": []',
+    ]  # one reader takes the first, another the last
+    answer = send(gateway, b"{%b}" % b", ".join([tools[0], *fields, tools[1]]), path)
+    assert (answer.status, "`tools` is there twice" in answer.error["message"]) == (400, True)
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 def test_another_method_is_a_405_that_names_the_right_one(gateway: Gateway, method: str) -> None:
     answer = send(gateway, b"", method=method)

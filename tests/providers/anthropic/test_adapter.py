@@ -170,9 +170,7 @@ def test_an_oauth_token_is_shown_as_one() -> None:
 )
 def test_a_bound_of_ours_leaves_thoughts_below_it(limit: int, budget: int, sent: dict[str, Any] | None) -> None:
     call = call_of(asked(thinking={"type": "enabled", "budget_tokens": budget}))
-    request = ADAPTER.build_request(
-        call, surface=SURFACE, deployment=AT, spec=SPEC, model="m", bounded=True, output_tokens=limit
-    )
+    request = ADAPTER.build_request(call, surface=SURFACE, deployment=AT, spec=SPEC, model="m", output_tokens=limit)
     body = json.loads(request.body)
     assert (body["max_tokens"], body.get("thinking")) == (limit, sent)
 

@@ -282,13 +282,6 @@ def test_the_bound_is_written_into_every_field_that_claims_one_and_into_the_prov
     assert "max_completion_tokens" not in sent
 
 
-def test_a_body_that_a_budget_relies_on_names_no_field_twice() -> None:
-    body = b'{"model":"m","max_tokens":9,"messages":[],"max_tokens":5}'
-    call = openai.parse(body, surface="chat", required=())
-    assert build_body(call, model="m", ask_for_usage=False) == body
-    assert build_body(call, model="m", ask_for_usage=False, limits=("max_tokens",)).count(b"max_tokens") == 1
-
-
 @pytest.mark.parametrize("model", ["plain", "gpt-4o", "sonar-deep-research", "gemini-image", "gpt-4o-search"])
 @pytest.mark.parametrize(
     "limits",

@@ -6,7 +6,7 @@ import msgspec
 
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS, TAGS_MAX
 from tollway.errors import InvalidRequestError, MalformedBodyError
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.routing.json_object import MALFORMED, decode_object, repeated_name, tolerant
 
 _decode_text = msgspec.json.Decoder(str).decode
 _read_text = tolerant(_decode_text)
@@ -23,7 +23,7 @@ def read_fields(body: bytes, required: Sequence[str]) -> dict[str, msgspec.Raw]:
 
     Raises:
         MalformedBodyError: not a JSON object in UTF-8.
-        InvalidRequestError: a required field is absent.
+        InvalidRequestError: a required field is absent, or one is there twice.
     """
     try:
         fields = decode_object(body)
@@ -32,6 +32,14 @@ def read_fields(body: bytes, required: Sequence[str]) -> dict[str, msgspec.Raw]:
         raise MalformedBodyError(
             f"The body is not a JSON object: {_cause(error)}.", next_step="Send one JSON object in UTF-8."
         ) from None
+    twice = repeated_name(body, fields)
+    if twice is not None:
+        name = twice[:_MODEL_MAX_CHARS]
+        raise InvalidRequestError(
+            f"`{name}` is there twice, and providers differ in which one they take.",
+            next_step="Send it once.",
+            param=name,
+        )
     for name in required:
         if name not in fields:
             raise absent(name)

@@ -63,7 +63,6 @@ class AnthropicAdapter:
         deployment: Deployment,
         spec: ProviderSpec,
         model: str,
-        bounded: bool = False,
         output_tokens: int = 0,
     ) -> UpstreamRequest:
         """The caller's bytes but for the model and the output's bound."""
@@ -72,9 +71,7 @@ class AnthropicAdapter:
         request = UpstreamRequest(
             url=deployment.base_url + surface.upstream_path,
             headers=request_headers(deployment, spec, call.headers),
-            body=build_body(
-                call, model=model, ask_for_usage=False, limits=_LIMITS if bounded else (), limit=output_tokens
-            ),
+            body=build_body(call, model=model, ask_for_usage=False, limits=_LIMITS, limit=output_tokens),
         )
         if spec.addresses != _VERTEX:
             return request

@@ -52,7 +52,6 @@ class OpenAIAdapter:
         deployment: Deployment,
         spec: ProviderSpec,
         model: str,
-        bounded: bool = False,
         output_tokens: int = 0,
     ) -> UpstreamRequest:
         """The caller's bytes but for the model, ``include_usage`` and the output's bound."""
@@ -65,7 +64,7 @@ class OpenAIAdapter:
                 call,
                 model=model,
                 ask_for_usage=ask_for_usage,
-                limits=_limits(call, spec) if bounded else (),
+                limits=_limits(call, spec),
                 limit=output_tokens,
             ),
         )

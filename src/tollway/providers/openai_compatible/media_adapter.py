@@ -63,7 +63,6 @@ class MediaAdapter:
         deployment: Deployment,
         spec: ProviderSpec,
         model: str,
-        bounded: bool = False,  # noqa: ARG002 -- nothing is added
         output_tokens: int = 0,  # noqa: ARG002 -- no field bounds it
     ) -> UpstreamRequest:
         """The caller's bytes but for the model."""

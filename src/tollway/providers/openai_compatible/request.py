@@ -20,11 +20,10 @@ def build_body(call: Call, *, model: str, ask_for_usage: bool, limits: Sequence[
         call: the parsed request.
         model: the name of the model at the provider.
         ask_for_usage: whether to set ``stream_options.include_usage``.
-        limits: the fields by which the provider bounds its output, where that matters: then the body is written anew in
-            any case, so that no field is there twice and no reader sees another value than we.
+        limits: the fields by which the provider bounds its output.
         limit: the bound to set in them; 0 to leave them as they are.
     """
-    if model == call.model and not ask_for_usage and not limits:
+    if model == call.model and not ask_for_usage and not limit:
         return call.body
     fields = call.fields.copy()
     fields["model"] = msgspec.Raw(_encode(model))

@@ -147,7 +147,6 @@ class Asker:
             deployment=target.deployment,
             spec=target.spec,
             model=target.model,
-            bounded=claims is not None and claims.terms.bounded,
             output_tokens=claims.demand.sent_output_tokens if claims is not None else 0,
         )
         exchange.dropped = request.dropped
