@@ -243,8 +243,6 @@ def test_a_journal_at_its_bound_refuses_in_words_and_says_that_it_is_not_ready_u
     tollway.admin("POST", "/projects", {"name": project, "cache_ttl_s": 600})
     cached = tollway.new_key(project)
     assert tollway.post("/v1/chat/completions", chat_body(), key=cached).headers["x-tollway-cache"] == "miss"
-    all_know(tollway)  # also that the key is new, after which it is looked up once more
-    assert tollway.post("/v1/chat/completions", chat_body(), key=cached).headers["x-tollway-cache"] == "hit"
     with stopped(server):
         while (answer := tollway.post("/v1/chat/completions", chat_body(user=marks[-1]), headers=LARGE)).is_success:
             marks.append(new_mark())

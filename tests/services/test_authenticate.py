@@ -1,6 +1,7 @@
 """A key is read from the database once, and never believed longer than it should be."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -152,10 +153,54 @@ async def test_a_key_that_is_announced_is_read_again(keys: Keys, authenticator: 
     await authenticator.authenticate(key)
     await authenticator.authenticate(other)
     keys.revoke(key)
-    authenticator.forget_key("key-0")
+    authenticator.follow_key("key-0", None)
     with pytest.raises(RevokedKeyError):
         await authenticator.authenticate(key)
     assert authenticator.cached(other)
+
+
+async def test_a_revocation_that_is_heard_holds_at_once_though_the_database_is_away(
+    keys: Keys, authenticator: Authenticator
+) -> None:
+    key, other = keys.add(), keys.add()
+    await authenticator.authenticate(key)
+    await authenticator.authenticate(other)
+    keys.away = True
+    authenticator.follow_key("key-0", 0.0)
+    with pytest.raises(RevokedKeyError):
+        await authenticator.authenticate(key)
+    assert await authenticator.authenticate(other)
+
+
+async def test_a_rotated_key_works_to_the_end_of_its_overlap_though_the_database_is_away(
+    keys: Keys, authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, now = keys.add(), time.time()
+    await authenticator.authenticate(key)
+    keys.away = True
+    authenticator.follow_key("key-0", now + 60)
+    assert await authenticator.authenticate(key)
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    with pytest.raises(RevokedKeyError):
+        await authenticator.authenticate(key)
+
+
+async def test_a_new_key_s_late_announcement_takes_nothing_from_whoever_uses_it_already(
+    keys: Keys, authenticator: Authenticator
+) -> None:
+    used, asked = keys.add(), keys.add()
+    await authenticator.authenticate(used)
+
+    async def announced() -> None:
+        keys.meanwhile = None
+        authenticator.follow_key("key-0", math.inf)
+        authenticator.follow_key("key-1", math.inf)
+
+    keys.meanwhile = announced
+    await authenticator.authenticate(asked)
+    keys.away = True
+    assert await authenticator.authenticate(used)
+    assert await authenticator.authenticate(asked)
 
 
 async def test_an_answer_from_before_an_announcement_is_not_remembered(
@@ -166,7 +211,7 @@ async def test_an_answer_from_before_an_announcement_is_not_remembered(
     async def revoked_meanwhile() -> None:
         keys.meanwhile = None
         keys.revoke(key)
-        authenticator.forget_key("key-0")
+        authenticator.follow_key("key-0", None)
 
     keys.meanwhile = revoked_meanwhile
     await authenticator.authenticate(key)
@@ -181,7 +226,7 @@ async def test_a_key_made_while_it_was_looked_for_works_at_once(keys: Keys, auth
     async def made_meanwhile() -> None:
         keys.meanwhile = None
         keys.rows[digest(PEPPER, key)] = principal()
-        authenticator.forget_key("key")
+        authenticator.follow_key("key", math.inf)
 
     keys.meanwhile = made_meanwhile
     with pytest.raises(AuthenticationError):
@@ -225,7 +270,7 @@ async def test_a_sweep_does_not_bring_back_what_was_announced_meanwhile(
     await authenticator.authenticate(key)
 
     async def announced() -> None:
-        authenticator.forget_key("key-0")
+        authenticator.follow_key("key-0", None)
 
     keys.meanwhile = announced
     await authenticator.refresh()

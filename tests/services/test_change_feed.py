@@ -1,4 +1,5 @@
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -10,7 +11,6 @@ from support.postgres import DatabaseUrls
 from tollway.data.changes import Change
 from tollway.errors import ConflictError
 from tollway.services.change_feed import ChangeFeed
-from tollway.services.key_lookup import KeyLookup
 
 WITHIN_S = 10.0
 
@@ -19,7 +19,7 @@ async def _next(changes: AsyncIterator[Change]) -> Change:
     return await asyncio.wait_for(anext(changes), WITHIN_S)
 
 
-def test_a_revocation_is_heard_with_the_key_s_digest(database_urls: DatabaseUrls) -> None:
+def test_of_a_key_it_is_heard_when_it_ends(database_urls: DatabaseUrls) -> None:
     async def story() -> None:
         factory = factory_with_keys(database_urls.app)
         organization = await factory.organization_create().create(name="acme")
@@ -27,13 +27,12 @@ def test_a_revocation_is_heard_with_the_key_s_digest(database_urls: DatabaseUrls
             assert await _next(changes) == Change("*")
             issued = await factory.key_issue().issue(organization.id, name="k")
             heard = await _next(changes)
-            assert (heard.noun, heard.id) == ("key", issued.id)
+            assert heard == Change.key_ends(issued.id, math.inf)
+            rotated = await factory.key_rotate().rotate(organization.id, "k", maker=None, overlap_s=60)
+            ends = Change.key_ends(issued.id, rotated.old_key_ends_at.timestamp())
+            assert {await _next(changes), await _next(changes)} == {ends, Change.key_ends(rotated.id, math.inf)}
             await factory.key_revoke().revoke(organization.id, "k", revoker=None)
-            revoked = await _next(changes)
-            assert revoked == heard
-            assert revoked.digest is not None
-            found = await KeyLookup(factory._context.database).find([revoked.digest])
-            assert found[revoked.digest].revoked_at is not None
+            assert (await _next(changes)).ends_at_s == 0.0
         await factory._context.aclose()
 
     asyncio.run(story())
@@ -71,4 +70,5 @@ def test_a_change_that_is_rolled_back_is_not_announced(database_urls: DatabaseUr
 def test_a_payload_that_is_not_understood_means_everything() -> None:
     assert Change.parse("key:1:zz") == Change("*")
     for change in (Change("*"), Change("key", "1", b"d" * 32), Change("catalog", "o"), Change("key")):
+        assert change.ends_at_s is None
         assert Change.parse(change.payload) == change

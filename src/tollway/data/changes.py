@@ -3,6 +3,8 @@
 PostgreSQL delivers a notification if and when its transaction commits; equal ones of one transaction become one.
 """
 
+from struct import Struct
+
 import msgspec
 from sqlalchemy import func, select
 
@@ -10,6 +12,7 @@ from tollway.constants import NOTIFY_CHANNEL
 from tollway.data.session import WriteSession
 
 ALL = "*"
+_END = Struct(">d")
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -21,13 +24,28 @@ class Change(msgspec.Struct, frozen=True):
             anything may have (the feed was away), so read everything again.
         id: of the key, of the organization whose catalog changed, of the price override, of the quota, or of the
             provider; ``*``: any of the noun.
-        digest: of the key, the form under which workers remember it; of a recall, the subject (empty is ``None``); of
-            health, the news; ``None`` for other nouns and for ``*``.
+        digest: what else workers must know: of a key, its end (see `key_ends`); of a recall, the subject (empty is
+            ``None``); of health, the news; ``None`` for other nouns and for ``*``.
     """
 
     noun: str
     id: str = ALL
     digest: bytes | None = None
+
+    @classmethod
+    def key_ends(cls, key_id: str, at_s: float) -> "Change":
+        """A key was made, or is to end: workers know all of it by this, also when the database goes away.
+
+        Args:
+            key_id: of the key.
+            at_s: seconds since the epoch; infinite for a new key, 0 for one that is dead whatever the time is.
+        """
+        return cls("key", key_id, _END.pack(at_s))
+
+    @property
+    def ends_at_s(self) -> float | None:
+        """When the key of `key_ends` ends; ``None`` if something else may be another, too."""
+        return _END.unpack(self.digest)[0] if self.digest is not None and len(self.digest) == _END.size else None
 
     @property
     def payload(self) -> str:

@@ -1,10 +1,13 @@
 """Who is it? A key is looked up in memory; only one never seen before asks the database."""
 
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from tollway.constants import KEY_CACHE_ENTRIES, UNKNOWN_KEY_CACHE_ENTRIES, UNKNOWN_KEY_TTL_S
 from tollway.errors import (
@@ -50,7 +53,7 @@ class Authenticator:
         self._secret = os.urandom(_SECRET_BYTES)
         self._known: dict[bytes, _Known] = {}
         self._unknown: dict[bytes, float] = {}
-        self._generation = 0
+        self._generation = self._made = 0
 
     def cached(self, key: bytes) -> Principal | None:
         """The principal of a key that is in memory and still valid, else ``None``. Never waits.
@@ -83,25 +86,37 @@ class Authenticator:
         mark = self._mark(key)
         if self._unknown.get(mark, 0.0) > time.monotonic():
             raise _unknown_key()
-        generation = self._generation
+        generation, made = self._generation, self._made
         stored = digest(self._pepper, key)
         principal = (await self._find([stored])).get(stored)
-        current = generation == self._generation  # else a change was announced while we read: the answer may be old
+        # Where a change was announced while we read, the answer may be old.
         if principal is None:
-            if current:
+            if made == self._made:
                 _put(self._unknown, mark, time.monotonic() + UNKNOWN_KEY_TTL_S, UNKNOWN_KEY_CACHE_ENTRIES)
             raise _unknown_key()
         _require_alive(principal)
-        if current:
+        if generation == self._generation:
             _put(self._known, mark, _Known(stored, principal), KEY_CACHE_ENTRIES)
         return principal
 
-    def forget_key(self, key_id: str) -> None:
-        """Drop one key, so that its next use reads the database; also forget which keys were unknown."""
-        self._generation += 1
+    def follow_key(self, key_id: str, ends_at_s: float | None) -> None:
+        """Hear of a key that was made or ends. It takes no database: that may be away at its next use.
+
+        Args:
+            key_id: of the key.
+            ends_at_s: when, in seconds since the epoch; infinite for a new one. ``None``: it is not known what became
+                of it, so its next use reads the database.
+        """
+        self._made += 1
         self._unknown.clear()
-        for mark in [found for found, known in self._known.items() if known.principal.key_id == key_id]:
-            del self._known[mark]
+        if ends_at_s == math.inf:
+            return
+        self._generation += 1
+        for mark, known in [each for each in self._known.items() if each[1].principal.key_id == key_id]:
+            if ends_at_s is None:
+                del self._known[mark]
+            else:
+                self._known[mark] = known._replace(principal=replace(known.principal, revoked_at=ends_at_s))
 
     async def refresh(self) -> None:
         """Read every cached key again, in case an announcement was lost. Keys stay usable meanwhile.

@@ -1,5 +1,6 @@
 """Make a key."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -68,7 +69,7 @@ async def insert_key(session: WriteSession, row: ApiKey, *, pepper: bytes, proje
     await raise_events(
         session, key_events(Action.KEY_CREATED, row, project, actor_key_id=row.created_by, after=key_facts(row))
     )
-    await announce(session, Change("key", row.id, row.digest))
+    await announce(session, Change.key_ends(row.id, math.inf))
     return IssuedKey(**msgspec.structs.asdict(keys.record(row, project)), key=key)
 
 

@@ -44,5 +44,5 @@ class KeyRevoke:
                 await keys.save(session, row)
                 actor = revoker.key_id if revoker else None
                 await raise_events(session, key_events(Action.KEY_REVOKED, row, project_name, actor_key_id=actor))
-                await announce(session, Change("key", row.id, row.digest))
+                await announce(session, Change.key_ends(row.id, 0.0))
             return keys.record(row, project_name)

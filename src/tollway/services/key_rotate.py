@@ -59,7 +59,7 @@ class KeyRotate:
                 )
             old.revoked_at = now + timedelta(seconds=overlap_s)
             await keys.save(session, old)
-            await announce(session, Change("key", old.id, old.digest))
+            await announce(session, Change.key_ends(old.id, old.revoked_at.timestamp() if overlap_s else 0.0))
             actor = maker.key_id if maker else None
             new = ApiKey(
                 organization_id=organization_id,

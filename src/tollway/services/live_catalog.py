@@ -122,7 +122,7 @@ class LiveCatalog:
 
     async def _apply(self, change: Change) -> None:
         if change.noun == "key" and change.id != ALL:
-            self._authenticator.forget_key(change.id)
+            self._authenticator.follow_key(change.id, change.ends_at_s)
             return
         if change.noun == "health":
             self._hear_health(change)
