@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tollway.api.dialects.responses_members import Members, is_text, list_of, text_of, wrong
+from tollway.api.dialects.members import Members, is_text, list_of, text_of, wrong
 from tollway.chat.losses import Losses
 from tollway.chat.message import (
     Citation,

@@ -11,7 +11,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tollway.api.dialects.anthropic_content import cache_of, read_content, read_messages
-from tollway.api.dialects.responses_members import Members, text_of, wrong
+from tollway.api.dialects.members import Members, text_of, wrong
 from tollway.chat.losses import Losses
 from tollway.chat.message import Message, OpaquePart, ThinkingPart
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, ResponseFormat, Tool, ToolChoice

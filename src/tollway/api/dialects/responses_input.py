@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
-from tollway.api.dialects.responses_members import Members, is_text, list_of, text_of, wrong
+from tollway.api.dialects.members import Members, is_text, list_of, text_of, wrong
 from tollway.api.dialects.responses_signature import SOURCE, unpacked
 from tollway.chat.data_url import media_of
 from tollway.chat.losses import Losses

@@ -10,8 +10,8 @@ Source: https://platform.openai.com/docs/api-reference/responses/create. Rules t
 - encrypted reasoning is always told, whether ``include`` asks for it or not.
 """
 
+from tollway.api.dialects.members import Members, text_of
 from tollway.api.dialects.responses_input import messages_of
-from tollway.api.dialects.responses_members import Members, text_of
 from tollway.api.dialects.responses_signature import SOURCE
 from tollway.api.dialects.responses_tools import tool_choice_of, tools_of
 from tollway.chat.losses import Losses

@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import Raw
 
+from tollway.api.dialects.members import Members, is_text, text_of, wrong
 from tollway.api.dialects.responses_input import NAMESPACE_SEPARATOR
-from tollway.api.dialects.responses_members import Members, is_text, text_of, wrong
 from tollway.api.dialects.responses_signature import SOURCE
 from tollway.chat.losses import Losses
 from tollway.chat.request import ProviderTool, Tool, ToolChoice

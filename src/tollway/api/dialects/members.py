@@ -1,4 +1,4 @@
-"""One object of a request of OpenAI's Responses API, read member by member; what nobody read is reported as lost."""
+"""One object of a request that is translated, read member by member; what nobody read is reported as lost. Pure."""
 
 import msgspec
 from msgspec import Raw
