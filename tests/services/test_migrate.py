@@ -11,7 +11,7 @@ from tollway.data.migrations.compared import include_name
 from tollway.data.schema.tables import load_tables
 from tollway.data.session import driver_url
 from tollway.errors import DatabaseUnavailableError, SchemaError
-from tollway.services.migrate import check_schema, current_and_head, migrate
+from tollway.services.migrate import current_and_head, migrate
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
@@ -19,7 +19,7 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 def test_an_empty_database_gets_the_newest_schema_and_keeps_it(empty_database_urls: DatabaseUrls) -> None:
     owner = empty_database_urls.owner
     assert migrate(owner).current is None
-    version = check_schema(owner)
+    version = current_and_head(owner)
     assert version.up_to_date
     assert version.current == REVISIONS[-1]
     assert migrate(owner) == version
@@ -46,7 +46,7 @@ def test_every_revision_goes_up_and_down_again(empty_database_urls: DatabaseUrls
         left = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace").fetchall()
     assert {name for (name,) in left} == {"alembic_version", "alembic_version_pkc"}
     assert migrate(owner).current is None
-    assert check_schema(owner).up_to_date
+    assert current_and_head(owner).up_to_date
 
 
 async def test_processes_that_start_at_once_migrate_once(empty_database_urls: DatabaseUrls) -> None:
@@ -57,15 +57,8 @@ async def test_processes_that_start_at_once_migrate_once(empty_database_urls: Da
 def test_a_schema_newer_than_the_code_is_refused(database_urls: DatabaseUrls) -> None:
     with psycopg.connect(database_urls.owner) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    for step in (migrate, check_schema):
-        with pytest.raises(SchemaError, match="9999, which is newer"):
-            step(database_urls.owner)
-
-
-def test_a_database_that_was_not_migrated_is_refused(empty_database_urls: DatabaseUrls) -> None:
-    with pytest.raises(SchemaError, match="version none") as caught:
-        check_schema(empty_database_urls.owner)
-    assert "tollway migrate" in caught.value.next_step
+    with pytest.raises(SchemaError, match="9999, which is newer"):
+        migrate(database_urls.owner)
 
 
 def test_a_lock_held_elsewhere_is_waited_for_only_so_long(database_urls: DatabaseUrls) -> None:
@@ -73,7 +66,7 @@ def test_a_lock_held_elsewhere_is_waited_for_only_so_long(database_urls: Databas
         connection.execute("LOCK TABLE project")
         with pytest.raises(DatabaseUnavailableError, match="lock timeout"):
             migrate(database_urls.owner, target="0001", lock_timeout_s=0.2)
-    assert check_schema(database_urls.owner).up_to_date
+    assert current_and_head(database_urls.owner).up_to_date
 
 
 def test_a_revision_that_fails_changes_nothing(empty_database_urls: DatabaseUrls) -> None:

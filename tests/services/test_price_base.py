@@ -215,10 +215,10 @@ def test_building_the_book_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_process_that_loads_the_book_does_not_import_genai_prices() -> None:
     code = (
         "import asyncio, sys; from tollway.services.price_base import load_price_base;"
-        "print(len(asyncio.run(load_price_base()).provider_ids()), 'genai_prices' in sys.modules)"
+        "print(asyncio.run(load_price_base()).version, 'genai_prices' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(len(data.providers)), "False"]
+    assert done.stdout.split() == [build().version, "False"]
 
 
 def test_the_built_book_is_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +236,7 @@ def test_a_damaged_or_outdated_file_is_replaced(tmp_path: Path, content: bytes) 
     (kept,) = tmp_path.iterdir()
     kept.write_bytes(content)
     (tmp_path / "price-base-0000000000000000.msgpack").write_bytes(b"of another version")
-    assert asyncio.run(loading.load_price_base(tmp_path)).provider_ids()
+    assert asyncio.run(loading.load_price_base(tmp_path)).model_ids("openai")
     assert list(tmp_path.iterdir()) == [kept]
     assert len(kept.read_bytes()) > 100_000
 
@@ -244,7 +244,7 @@ def test_a_damaged_or_outdated_file_is_replaced(tmp_path: Path, content: bytes) 
 def test_a_book_that_cannot_be_kept_is_still_used(tmp_path: Path) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("not a directory")
-    assert asyncio.run(loading.load_price_base(occupied)).provider_ids()
+    assert asyncio.run(loading.load_price_base(occupied)).model_ids("openai")
 
 
 def test_a_builder_that_fails_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:

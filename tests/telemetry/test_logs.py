@@ -14,7 +14,10 @@ from tollway.config.logs import LogSettings
 from tollway.identity.key import new_key
 from tollway.telemetry.logs import configure_logs, redact
 
-SECRETS = ["sk-proj-abcdefgh12345", "tw-AbCdEfGh_-12", "gsk-abcdefgh1", "xai-abcdefgh1"]
+SECRETS = [
+    *("sk-proj-abcdefgh12345", "tw-AbCdEfGh_-12", "gsk-abcdefgh1", "xai-abcdefgh1", "pplx-abcdefgh1"),
+    *("nvapi-abcdefgh1", "hf_abcdefgh1", "AIzaSyAbcdefgh1", "whsec_abc+/defgh="),
+]
 
 
 @pytest.fixture

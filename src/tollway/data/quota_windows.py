@@ -32,7 +32,8 @@ class Window(msgspec.Struct, frozen=True):
     threshold: int
 
 
-_FOREVER_US = 2**63 - 1
+_LAST_US = 2**63 - 1
+"""No window begins later: the greatest `bigint`."""
 _KEY = ", ".join(WINDOW_KEY)
 _COLUMNS = "w.quota_id::text, w.generation, w.subject, w.start_us, w.end_us, w.granted, w.settled, w.threshold"
 _LEASE_COLUMNS = "l.quota_id::text, l.generation, l.subject, l.start_us, l.granted, l.spent, l.held, l.sequence"
@@ -133,7 +134,7 @@ async def lock(session: WriteSession, since_us: Mapping[WindowRef, int]) -> dict
     if not since_us:
         return {}
     values = _keys(msgspec.structs.replace(ref, start_us=first_us) for ref, first_us in since_us.items())
-    last_us = [first_us if first_us == ref.start_us else _FOREVER_US for ref, first_us in since_us.items()]
+    last_us = [first_us if first_us == ref.start_us else _LAST_US for ref, first_us in since_us.items()]
     return await _windows(session, _LOCK, {**values, "last_us": last_us})
 
 

@@ -149,10 +149,6 @@ class PriceBase:
         self.version = book.version
         self._providers = {provider.id: provider for provider in book.providers}
 
-    def provider_ids(self) -> tuple[str, ...]:
-        """The names of all providers of the book."""
-        return tuple(self._providers)
-
     def model_ids(self, provider: str) -> tuple[str, ...]:
         """The names of the models that the book lists under the provider itself."""
         found = self._provider(provider)

@@ -90,7 +90,7 @@ class Quota(msgspec.Struct, frozen=True):
         period: the window.
         length_s: of a rolling window, in seconds; 0 for others.
         mode: hard or soft. Rate limits are hard.
-        amount: what may be used in a window: pico-dollars, or a count. Of a temporary raise, see `limit_at`.
+        amount: what may be used in a window: pico-dollars, or a count. Of a temporary raise, see `amount_at`.
         project_id, key_id: UUIDs, or ``None``.
         user_tag: the end user, or ``None``.
         tag_name: a tag that the request must have, or ``None``.

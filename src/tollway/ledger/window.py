@@ -60,14 +60,6 @@ def slots_before(length_s: int, start_us: int) -> int:
     return before - before % _slot_us(length_s)
 
 
-def resets_at_us(period: Period, length_s: int, zone: ZoneInfo, at_us: int) -> int:
-    """When nothing that was used up to an instant counts any more."""
-    end = window_at(period, length_s, zone, at_us)[1]
-    if period is not Period.ROLLING:
-        return end
-    return end - (-length_s * SECOND_US // _slot_us(length_s)) * _slot_us(length_s)
-
-
 def _multiples(at_us: int, length_us: int) -> tuple[int, int]:
     start = at_us - at_us % length_us
     return start, start + length_us

@@ -134,20 +134,3 @@ def current_and_head(owner_url: str) -> SchemaVersion:
     """
     with _transaction(owner_url, lock_timeout_s=LOCK_TIMEOUT_S, statement_timeout_s=LOCK_TIMEOUT_S) as connection:
         return SchemaVersion(current=current_revision(connection), head=_head(_config(APP_ROLE)))
-
-
-def check_schema(owner_url: str) -> SchemaVersion:
-    """As `current_and_head`, and refuse a database that this code does not fit.
-
-    Raises:
-        SchemaError: the database is newer than this code, or not migrated yet.
-        DatabaseUnavailableError: PostgreSQL cannot be reached.
-    """
-    version = current_and_head(owner_url)
-    _check_known(_config(APP_ROLE), version.current)
-    if not version.up_to_date:
-        raise SchemaError(
-            f"The database has the schema version {version.current or 'none'}, this version needs {version.head}.",
-            next_step="Run `tollway migrate`.",
-        )
-    return version

@@ -16,10 +16,10 @@ _SECRET_NAMES = re.compile(
     r"authorization|api[_-]?key|password|secret|credential|token$|cookie|pepper|master", re.IGNORECASE
 )
 _SECRET_VALUES = re.compile(
-    r"\b(tw|sk|gsk|xai|pk|rk)-[A-Za-z0-9_\-]{8,}|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=bearer )\S+",
+    r"\b((tw|sk|gsk|csk|xai|pk|rk|pplx|nvapi)-|hf_|AIza|whsec_)[A-Za-z0-9_\-+/=]{8,}"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=bearer )\S+",
     re.IGNORECASE,
 )
-_SAFE_NAMES = frozenset({"key_id", "provider_id"})
 _VALUE_MAX_CHARS = 2_000
 
 
@@ -31,7 +31,7 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def _shown(name: str, value: Any) -> Any:
-    if name not in _SAFE_NAMES and _SECRET_NAMES.search(name):
+    if _SECRET_NAMES.search(name):
         return "[hidden]"
     if value is None or isinstance(value, bool | int | float):
         return value

@@ -81,11 +81,6 @@ def wait_s(lease: Lease, now_us: int) -> int:
     return max(-(-(lease.end_us - now_us) // SECOND_US), 1)
 
 
-def reset_us(lease: Lease) -> int:
-    """When nothing that was used up to now counts any more, in epoch microseconds."""
-    return lease.end_us + lease.quota.length_s * SECOND_US
-
-
 def _name(quota: Quota) -> str:
     """The quota in words: ``This key's budget for stub/plain``."""
     whose = "key" if quota.key_id else "project" if quota.project_id else "organization"
@@ -110,4 +105,5 @@ def _window(quota: Quota) -> str:
 def _resets(lease: Lease) -> str:
     if lease.end_us >= FOREVER_US:
         return "It does not reset."
-    return f"It resets at {datetime.fromtimestamp(reset_us(lease) // SECOND_US, UTC):%Y-%m-%dT%H:%M:%SZ}."
+    reset_s = lease.end_us // SECOND_US + lease.quota.length_s  # a slot of a rolling window counts for its length
+    return f"It resets at {datetime.fromtimestamp(reset_s, UTC):%Y-%m-%dT%H:%M:%SZ}."
