@@ -13,24 +13,10 @@ from tollway.data.page import Page, paged
 from tollway.data.schema.key import ApiKey
 from tollway.data.schema.organization import Organization
 from tollway.data.schema.project import Project
-from tollway.data.schema.quota import QuotaRow
+from tollway.data.schema.quota import SCOPE, QuotaRow
 from tollway.data.session import AnySession, ReadSession, WriteSession
 from tollway.ledger.quota import Mode, Period, Quota, Unit
 
-SCOPE = (
-    "unit",
-    "period",
-    "length_s",
-    "project_id",
-    "key_id",
-    "user_tag",
-    "tag_name",
-    "tag_value",
-    "provider",
-    "model",
-    "each",
-)
-"""What tells the quotas of an organization apart: there is one of a kind."""
 _CONFLICTS = {
     "uq_quota_scope": ("The same budget or limit is being set by somebody else at this moment.", "Try again.")
 }

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from tollway.data.audit_events import Action, Event
-from tollway.data.quotas import SCOPE, Family
-from tollway.data.schema.quota import QuotaRow
+from tollway.data.quotas import Family
+from tollway.data.schema.quota import SCOPE, QuotaRow
 from tollway.ledger.money import usd_text
 from tollway.ledger.quota import Period, Unit
 from tollway.ledger.window_text import window_text

@@ -25,6 +25,21 @@ from tollway.data.schema.columns import CreatedAt, Id, Reference
 AMOUNT = Numeric(38, 0)
 """Pico-dollars or counts: whole numbers beyond a ``bigint``."""
 
+SCOPE = (
+    "unit",
+    "period",
+    "length_s",
+    "project_id",
+    "key_id",
+    "user_tag",
+    "tag_name",
+    "tag_value",
+    "provider",
+    "model",
+    "each",
+)
+"""What tells the quotas of an organization apart: there is one of a kind."""
+
 
 class QuotaRow(Base):
     """One budget (unit ``usd``) or rate limit. There is one at the most for a unit, a period and a scope."""
@@ -46,22 +61,7 @@ class QuotaRow(Base):
         ForeignKeyConstraint(["organization_id"], ["organization.id"]),
         ForeignKeyConstraint(["organization_id", "project_id"], ["project.organization_id", "project.id"]),
         ForeignKeyConstraint(["key_id"], ["api_key.id"]),
-        UniqueConstraint(
-            "organization_id",
-            "unit",
-            "period",
-            "length_s",
-            "project_id",
-            "key_id",
-            "user_tag",
-            "tag_name",
-            "tag_value",
-            "provider",
-            "model",
-            "each",
-            name="uq_quota_scope",
-            postgresql_nulls_not_distinct=True,
-        ),
+        UniqueConstraint("organization_id", *SCOPE, name="uq_quota_scope", postgresql_nulls_not_distinct=True),
     )
 
     id: Mapped[Id]
