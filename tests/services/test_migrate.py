@@ -13,7 +13,7 @@ from tollway.data.session import driver_url
 from tollway.errors import DatabaseUnavailableError, SchemaError
 from tollway.services.migrate import current_and_head, migrate
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 
 
 def test_an_empty_database_gets_the_newest_schema_and_keeps_it(empty_database_urls: DatabaseUrls) -> None:

@@ -27,6 +27,7 @@ class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     purpose: str | None = None
     batch_id: str | None = None
+    looked_through: bool = False
     told: bytes | None = None
     metered_at: datetime | None = None
 

@@ -1,11 +1,12 @@
 """Files and batches that providers keep for projects: whose they are is known here, and only here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from tollway.chat.items import is_id
 from tollway.data import provider_objects
@@ -91,13 +92,13 @@ class ProviderObjects:
         """
         deployment = self._exchange.choose(principal, SURFACES[FILE], named)
         await self._require_database(principal)
-        if upload.purpose == _FOR_BATCHES and not any_object(deployment):
-            named_here = await asyncio.to_thread(named_in_lines, upload.body, upload.files)
-            require_own(await self._owners.placed(principal, named_here), deployment)
+        look = upload.purpose == _FOR_BATCHES and not any_object(deployment)
+        if look:
+            await self._look_through(principal, deployment, upload.body, upload.files)
         reply = await self._exchange.ask_object(
             deployment, "POST", "files", body=upload.body, content_type=upload.content_type
         )
-        await self._keep(principal, FILE, deployment, reply, purpose=upload.purpose)
+        await self._keep(principal, FILE, deployment, reply, purpose=upload.purpose, looked_through=look)
         return reply
 
     async def create_batch(self, principal: Principal, body: bytes, named: str) -> ObjectReply:
@@ -107,6 +108,7 @@ class ProviderObjects:
             InvalidRequestError: its file is not named, lies at another provider or is for something else, or a hard
                 budget applies.
             ModelNotAllowedError: the key may not use all models, and which ones the file names is not looked at.
+            NotFoundError: its lines name what is not the project's.
         """
         fields, asked = _asked_batch(body)
         row = await self._find(principal, FILE, asked, param=_INPUT)
@@ -125,11 +127,23 @@ class ProviderObjects:
             )
         if any(_binds(quota, principal, deployment) for quota in self._keeper.book.quotas.values()):
             raise boundless(_INPUT)
+        if not row.looked_through and not any_object(deployment):  # it was uploaded where requests may name anything
+            held = await self._exchange.ask(deployment, "GET", SURFACES[FILE], row.id, "content")
+            if not held.ok:
+                return held
+            await self._look_through(principal, deployment, held.body, ((0, len(held.body)),))
         reply = await self._exchange.ask_object(
             deployment, "POST", "batches", body=_encode(fields), content_type="application/json"
         )
         await self._keep(principal, BATCH, deployment, reply)
         return reply
+
+    async def _look_through(
+        self, principal: Principal, deployment: Deployment, body: bytes, spans: Iterable[tuple[int, int]]
+    ) -> None:
+        """Refuse lines that name what is not the project's."""
+        named = await asyncio.to_thread(named_in_lines, body, spans)
+        require_own(await self._owners.placed(principal, named), deployment)
 
     async def get(self, principal: Principal, kind: str, object_id: str) -> ObjectReply:
         """The object as the provider tells it now."""
@@ -237,13 +251,15 @@ class ProviderObjects:
         reply: ObjectReply,
         *,
         purpose: str | None = None,
+        looked_through: bool = False,
     ) -> None:
         """Note whose the object is, and that the files of results are. Args: purpose: that it was uploaded for."""
         told = reply.told
         if told is None:
             return
         now = datetime.now(UTC)
-        rows = [_row(principal, kind, deployment, told.id, now, told=reply.body, purpose=purpose or told.purpose)]
+        own = _row(principal, kind, deployment, told.id, now, told=reply.body, purpose=purpose or told.purpose)
+        rows = [replace(own, looked_through=looked_through)]
         rows += [_row(principal, FILE, deployment, each, now, batch_id=told.id) for each in _results_of(kind, told)]
         async with self._writing() as session:
             for row in rows:

@@ -356,6 +356,26 @@ def test_an_administrator_may_let_requests_name_whatever_lies_at_a_provider(
     assert (unknown.status_code, "object_ids" in unknown.text) == (422, True)
 
 
+def test_a_file_of_when_anything_could_be_named_is_looked_through_when_its_batch_is_started(
+    gateway: Gateway, cabinet: FilingCabinet, stranger: str, file_id: str
+) -> None:
+    with StandIn(cabinet.answer) as standin:
+        gateway.add_provider("lenient", standin.base_url, options={"object_ids": "any"})
+        gateway.set_price("lenient", "*")
+        fields = naming(NAMING[0][2], file_id, "lenient/m")
+        own: dict[str, Any] = {"key": stranger, "headers": {"x-tollway-provider": "lenient"}}
+        wait_until(lambda: ask(gateway, "POST", "/chat/completions", json=fields, **own).is_success)
+        bodies = (json.dumps({"body": fields}).encode(), LINES)
+        theft, clean = (upload(gateway, body, data={"purpose": "batch"}, **own).json()["id"] for body in bodies)
+        gateway.admin("PATCH", "/providers/lenient", {"options": {"object_ids": None}})
+        wait_until(lambda: ask(gateway, "POST", "/chat/completions", json=fields, **own).status_code == 404)
+        refused = ask(gateway, "POST", "/batches", json={"input_file_id": theft}, **own)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+        assert file_id in refused.json()["error"]["message"]
+        started = ask(gateway, "POST", "/batches", json={"input_file_id": clean}, **own)
+        assert cabinet.batches[started.json()["id"]]["input_file_id"] == clean
+
+
 def test_an_object_whose_id_can_name_nothing_is_a_malformed_answer() -> None:
     for body in (b'{"id": "a\\u0000"}', b'{"id": ""}', b'{"id": "a", "output_file_id": "b\\n"}', b'{"id": 1}'):
         assert read_object(body) is None

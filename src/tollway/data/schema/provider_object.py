@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, Uuid
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, Uuid, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.data.schema.base import Base
@@ -35,6 +35,8 @@ class ProviderObject(Base):
     """Of a file, as the provider told it."""
     batch_id: Mapped[str | None]
     """Of a file that holds the results of a batch."""
+    looked_through: Mapped[bool] = mapped_column(server_default=false())
+    """Of a file for batches: whether what its lines name was found to be the project's when it was uploaded."""
     told: Mapped[bytes | None]
     """What the provider said of it last, as JSON."""
     metered_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
