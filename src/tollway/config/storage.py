@@ -28,7 +28,9 @@ class StorageSettings(Section):
     migration_database_url: SecretStr | None = Field(
         None, description="The same database as its owner, for migrations; default: `TOLLWAY_DATABASE_URL`."
     )
-    database_pool_size: int = Field(4, ge=1, le=100, description="Connections a worker holds at the most, besides three of its own.")
+    database_pool_size: int = Field(
+        4, ge=1, le=100, description="Connections a worker holds at the most, besides three of its own."
+    )
     database_timeout_s: float = Field(5.0, gt=0, le=300, description="Seconds to connect, and for one statement.")
     durability: Literal["write", "fsync"] = Field(
         "write",
