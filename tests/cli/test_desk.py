@@ -35,6 +35,16 @@ def test_for_people_a_new_key_is_alone_on_stdout(tollway: Command) -> None:
     assert done.out.count("\n") == 1
 
 
+def test_nothing_is_undone_without_an_answer(tollway: Command) -> None:
+    name = new_mark()
+    tollway.ok("keys", "create", "--name", name)
+    for answer in ("", "n\n"):
+        done = tollway("keys", "revoke", name, stdin=answer)
+        assert done.code == 1
+        assert "Error [not_confirmed]: Nothing was changed." in done.err
+    assert tollway.ok("keys", "show", name, "--json").json["revoked_at"] is None
+
+
 def test_a_revoked_key_is_refused(tollway: Command, gateway: Gateway) -> None:
     name = new_mark()
     key = tollway.ok("keys", "create", "--name", name, "--json").json["key"]

@@ -67,7 +67,11 @@ class Desk:
         Raises:
             CommandError: the answer was no, or nobody is there to answer.
         """
-        if not yes and not typer.confirm(question, err=True):
+        try:
+            agreed = yes or typer.confirm(question, err=True)
+        except typer.Abort:  # nobody is there, or Ctrl-C
+            agreed = False
+        if not agreed:
             raise CommandError(
                 "Nothing was changed.", code="not_confirmed", next_step="Add --yes to skip the question."
             )

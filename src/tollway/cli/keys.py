@@ -74,7 +74,7 @@ def list_keys(
     desk: Desk,
     *,
     project: AnyProject = None,
-    revoked: Annotated[bool, typer.Option("--revoked", help="Show revoked and expired ones too.")] = False,
+    revoked: Annotated[bool, typer.Option("--revoked", help="Show revoked ones too.")] = False,
 ) -> None:
     """List the keys, without their secrets."""
     rows = desk.api.pages(path("keys"), {"project": project, "include_revoked": str(revoked).lower()})

@@ -35,7 +35,7 @@ async def list_keys(
     services: Services,
     page: Paging,
     project: ProjectQuery = None,
-    include_revoked: Annotated[bool, Query(description="Show dead keys too.")] = False,  # noqa: FBT002 -- a query parameter has a name
+    include_revoked: Annotated[bool, Query(description="Show revoked keys too.")] = False,  # noqa: FBT002 -- a query parameter has a name
 ) -> Listing[Key]:
     """The keys of the organization, without their secrets. Scope: `read`."""
     rows = await services.key_list().page(
