@@ -12,6 +12,8 @@ CATALOG_SWEEP_INTERVAL_S = 15.0
 """The catalog and the cached keys are read again this often, in case a notification was lost."""
 DISCONNECT_WATCH_DELAY_S = 0.05
 """A request that has waited this long for upstream also watches for its caller leaving; faster ones save the task."""
+BYTES_PER_TOKEN = 4
+"""Of text, on the average of English: an estimate, where nobody has counted."""
 SSE_EVENT_MAX_BYTES = 1024 * 1024
 """Longest single event of a stream that is searched for usage; longer ones pass by unread."""
 TAGS_MAX = 32
@@ -41,3 +43,8 @@ LEASE_CONNECTIONS = 2
 """To the database, of a worker for its leases alone: one that exchanges; the other where the first was given up."""
 LEASES_MAX = 50_000
 """Leases in a worker's memory, at about a kilobyte each. Idle ones are forgotten: they are of subjects seen lately."""
+COUNTS_WAITING_MAX = 64
+"""Counts of tokens that run or wait in a worker: the tokenizer takes a tenth of a second for a megabyte, so these take
+some seconds of its thread, if each is as large as a body may be."""
+COUNTS_OWN_MAX = 16
+"""Of one organization: whoever sends more at a time leaves places to the others."""

@@ -11,7 +11,7 @@ import typer
 
 from tollway.cli.client import ApiClient
 from tollway.cli.endpoint import SERVER_PANEL, ApiKey, DataDir, KeyKind, Url, find_endpoint
-from tollway.cli.failure import CommandError
+from tollway.cli.failure import CommandError, usage_error
 from tollway.cli.output import AsJson, print_json, remark
 from tollway.cli.table import Column, print_record, print_table
 
@@ -138,6 +138,18 @@ def open_api(
 def path(*parts: str) -> str:
     """A path of the control plane; slashes stay, since the names of models have them."""
     return "/api/v1/" + "/".join(quote(part, safe="/") for part in parts)
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """What an option of the form NAME=VALUE says; the value may be empty.
+
+    Raises:
+        CommandError: one has not this form.
+    """
+    parts = [text.partition("=") for text in texts]
+    if wrong := [name for name, sign, _ in parts if not (name and sign)]:
+        raise usage_error(f"{option} {wrong[0]} has no value: write NAME=VALUE.")
+    return {name: value for name, _, value in parts}
 
 
 def given(**fields: Any) -> dict[str, Any]:

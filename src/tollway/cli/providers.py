@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from tollway.cli import credentials
-from tollway.cli.desk import Desk, Yes, connected, given, path
-from tollway.cli.failure import usage_error
+from tollway.cli.desk import Desk, Yes, connected, given, pairs, path
 from tollway.cli.provider_key import KeyFile, KeyVariable, credential
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -39,17 +38,8 @@ Options = Annotated[
 
 
 def _options(given_options: list[str] | None, *, empty: str | None) -> dict[str, str | None] | None:
-    """The options as the API takes them; `empty` is what NAME= stands for.
-
-    Raises:
-        CommandError: one has not this form.
-    """
-    if not given_options:
-        return None
-    parts = [option.partition("=") for option in given_options]
-    if wrong := [name for name, sign, _ in parts if not (name and sign)]:
-        raise usage_error(f"--option {wrong[0]} has no value: write NAME=VALUE.")
-    return {name: value or empty for name, _, value in parts}
+    """The options as the API takes them; `empty` is what NAME= stands for."""
+    return {name: value or empty for name, value in pairs(given_options or (), "--option").items()} or None
 
 
 @connected(app)

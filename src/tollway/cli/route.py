@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tollway.cli.desk import DEFAULT_PROJECT, Desk, Project, connected, given, path
-from tollway.cli.failure import usage_error
+from tollway.cli.desk import DEFAULT_PROJECT, Desk, Project, connected, given, pairs, path
 from tollway.cli.moment import Since, Until, instant
 from tollway.cli.output import print_json, remark
 from tollway.cli.table import Column, print_table
@@ -66,7 +65,7 @@ def explain(
         project=project,
         key=key,
         user=user,
-        tags=_tags(tag or []),
+        tags=pairs(tag or (), "--tag"),
         stream=stream or None,
         needs=needs or None,
         input_tokens=input_tokens,
@@ -84,13 +83,6 @@ def explain(
     if found["left_out"]:
         print_table(found["left_out"], LEFT_OUT, empty="")
     remark(_words(found))
-
-
-def _tags(written: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in written]
-    if wrong := [name for name, sign, _ in pairs if not (name and sign)]:
-        raise usage_error(f"--tag {wrong[0]} has no value: write NAME=VALUE.")
-    return {name: value for name, _, value in pairs}
 
 
 def _attempt(number: int, row: Mapping[str, Any]) -> dict[str, Any]:

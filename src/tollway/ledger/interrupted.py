@@ -1,12 +1,10 @@
 """The entry of a request whose worker died before it ended."""
 
+from tollway.constants import BYTES_PER_TOKEN
 from tollway.ledger.entry import ChargeLine, EntryOpen, LedgerEntry, Outcome, Spent, UsageSource
 from tollway.ledger.money import charge
 from tollway.ledger.spent import together
 from tollway.ledger.usage import Usage
-
-BYTES_PER_TOKEN = 4
-"""Bytes of request body per input token, on the average of English text: an estimate, and marked as one."""
 
 
 def interrupted_entry(record: EntryOpen) -> LedgerEntry:

@@ -15,6 +15,8 @@ EACH = ("project", "key", "user", "tag", "provider", "model")
 SUBJECT_VALUE_MAX_CHARS = 512
 """Of one value of a subject, as JSON; a longer one is named by its hash. A subject is part of a primary key, and
 PostgreSQL takes no more than 2,704 bytes into an index: four values that callers choose and two UUIDs."""
+THRESHOLDS = (50, 80, 100)
+"""Percent of a budget at which an event is raised, unless others are chosen."""
 _JSON = json.JSONEncoder()
 
 
@@ -131,7 +133,7 @@ class Quota(msgspec.Struct, frozen=True):
     generation: int = 0
     queue_s: float = 0
     strict: bool = True
-    thresholds: tuple[int, ...] = (50, 80, 100)
+    thresholds: tuple[int, ...] = THRESHOLDS
     time_zone: str = "UTC"
 
     @property

@@ -5,10 +5,10 @@ import re
 
 import msgspec
 
+from tollway.constants import BYTES_PER_TOKEN
 from tollway.routing.call import Call
 from tollway.routing.route import Capability, Sticky
 
-_BYTES_PER_TOKEN = 4
 _PACKED_MIN_BYTES = 65_536
 """Smaller bodies are not searched for images and the like when their tokens are estimated."""
 _PACKED = re.compile(rb"[A-Za-z0-9+/_=-]{512,}")
@@ -49,7 +49,7 @@ def prompt_tokens(call: Call) -> int:
     size = call.text_bytes
     if size > _PACKED_MIN_BYTES and call.form is None:
         size -= sum(len(packed) for packed in _PACKED.findall(call.body))
-    return size // _BYTES_PER_TOKEN
+    return size // BYTES_PER_TOKEN
 
 
 def sticky_key(call: Call, sticky: Sticky, *, project_id: str, key_id: str) -> str:

@@ -12,13 +12,11 @@ from tollway.api.admin.models.base import Given, Instant
 from tollway.api.admin.models.ledger import Usd
 from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment
 from tollway.ledger.money import pico_from_usd, usd_text
-from tollway.ledger.quota import Mode, Quota, Unit
+from tollway.ledger.quota import THRESHOLDS, Mode, Quota, Unit
 from tollway.ledger.window_text import WINDOW_PATTERN, period_of, window_text
 from tollway.services.quota_change import QuotaChanges, Raise
 from tollway.services.quota_put import QuotaTerms
 from tollway.services.quota_state import QuotaState, StatedQuota, SubjectState
-
-THRESHOLDS = (50, 80, 100)
 
 
 def _known_window(text: str) -> str:

@@ -7,12 +7,12 @@ from pydantic import BaseModel, Field, StringConstraints
 from tollway.api.admin.auth import REFERENCE_PATTERN
 from tollway.api.admin.models.base import FreeText, Given, Instant
 from tollway.api.admin.models.route import TagName
+from tollway.constants import BYTES_PER_TOKEN
 from tollway.ledger.money import usd_text
 from tollway.routing.explain import ExplainedAttempt, Explanation
 from tollway.routing.route import Capability, Sticky, Strategy
 from tollway.services.route_explain import RouteQuestion
 
-_BYTES_PER_TOKEN = 4
 _USUAL_TOKENS = 1_000
 _TOKENS_MAX = 100_000_000
 Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN, max_length=64)]
@@ -50,7 +50,7 @@ class RouteAsked(Given):
         """As the services take it."""
         tokens = self.input_tokens
         if tokens is None and self.input_bytes is not None:
-            tokens = self.input_bytes // _BYTES_PER_TOKEN
+            tokens = self.input_bytes // BYTES_PER_TOKEN
         return RouteQuestion(
             model=self.model,
             project=self.project,
