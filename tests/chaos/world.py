@@ -152,7 +152,7 @@ def end(gateway: Gateway) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(gateway.process.pid, signal.SIGKILL)
             gateway.process.wait()
-    gateway.client.close()
+    gateway.close()
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The control plane over ASGI, on a real database, with two organizations whose keys have every scope apart."""
 
+import copy
+import functools
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx2 as httpx
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.testclient import TestClient
 
 from tollway.api.admin import problems
@@ -35,8 +38,15 @@ CREDENTIAL = "sk-upstream-credential-that-must-stay-secret-4d2b"
 
 def build_app(factory: Factory | None = None) -> FastAPI:
     """The control plane alone; without a factory its document can be read, nothing else."""
+    app = copy.copy(_app())
+    app.state = State({"factory": factory})
+    return app
+
+
+@functools.cache
+def _app() -> FastAPI:
+    """The routes, which take longer to build than most tests do to ask them."""
     app = FastAPI(title="Tollway")
-    app.state.factory = factory
     app.include_router(build_router())
     problems.install(app)
     app.add_middleware(RequestId)

@@ -15,10 +15,8 @@ from typing import Any, Self
 
 import httpx
 import psutil
-import psycopg
-from psycopg.rows import dict_row
 
-from support.postgres import DatabaseUrls
+from support.postgres import DatabaseUrls, Reader
 from support.standin import StandIn
 from support.waiting import wait_until
 
@@ -68,6 +66,7 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=30.0)
+        self._owner = Reader(database.owner)
         self.admin_key = self.project_key = ""
         self.organization: str | None = None
         self._environment = clean_environment() | {
@@ -100,6 +99,11 @@ class Gateway:
     def keep_content(self, project: str = "default") -> None:
         """Let a project keep what is said, so that dialogues go on."""
         self.admin("PATCH", f"/projects/{project}", {"store_content": "full"})
+
+    def close(self) -> None:
+        """End the connections of the test to it and to its database."""
+        self.client.close()
+        self._owner.close()
 
     def _ready(self) -> bool:
         if self.process.poll() is not None:
@@ -187,8 +191,7 @@ class Gateway:
 
     def query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Ask the database as its owner."""
-        with psycopg.connect(self.database.owner, row_factory=dict_row) as connection:
-            return connection.execute(sql.encode(), values).fetchall()
+        return self._owner.query(sql, values)
 
     def entries(self, mark: str) -> list[dict[str, Any]]:
         """The ledger entries whose request carried this mark, as they are now."""
@@ -243,6 +246,6 @@ def running(
             gateway.keep_content()
         yield gateway
     finally:
-        gateway.client.close()
+        gateway.close()
         if gateway.process.poll() is None:
             gateway.stop()

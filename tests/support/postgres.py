@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 import psutil
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from tollway.services.migrate import migrate
 from tollway.supervisor.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres
@@ -26,6 +27,38 @@ class DatabaseUrls:
     name: str
     owner: str
     app: str
+
+
+class Reader:
+    """Asks a database again and again over one connection, and over a new one where the server ended that."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        self._lock = threading.Lock()
+
+    def query(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        """The rows that a statement returns."""
+        with self._lock:
+            if self._connection is not None:
+                with contextlib.suppress(psycopg.OperationalError):
+                    return self._ask(statement, values)
+                self._close()
+            return self._ask(statement, values)
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _ask(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row)
+        return self._connection.execute(statement.encode(), values).fetchall()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class PostgresServer:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import email.message
 import email.policy
+import functools
 import json
 import socket
 import struct
@@ -77,7 +78,7 @@ class Received:
     finished: bool = False
     """Whether the whole reply was written."""
 
-    @property
+    @functools.cached_property
     def json(self) -> dict[str, object]:
         """The body as a JSON object, or the texts of a multipart form; empty if it is neither."""
         if (self.header("content-type") or "").startswith("multipart/"):
@@ -121,6 +122,7 @@ class StandIn:
 
     answer: Script
     received: list[Received] = field(default_factory=list)
+    _marked: dict[str, list[Received]] = field(default_factory=dict)
     _scripts: dict[str, Script] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -144,7 +146,7 @@ class StandIn:
 
     def marked(self, mark: str) -> list[Received]:
         """The requests that carried this mark."""
-        return [received for received in list(self.received) if received.mark == mark]
+        return list(self._marked.get(mark, ()))
 
     def count(self) -> dict[str, int]:
         """What was heard and told so far."""
@@ -208,6 +210,7 @@ class StandIn:
             reply = Reply([json.dumps(self.count()).encode()])
         else:
             self.received.append(received)
+            self._marked.setdefault(received.mark, []).append(received)
             reply = self._scripts.get(received.model, self.answer)(received)
         received.tokens = reply.tokens
         for step in reply.before:
