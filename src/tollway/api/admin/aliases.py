@@ -1,14 +1,13 @@
 """Aliases."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
-from tollway.api.admin.auth import REFERENCE_PATTERN, Administrator, Reader, Services
+from tollway.api.admin.auth import Administrator, Reader, Services
 from tollway.api.admin.models.alias import Alias, AliasSettings
 from tollway.api.admin.pagination import Listing, Paging, listing
-from tollway.api.admin.paths import AliasPath, ProjectPath
+from tollway.api.admin.paths import AliasPath, ProjectPath, ProjectQuery
 from tollway.api.admin.problems import created
 
 router = APIRouter(prefix="/aliases", tags=["aliases"])
@@ -19,9 +18,7 @@ async def list_aliases(
     access: Reader,
     services: Services,
     page: Paging,
-    project: Annotated[
-        str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a project.")
-    ] = None,
+    project: ProjectQuery = None,
 ) -> Listing[Alias]:
     """The aliases of the organization's projects, or of one project. Scope: `read`."""
     rows = await services.alias_list().page(access.organization_id, page, project=project)

@@ -10,13 +10,12 @@ import msgspec
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from tollway.api.admin.models.base import Reference
 from tollway.errors import PermissionDeniedError
 from tollway.factory.control import Factory
 from tollway.identity.grant import included
 from tollway.identity.principal import Principal, Scope
 
-REFERENCE_PATTERN = "^[a-z0-9][a-z0-9._-]{0,63}$"
-"""An id or a name of an organization, project or provider."""
 _bearer = HTTPBearer(auto_error=False, description="A Tollway key with scope `read`, `admin` or `platform`.")
 
 
@@ -59,10 +58,8 @@ def _access(scope: Scope) -> Callable[..., Awaitable[Access]]:
         caller: Caller,
         factory: Services,
         organization: Annotated[
-            str | None,
+            Reference | None,
             Query(
-                pattern=REFERENCE_PATTERN,
-                max_length=64,
                 description="Id or name of the organization to act on; default: that of the key. "
                 "Another than the own needs scope `platform`.",
             ),

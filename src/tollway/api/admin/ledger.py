@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from tollway.api.admin.auth import REFERENCE_PATTERN, Reader, Services
+from tollway.api.admin.auth import Reader, Services
 from tollway.api.admin.export import csv_stream, jsonl_stream
-from tollway.api.admin.models.base import Instant
+from tollway.api.admin.models.base import Instant, Reference
 from tollway.api.admin.models.ledger import Audit, DetailedEntry, ExplainedEntry, RequestEntries
 from tollway.api.admin.pagination import LIMIT_DEFAULT, LIMIT_MAX, Listing
 from tollway.api.admin.paths import IdPath, KeyQuery, ProjectQuery
@@ -22,9 +22,7 @@ router = APIRouter(prefix="/ledger", tags=["ledger"])
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 _CURSOR_PATTERN = "^[0-9]{1,16}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
-ProviderFilter = Annotated[
-    str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Name of a provider.")
-]
+ProviderFilter = Annotated[Reference | None, Query(description="Name of a provider.")]
 Since = Annotated[Instant | None, Query(description="From this time on.")]
 Until = Annotated[Instant | None, Query(description="Before this time.")]
 

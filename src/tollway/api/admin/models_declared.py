@@ -1,14 +1,13 @@
 """Declared models."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
-from tollway.api.admin.auth import REFERENCE_PATTERN, Administrator, Reader, Services
+from tollway.api.admin.auth import Administrator, Reader, Services
 from tollway.api.admin.models.model import Model
 from tollway.api.admin.pagination import Listing, Paging, listing
-from tollway.api.admin.paths import ModelPath, ProviderPath
+from tollway.api.admin.paths import ModelPath, ProviderPath, ProviderQuery
 from tollway.api.admin.problems import created
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -19,9 +18,7 @@ async def list_models(
     access: Reader,
     services: Services,
     page: Paging,
-    provider: Annotated[
-        str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a provider.")
-    ] = None,
+    provider: ProviderQuery = None,
 ) -> Listing[Model]:
     """The declared models. Scope: `read`."""
     rows = await services.model_list().page(access.organization_id, page, provider=provider)

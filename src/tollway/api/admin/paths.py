@@ -4,33 +4,18 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from tollway.api.admin.auth import REFERENCE_PATTERN
-from tollway.api.admin.models.base import AliasName, ModelName, Name
+from tollway.api.admin.models.base import AliasName, KeyReference, ModelName, Name, Reference
 
-OrganizationPath = Annotated[
-    str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["acme"])
-]
-ProjectPath = Annotated[
-    str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["chatbot"])
-]
+OrganizationPath = Annotated[Reference, Path(description="Id or name.", examples=["acme"])]
+ProjectPath = Annotated[Reference, Path(description="Id or name.", examples=["chatbot"])]
 ProjectNamePath = Annotated[Name, Path(description="Name.", examples=["chatbot"])]
 KeyPath = Annotated[
-    str,
-    Path(
-        pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$",
-        max_length=128,
-        description="Id, or the name of a key that is not revoked.",
-        examples=["laptop of Ada"],
-    ),
+    KeyReference, Path(description="Id, or the name of a key that is not revoked.", examples=["laptop of Ada"])
 ]
-ProviderPath = Annotated[
-    str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["openai"])
-]
+ProviderPath = Annotated[Reference, Path(description="Id or name.", examples=["openai"])]
 ProviderNamePath = Annotated[Name, Path(description="Name.", examples=["openai"])]
 CredentialPath = Annotated[Name, Path(description="Name.", examples=["second"])]
-WebhookPath = Annotated[
-    str, Path(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name.", examples=["alerts"])
-]
+WebhookPath = Annotated[Reference, Path(description="Id or name.", examples=["alerts"])]
 ModelPath = Annotated[
     ModelName, Path(description="The provider's name of the model; may hold slashes.", examples=["gpt-4o-mini"])
 ]
@@ -57,14 +42,6 @@ IdPath = Annotated[
     str,
     Path(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", max_length=36, description="Id."),
 ]
-ProjectQuery = Annotated[
-    str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a project.")
-]
-KeyQuery = Annotated[
-    str | None,
-    Query(
-        pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$",
-        max_length=128,
-        description="Id of a key, or the name of one that is not revoked.",
-    ),
-]
+ProjectQuery = Annotated[Reference | None, Query(description="Id or name of a project.")]
+ProviderQuery = Annotated[Reference | None, Query(description="Id or name of a provider.")]
+KeyQuery = Annotated[KeyReference | None, Query(description="Id of a key, or the name of one that is not revoked.")]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tollway.api.admin.auth import REFERENCE_PATTERN, Administrator, Reader, Services, require_included
+from tollway.api.admin.auth import Administrator, Reader, Services, require_included
 from tollway.api.admin.models.price import EffectiveRate, Price, PriceOverride, PriceSet, PriceTier
 from tollway.api.admin.pagination import LIMIT_DEFAULT, LIMIT_MAX, Listing, Paging, listing
-from tollway.api.admin.paths import IdPath, ModelPath, PricedModelPath, PricedProviderPath, ProviderPath
+from tollway.api.admin.paths import IdPath, ModelPath, PricedModelPath, PricedProviderPath, ProviderPath, ProviderQuery
 from tollway.api.admin.problems import CONFLICT
 from tollway.data.page import Page
 from tollway.data.schema.price import PriceOverride as OverrideRow
@@ -65,9 +65,7 @@ def _override(row: OverrideRow) -> PriceOverride:
 async def list_prices(
     access: Reader,
     services: Services,
-    provider: Annotated[
-        str | None, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of a provider.")
-    ] = None,
+    provider: ProviderQuery = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Rows of a page at the most.")] = LIMIT_DEFAULT,
     cursor: Annotated[
         str | None, Query(pattern="^[!-~]{1,400}$", max_length=400, description="`next_cursor` of the page before.")

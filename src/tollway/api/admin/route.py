@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tollway.api.admin.auth import REFERENCE_PATTERN, Reader, Services
+from tollway.api.admin.auth import Reader, Services
 from tollway.api.admin.ledger import LINE_PATTERN, Since, Until
+from tollway.api.admin.models.base import Reference
 from tollway.api.admin.models.route_explain import RouteAsked, RouteExplained
 from tollway.api.admin.models.route_report import RouteCompared
 from tollway.api.admin.problems import CONFLICT
@@ -27,7 +28,7 @@ async def get_route_report(
     alias: Annotated[
         str, Query(pattern=LINE_PATTERN, max_length=320, description="As callers wrote it.", examples=["fast"])
     ],
-    project: Annotated[str, Query(pattern=REFERENCE_PATTERN, max_length=64, description="Id or name of its project.")],
+    project: Annotated[Reference, Query(description="Id or name of its project.")],
     since: Since = None,
     until: Until = None,
 ) -> RouteCompared:

@@ -55,6 +55,10 @@ KeyName = Annotated[
     AfterValidator(_no_id),
 ]
 """The name of a key."""
+Reference = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", max_length=64)]
+"""An id or a name of an organization, project, provider or webhook."""
+KeyReference = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$", max_length=128)]
+"""An id or a name of a key."""
 AliasName = Annotated[
     str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$", min_length=1, max_length=128)
 ]

@@ -5,19 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from tollway.api.admin.models.base import Given
+from tollway.api.admin.models.base import Given, KeyReference, Reference
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from tollway.data.quotas import QuotaRecord
 from tollway.ledger.quota import EACH
 from tollway.ledger.window import SECOND_US
 from tollway.services.quota_scope import QuotaScope
 
-REFERENCE = "^[a-z0-9][a-z0-9._-]{0,63}$"
 _LINE = r"^[^\x00-\x1f\x7f]+$"
-Reference = Annotated[str, StringConstraints(pattern=REFERENCE, min_length=1, max_length=64)]
-KeyReference = Annotated[
-    str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$", min_length=1, max_length=128)
-]
 QuotaModel = Annotated[
     str,
     StringConstraints(

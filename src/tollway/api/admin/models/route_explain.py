@@ -4,8 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from tollway.api.admin.auth import REFERENCE_PATTERN
-from tollway.api.admin.models.base import FreeText, Given, Instant
+from tollway.api.admin.models.base import FreeText, Given, Instant, KeyReference, Reference
 from tollway.api.admin.models.route import TagName
 from tollway.constants import BYTES_PER_TOKEN
 from tollway.ledger.money import usd_text
@@ -15,8 +14,6 @@ from tollway.services.route_explain import RouteQuestion
 
 _USUAL_TOKENS = 1_000
 _TOKENS_MAX = 100_000_000
-Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN, max_length=64)]
-KeyReference = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,127}$", max_length=128)]
 AskedModel = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20\x7f]{1,320}$", max_length=320)]
 Usd = Annotated[str | None, Field(description="Exact decimal text; null: no price is known.", examples=["0.15"])]
 
