@@ -40,11 +40,11 @@ class Purge:
         return {
             "short_windows": await self._all(partial(store.purge_short_windows, kept_s=_SHORT_WINDOW_KEPT_S)),
             "windows": await self._all(partial(store.purge_windows, kept_s=_WINDOW_KEPT_S)),
-            "endless_windows": await self._all(store.purge_endless_windows),
             "idempotency_claims": await self._all(store.purge_claims),
             "responses": await self._all(responses.purge),
             "conversations": await self._all(conversations.purge),
             "workers": await self._all(partial(store.purge_workers, kept_s=_WORKER_KEPT_S)),
+            "endless_windows": await self._all(store.purge_endless_windows),
         }
 
     async def run(self, stop: asyncio.Event, *, interval_s: float) -> None:
