@@ -1,6 +1,7 @@
 """Items of dialogues: their ids, how they are listed, what goes together when the oldest are left out."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from msgspec import Raw
 from tollway.chat.items import id_of, is_instruction, items_of, joined, referred, shown, unit_end
 from tollway.chat.turn import Turn, item_ids_of, items_by_id, outline_of, packed, unpacked
 from tollway.errors import InvalidRequestError
-from tollway.services.inference.counting import Counting
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.truncation import fit
 
+COUNT = partial(FairThread("count").run, "acme")
 EVERYTHING = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
 
 
@@ -101,7 +103,7 @@ class Copied(list[Raw]):
 
 async def test_what_stays_is_copied_once_and_not_for_each_item_that_is_left_out() -> None:
     items = Copied([said("word " * 20)] * 200)
-    kept = await fit(items, Counting(), body_bytes=100_000, context_tokens=2_000, output_tokens=100)
+    kept = await fit(items, COUNT, body_bytes=100_000, context_tokens=2_000, output_tokens=100)
     assert kept is not None
     assert len(kept) < 100
     assert items.copies == 1
@@ -111,10 +113,10 @@ async def test_the_oldest_go_first_and_instructions_and_the_last_stay() -> None:
     words = "one two three four five six seven eight nine ten " * 20
     items = [said("Be brief.", "developer"), said(words), call("1"), result("1"), said(words), said("last")]
     size = len(bytes(joined(items)))
-    assert await fit(items, Counting(), body_bytes=size, context_tokens=10_000, output_tokens=10) is None
-    assert await fit(items, Counting(), body_bytes=size, context_tokens=400, output_tokens=10) == [items[0], *items[2:]]
-    assert await fit(items, Counting(), body_bytes=size, context_tokens=200, output_tokens=10) == [items[0], items[-1]]
-    assert await fit(items, Counting(), body_bytes=size, context_tokens=20, output_tokens=10) == [items[0], items[-1]]
+    assert await fit(items, COUNT, body_bytes=size, context_tokens=10_000, output_tokens=10) is None
+    assert await fit(items, COUNT, body_bytes=size, context_tokens=400, output_tokens=10) == [items[0], *items[2:]]
+    assert await fit(items, COUNT, body_bytes=size, context_tokens=200, output_tokens=10) == [items[0], items[-1]]
+    assert await fit(items, COUNT, body_bytes=size, context_tokens=20, output_tokens=10) == [items[0], items[-1]]
     assert is_instruction(items[0])
 
 

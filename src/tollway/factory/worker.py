@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from tollway.cache.store import open_store
-from tollway.constants import IDEMPOTENCY_SPARE_S, LEASE_CONNECTIONS, LEASE_TIMEOUT_S
+from tollway.constants import (
+    COUNTS_OWN_MAX,
+    COUNTS_WAITING_MAX,
+    IDEMPOTENCY_SPARE_S,
+    LEASE_CONNECTIONS,
+    LEASE_TIMEOUT_S,
+)
 from tollway.data.session import Database, create_engine
 from tollway.factory.control import Factory
 from tollway.providers.sign_in.sign_in import SignIn
@@ -25,9 +31,9 @@ from tollway.services.inference.attempts import Attempts
 from tollway.services.inference.background import Backgrounds
 from tollway.services.inference.cached import ResponseCache
 from tollway.services.inference.context_tokens import ContextTokens
-from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogues import Dialogues
 from tollway.services.inference.explainer import Explainer
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.hedge import Hedger
 from tollway.services.inference.holder import Holder
 from tollway.services.inference.idempotent import Idempotent
@@ -50,6 +56,8 @@ from tollway.services.response_events import ResponseEvents
 from tollway.services.response_find import ResponseFind
 from tollway.services.response_remove import ResponseRemove
 from tollway.services.response_store import ResponseStore
+
+_COUNTED = "their tokens to be counted here"
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,8 @@ class WorkerFactory(Factory):
         recorder = Recorder(journal, live, observer)
         sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
-        owners = ObjectOwners(context.database)
-        counting = Counting()
+        owners = ObjectOwners(context.database, FairThread("bodies"))
+        counting = FairThread("count", what=_COUNTED, waiting_max=COUNTS_WAITING_MAX, own_waiting_max=COUNTS_OWN_MAX)
         holder = Holder(leases, live, counting, limits)
         cache = self._response_cache(recorder, holder)
         asker = Asker(transport, sign_in, counting, max_reply_bytes=limits.max_reply_bytes)
@@ -183,7 +191,7 @@ class WorkerFactory(Factory):
         authenticator: Authenticator,
         places: Places,
         live: LiveCatalog,
-        counting: Counting,
+        counting: FairThread,
     ) -> Dialogues:
         database = self._context.database
         store = ResponseStore(database, self.content_seal())
@@ -269,5 +277,13 @@ class WorkerFactory(Factory):
         exchange = ObjectExchange(
             inference.live, inference.transport, inference.sign_in, max_reply_bytes=max_reply_bytes
         )
-        meter = BatchMeter(inference.live, inference.leases, inference.recorder)
-        return ProviderObjects(self._context.database, exchange, meter, inference.leases, inference.owners)
+        files = FairThread("files")  # not that of requests: a file of a batch may take seconds
+        meter = BatchMeter(inference.live, inference.leases, inference.recorder, files)
+        return ProviderObjects(
+            database=self._context.database,
+            exchange=exchange,
+            meter=meter,
+            keeper=inference.leases,
+            owners=inference.owners,
+            files=files,
+        )

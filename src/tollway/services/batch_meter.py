@@ -4,10 +4,10 @@ The time and the id of an entry follow from the file and the model, and the ledg
 reads the results again, at the same time or after a crash, enters nothing new.
 """
 
-import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +26,7 @@ from tollway.ledger.window import window_at
 from tollway.providers.openai_compatible.stored_objects import Result, read_results
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.catalog import Deployment
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.record import Recorder
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.live_catalog import LiveCatalog
@@ -48,10 +49,12 @@ class Results(msgspec.Struct, frozen=True):
 class BatchMeter:
     """Meters batches."""
 
-    def __init__(self, live: LiveCatalog, keeper: LeaseKeeper, recorder: Recorder) -> None:
+    def __init__(self, live: LiveCatalog, keeper: LeaseKeeper, recorder: Recorder, files: FairThread) -> None:
+        """Args: files: where results are read, which may be many megabytes."""
         self._live = live
         self._keeper = keeper
         self._recorder = recorder
+        self._files = files
 
     async def enter(self, principal: Principal, deployment: Deployment, spec: ProviderSpec, results: Results) -> None:
         """Enter what the results cost.
@@ -59,7 +62,7 @@ class BatchMeter:
         Raises:
             JournalUnavailableError: it cannot be entered now.
         """
-        found = await asyncio.to_thread(_by_model, results.body, spec)  # may be many megabytes
+        found = await self._files.run(principal.organization_id, partial(_by_model, results.body, spec))
         await self._recorder.enter(
             [await self._entry(principal, deployment, results, model, answers) for model, answers in found]
         )
@@ -76,7 +79,7 @@ class BatchMeter:
             service_tier=_TIER,
         )
         usages = [answer.usage for answer in answers if answer.usage is not None]
-        lines, priced = await asyncio.to_thread(_charged, usages, sheet)
+        lines, priced = await self._files.run(principal.organization_id, partial(_charged, usages, sheet))
         total = sum(line.amount for line in lines)
         if total > ENTRY_MAX_PICO:  # absurd counts at an absurd price: flagged, never a wrong sum
             lines, priced, total = (), False, 0

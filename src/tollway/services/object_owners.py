@@ -4,8 +4,8 @@ An id of a provider never comes to mean another object, so what is known stays t
 the provider itself says that it is not there.
 """
 
-import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -19,18 +19,21 @@ from tollway.providers.spec import OBJECT_IDS, any_object
 from tollway.routing.call import Call, Named
 from tollway.routing.catalog import Deployment
 from tollway.services.dialogue_fault import bounded
+from tollway.services.inference.fair_thread import FairThread
 
 _KNOWN_MAX = 20_000
 """About 5 MB."""
 _LARGE_BYTES = 65_536
-"""Larger bodies are looked through in a thread."""
+"""Larger bodies are looked through beside the event loop."""
 
 
 class ObjectOwners:
     """Knows them, as far as this worker was asked."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bodies: FairThread) -> None:
+        """Args: bodies: where large ones are looked through."""
         self._database = database
+        self._bodies = bodies
         self._known: dict[tuple[str, str], str] = {}
 
     async def found(self, principal: Principal, call: Call) -> Call:
@@ -40,8 +43,10 @@ class ObjectOwners:
             InvalidRequestError: see `named_by`.
             DatabaseUnavailableError: it cannot be known.
         """
-        large = len(call.body) > _LARGE_BYTES
-        named = await asyncio.to_thread(named_by, call) if large else named_by(call)
+        if len(call.body) > _LARGE_BYTES:
+            named = await self._bodies.run(principal.organization_id, partial(named_by, call))
+        else:
+            named = named_by(call)
         return replace(call, named=await self.placed(principal, named)) if named else call
 
     async def placed(self, principal: Principal, named: Iterable[Named]) -> tuple[Named, ...]:

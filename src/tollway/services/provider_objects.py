@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from tollway.routing.json_object import MALFORMED
 from tollway.services.batch_lines import named_in_lines
 from tollway.services.batch_meter import BatchMeter, Results
 from tollway.services.dialogue_fault import bounded
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.measure import boundless
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.object_exchange import ObjectExchange, ObjectReply, spec_of
@@ -61,17 +63,21 @@ class ProviderObjects:
 
     def __init__(
         self,
+        *,
         database: Database,
         exchange: ObjectExchange,
         meter: BatchMeter,
         keeper: LeaseKeeper,
         owners: ObjectOwners,
+        files: FairThread,
     ) -> None:
+        """Args: files: where the lines of those are looked through."""
         self._database = database
         self._exchange = exchange
         self._meter = meter
         self._keeper = keeper
         self._owners = owners
+        self._files = files
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ReadSession]:
@@ -142,7 +148,7 @@ class ProviderObjects:
         self, principal: Principal, deployment: Deployment, body: bytes, spans: Iterable[tuple[int, int]]
     ) -> None:
         """Refuse lines that name what is not the project's."""
-        named = await asyncio.to_thread(named_in_lines, body, spans)
+        named = await self._files.run(principal.organization_id, partial(named_in_lines, body, spans))
         require_own(await self._owners.placed(principal, named), deployment)
 
     async def get(self, principal: Principal, kind: str, object_id: str) -> ObjectReply:

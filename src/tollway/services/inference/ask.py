@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from tollway.errors import (
@@ -21,8 +22,8 @@ from tollway.providers.auth import STATIC, without_secrets
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport, Upstream
 from tollway.routing.failure import Failure, FailureKind
-from tollway.services.inference.counting import Counting
 from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.own_answer import OwnAnswer
 from tollway.services.inference.reply_headers import is_stream
 
@@ -72,7 +73,7 @@ class Reply:
 class Asker:
     """Asks providers."""
 
-    def __init__(self, transport: Transport, sign_in: SignIn, counting: Counting, *, max_reply_bytes: int) -> None:
+    def __init__(self, transport: Transport, sign_in: SignIn, counting: FairThread, *, max_reply_bytes: int) -> None:
         self._transport = transport
         self._sign_in = sign_in
         self._counting = counting
@@ -154,7 +155,7 @@ class Asker:
 
     def _upstream(self, exchange: Exchange, request: UpstreamRequest) -> Upstream:
         if request.made is not None:
-            return OwnAnswer(request.made, self._counting)
+            return OwnAnswer(partial(self._counting.run, exchange.principal.organization_id, request.made))
         deployment = exchange.target.deployment
         return self._transport.post(
             request.url,

@@ -5,6 +5,7 @@ A request that goes on with nothing needs no database; its response is kept off 
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec import Raw
@@ -21,10 +22,10 @@ from tollway.services.authenticate import Authenticator, require_scope
 from tollway.services.conversation_lock import ConversationLocks
 from tollway.services.dialogue_load import DialogueLoad
 from tollway.services.inference.background import Backgrounds
-from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogue_wish import Wish, read_wish
 from tollway.services.inference.event_stream import tell_events
 from tollway.services.inference.exchange import Caller, Inbound
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.keeping import Keeping
 from tollway.services.inference.pipeline import Pipeline
 from tollway.services.inference.places import Places
@@ -59,7 +60,7 @@ class Dialogues:
         store: ResponseStore,
         events: ResponseEvents,
         backgrounds: Backgrounds,
-        counting: Counting,
+        counting: FairThread,
         context_tokens: Callable[[str, Principal], int],
     ) -> None:
         """Args: context_tokens: what a model can take in at the most, by its name; 0 if that is not known."""
@@ -152,7 +153,7 @@ class Dialogues:
             output_tokens = None
         kept = await fit(
             items,
-            self.counting,
+            partial(self.counting.run, principal.organization_id),
             body_bytes=len(call.body),
             context_tokens=context_tokens,
             output_tokens=output_tokens,

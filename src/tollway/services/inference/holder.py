@@ -10,16 +10,16 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from tollway.config.limits import LimitSettings
-from tollway.errors import OverloadedError
+from tollway.errors import OverloadedError, RateLimitedError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
 from tollway.providers.free import NOTHING
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claims, Lacking
-from tollway.services.inference.counting import Counting
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.exchange import Exchange
+from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.measure import measure
 from tollway.services.inference.patience import Patience, in_reach, potential
 from tollway.services.inference.terms import Terms, TermsFinder
@@ -35,7 +35,7 @@ _CLAMPS_MAX = 3
 class Holder:
     """Holds for the requests of one worker."""
 
-    def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, counting: Counting, limits: LimitSettings) -> None:
+    def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, counting: FairThread, limits: LimitSettings) -> None:
         self._keeper = keeper
         self._counting = counting
         self._live = live
@@ -169,9 +169,10 @@ class Holder:
         adapter = exchange.target.adapter
         try:
             counting = self._counting.begin(
-                partial(adapter.count, exchange.call, demand.bound, model=exchange.target.model)
+                exchange.principal.organization_id,
+                partial(adapter.count, exchange.call, demand.bound, model=exchange.target.model),
             )
-        except OverloadedError:
+        except (OverloadedError, RateLimitedError):
             turn.release()
             return False
         counting.add_done_callback(lambda _: turn.release())  # also if the caller leaves: the thread goes on

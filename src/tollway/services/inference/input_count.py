@@ -5,9 +5,9 @@ from tollway.identity.principal import Principal
 from tollway.providers.openai_compatible.prompt import prompt_texts
 from tollway.providers.usage.estimate import estimate_all
 from tollway.routing.call import Call
-from tollway.services.inference.counting import Counting
 from tollway.services.inference.dialogue_wish import read_wish
 from tollway.services.inference.dialogues import Dialogues
+from tollway.services.inference.fair_thread import FairThread
 
 _ITEM_TOKENS = 4
 """What a chat template adds to each item."""
@@ -18,7 +18,7 @@ _REQUEST_TOKENS = 3
 class InputCount:
     """Counts, beside the event loop."""
 
-    def __init__(self, dialogues: Dialogues, counting: Counting) -> None:
+    def __init__(self, dialogues: Dialogues, counting: FairThread) -> None:
         self._dialogues = dialogues
         self._counting = counting
 
@@ -27,10 +27,10 @@ class InputCount:
 
         Raises:
             NotFoundError, ContentNotKeptError, InvalidRequestError, DatabaseUnavailableError: see `Dialogues.recalled`.
-            OverloadedError: see `Counting`.
+            RateLimitedError, OverloadedError: see `FairThread`.
         """
         added = items_of(call.fields.get("input"))
         call, _ = await self._dialogues.recalled(call, read_wish(call, principal), principal, added)
         items = len(items_of(call.fields.get("input")))
-        tokens = await self._counting.run(lambda: estimate_all(prompt_texts(call)))
+        tokens = await self._counting.run(principal.organization_id, lambda: estimate_all(prompt_texts(call)))
         return tokens + items * _ITEM_TOKENS + _REQUEST_TOKENS

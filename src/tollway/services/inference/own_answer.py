@@ -1,9 +1,8 @@
 """An answer that is made here, in the place of a provider's."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tollway.providers.transport import Upstream
-from tollway.services.inference.counting import Counting
 
 _OK = 200
 
@@ -11,17 +10,11 @@ _OK = 200
 class OwnAnswer(Upstream):
     """What stands for the exchange with a provider, so that such a request goes through every step of the pipeline."""
 
-    __slots__ = ("_counting", "_make")
+    __slots__ = ("_make",)
 
-    def __init__(self, make: Callable[[], bytes], counting: Counting) -> None:
-        """Begin.
-
-        Args:
-            make: makes the body; it may take its time.
-            counting: where it does.
-        """
+    def __init__(self, make: Callable[[], Awaitable[bytes]]) -> None:
+        """Args: make: makes the body; it may take its time."""
         self._make = make
-        self._counting = counting
         self.status = _OK
         self.headers = [("content-type", "application/json"), ("x-tollway-estimated", "true")]
 
@@ -36,9 +29,9 @@ class OwnAnswer(Upstream):
         """The body.
 
         Raises:
-            OverloadedError: see `Counting`.
+            RateLimitedError, OverloadedError: see `FairThread`.
         """
-        return await self._counting.run(self._make)
+        return await self._make()
 
     def close(self) -> None:
         """There is no connection."""

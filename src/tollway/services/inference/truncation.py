@@ -4,14 +4,13 @@ A call stays with its result, instructions stay, and the last item always does. 
 tokenizer, which is an estimate for most models, so that a part of the context is left free.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Raw
 
 from tollway.chat.items import is_instruction, unit_end
 from tollway.providers.openai_compatible.prompt import value_texts
 from tollway.providers.usage.estimate import estimate_all
-from tollway.services.inference.counting import Counting
 
 _FREE_PART = 16
 """One sixteenth of the context stays free: an estimate may be wrong by some percent."""
@@ -22,26 +21,31 @@ _ITEM_TOKENS = 8
 
 
 async def fit(
-    items: Sequence[Raw], counting: Counting, *, body_bytes: int, context_tokens: int, output_tokens: int | None
+    items: Sequence[Raw],
+    count: Callable[[Callable[[], list[Raw] | None]], Awaitable[list[Raw] | None]],
+    *,
+    body_bytes: int,
+    context_tokens: int,
+    output_tokens: int | None,
 ) -> list[Raw] | None:
     """The items that fit; ``None`` if all of them do.
 
     Args:
         items: the whole input.
-        counting: where tokens are counted.
+        count: has tokens counted where that holds nothing up.
         body_bytes: of the request with them.
         context_tokens: of the model.
         output_tokens: the bound of the answer, ``None`` if it has none.
 
     Raises:
-        OverloadedError: see `Counting`.
+        RateLimitedError, OverloadedError: see `FairThread`.
     """
     reserved = min(output_tokens or _DEFAULT_OUTPUT_TOKENS, context_tokens // 2)
     room = context_tokens - reserved - context_tokens // _FREE_PART
     if body_bytes <= room:  # a token is at least one byte
         return None
     beside = (body_bytes - sum(len(item) for item in items)) // 3  # instructions and tools, roughly
-    return await counting.run(lambda: _fit(items, room - beside))
+    return await count(lambda: _fit(items, room - beside))
 
 
 def _fit(items: Sequence[Raw], room: int) -> list[Raw] | None:
