@@ -11,12 +11,12 @@ from tollway.ledger.price import PriceSheet, Rate
 from tollway.ledger.price_base import (
     MODEL_NAME_MAX_CHARS,
     BaseBook,
-    BaseModel,
-    BaseProvider,
+    BookModel,
+    BookProvider,
     Match,
     PriceBase,
+    PriceSpan,
     When,
-    Window,
 )
 from tollway.ledger.price_book import CACHE_ENTRIES, PriceBook, PriceOverride
 from tollway.ledger.rating import rate
@@ -180,11 +180,11 @@ def test_the_memory_of_a_book_is_bounded() -> None:
     assert len(book._sheets) == CACHE_ENTRIES
 
 
-def _timed_book(windows: list[When]) -> PriceBook:
-    model = BaseModel(
-        "m", Match("equals", "m"), tuple(Window(when, {"input": Rate(index)}) for index, when in enumerate(windows))
+def _timed_book(spans: list[When]) -> PriceBook:
+    model = BookModel(
+        "m", Match("equals", "m"), tuple(PriceSpan(when, {"input": Rate(index)}) for index, when in enumerate(spans))
     )
-    return PriceBook(PriceBase(BaseBook("b@1", (BaseProvider("p", None, (model,)),))))
+    return PriceBook(PriceBase(BaseBook("b@1", (BookProvider("p", None, (model,)),))))
 
 
 seconds = st.integers(0, DAY - 1)
@@ -196,10 +196,10 @@ whens = st.one_of(
 
 
 @given(st.lists(whens, min_size=1, max_size=4), st.lists(st.integers(0, 20 * DAY), min_size=1, max_size=30))
-def test_a_remembered_price_is_always_the_one_a_fresh_look_finds(windows: list[When], times: list[int]) -> None:
-    remembering = _timed_book(windows)
+def test_a_remembered_price_is_always_the_one_a_fresh_look_finds(spans: list[When], times: list[int]) -> None:
+    remembering = _timed_book(spans)
     for at in times:
-        fresh = _timed_book(windows)
+        fresh = _timed_book(spans)
         asked = {"organization_id": "o", "provider_name": "p", "at": float(at)}
         sheet = remembering.sheet("p", "m", **asked)  # type: ignore[arg-type]
         assert sheet is not None
@@ -208,9 +208,9 @@ def test_a_remembered_price_is_always_the_one_a_fresh_look_finds(windows: list[W
 
 
 @given(st.lists(whens, min_size=1, max_size=4), st.integers(0, 20 * DAY))
-def test_the_last_window_that_holds_is_the_price(windows: list[When], at: int) -> None:
-    sheet = _timed_book(windows).sheet("p", "m", organization_id="o", provider_name="p", at=at)
-    holding = [index for index, when in enumerate(windows) if when.holds_at(at)]
+def test_the_last_span_that_holds_is_the_price(spans: list[When], at: int) -> None:
+    sheet = _timed_book(spans).sheet("p", "m", organization_id="o", provider_name="p", at=at)
+    holding = [index for index, when in enumerate(spans) if when.holds_at(at)]
     assert sheet is not None
     assert sheet.rates["input"].price == (holding[-1] if holding else 0)
 
@@ -226,13 +226,13 @@ def test_a_daily_price_is_found_again_on_the_next_day() -> None:
 
 
 def test_a_name_too_long_for_a_model_is_not_matched_against_the_rules() -> None:
-    model = BaseModel("m", Match("contains", "m"), (Window(When(), {"input": Rate(1)}),))
-    base = PriceBase(BaseBook("b@1", (BaseProvider("p", None, (model,)),)))
+    model = BookModel("m", Match("contains", "m"), (PriceSpan(When(), {"input": Rate(1)}),))
+    base = PriceBase(BaseBook("b@1", (BookProvider("p", None, (model,)),)))
     assert base.resolve("p", "m" * MODEL_NAME_MAX_CHARS) == "m"
     assert base.resolve("p", "m" * (MODEL_NAME_MAX_CHARS + 1)) is None
 
 
-def test_a_window_across_midnight_holds_on_both_sides() -> None:
+def test_a_span_across_midnight_holds_on_both_sides() -> None:
     night = When(daily=(22 * 3_600, 6 * 3_600))
     assert [night.holds_at(hour * 3_600) for hour in (21, 22, 23, 0, 5, 6, 12)] == [
         False, True, True, True, True, False, False,

@@ -80,7 +80,7 @@ class When(msgspec.Struct, frozen=True, array_like=True):
                     yield midnight + day + second
 
 
-class Window(msgspec.Struct, frozen=True, array_like=True):
+class PriceSpan(msgspec.Struct, frozen=True, array_like=True):
     """Prices for a time, and for a service tier if one is named.
 
     Attributes:
@@ -96,25 +96,25 @@ class Window(msgspec.Struct, frozen=True, array_like=True):
     unmapped: tuple[str, ...] = ()
 
 
-class BaseModel(msgspec.Struct, frozen=True, array_like=True):
+class BookModel(msgspec.Struct, frozen=True, array_like=True):
     """One model of one provider.
 
     Attributes:
         id: its name in the book.
         match: which names mean it.
-        windows: prices by time; the last one that holds wins, and the first where none does.
-        variants: prices by service tier, laid over those of the window; the first that holds wins, for each kind.
+        spans: prices by time; the last one that holds wins, and the first where none does.
+        variants: prices by service tier, laid over those of the span; the first that holds wins, for each kind.
         context_tokens: what it can take in at the most, 0 if the source does not say.
     """
 
     id: str
     match: Match
-    windows: tuple[Window, ...]
-    variants: tuple[Window, ...] = ()
+    spans: tuple[PriceSpan, ...]
+    variants: tuple[PriceSpan, ...] = ()
     context_tokens: int = 0
 
 
-class BaseProvider(msgspec.Struct, frozen=True, array_like=True):
+class BookProvider(msgspec.Struct, frozen=True, array_like=True):
     """One provider.
 
     Attributes:
@@ -126,7 +126,7 @@ class BaseProvider(msgspec.Struct, frozen=True, array_like=True):
 
     id: str
     match: Match | None
-    models: tuple[BaseModel, ...]
+    models: tuple[BookModel, ...]
     fallbacks: tuple[str, ...] = ()
 
 
@@ -139,7 +139,7 @@ class BaseBook(msgspec.Struct, frozen=True, array_like=True):
     """
 
     version: str
-    providers: tuple[BaseProvider, ...]
+    providers: tuple[BookProvider, ...]
 
 
 class PriceBase:
@@ -168,8 +168,8 @@ class PriceBase:
         if found is None:
             return None
         owner, base = found
-        window = next((each for each in reversed(base.windows) if each.when.holds_at(at)), base.windows[0])
-        rates = dict(window.rates)
+        present = next((each for each in reversed(base.spans) if each.when.holds_at(at)), base.spans[0])
+        rates = dict(present.rates)
         ref = f"{self.version}:{owner.id}/{base.id}"
         refs = dict.fromkeys(rates, ref)
         variants = [each for each in base.variants if service_tier and each.service_tier == service_tier]
@@ -177,25 +177,25 @@ class PriceBase:
             if variant.when.holds_at(at):
                 rates |= variant.rates
                 refs |= dict.fromkeys(variant.rates, f"{ref}[{service_tier}]")
-        valid_from, valid_until = _span((each.when for each in (*base.windows, *variants)), at)
+        valid_from, valid_until = _span((each.when for each in (*base.spans, *variants)), at)
         return PriceSheet(
             provider=provider,
             model=base.id,
             rates={kind: Rate(rate.price, rate.tiers, refs[kind]) for kind, rate in rates.items()},
             valid_until=valid_until,
             valid_from=valid_from,
-            unmapped=window.unmapped,
+            unmapped=present.unmapped,
             context_tokens=base.context_tokens,
         )
 
-    def _provider(self, name: str) -> BaseProvider | None:
+    def _provider(self, name: str) -> BookProvider | None:
         name = name.lower().strip()
         found = self._providers.get(name)
         if found is None and name:
             found = next((each for each in self._providers.values() if each.match and each.match.matches(name)), None)
         return found
 
-    def _find(self, provider: str, model: str) -> tuple[BaseProvider, BaseModel] | None:
+    def _find(self, provider: str, model: str) -> tuple[BookProvider, BookModel] | None:
         owner = self._provider(provider)
         if owner is None or not 0 < len(model) <= MODEL_NAME_MAX_CHARS:
             return None

@@ -14,7 +14,7 @@ from genai_prices.data import providers
 
 from tollway.ledger.money import pico_from_usd
 from tollway.ledger.price import Rate
-from tollway.ledger.price_base import BaseBook, BaseModel, BaseProvider, Match, When, Window
+from tollway.ledger.price_base import BaseBook, BookModel, BookProvider, Match, PriceSpan, When
 from tollway.providers.stated_free import STATED_FREE
 
 PER_MILLION = 1
@@ -72,8 +72,8 @@ def build() -> BaseBook:
     return BaseBook(f"genai-prices@{__version__}", tuple(_provider(each) for each in providers))
 
 
-def _provider(source: types.Provider) -> BaseProvider:
-    return BaseProvider(
+def _provider(source: types.Provider) -> BookProvider:
+    return BookProvider(
         id=source.id,
         match=_match(source.provider_match) if source.provider_match else None,
         models=tuple(_model(each, free=_is_free(source, each)) for each in source.models),
@@ -87,30 +87,30 @@ def _is_free(provider: types.Provider, model: types.ModelInfo) -> bool:
     return unstated and (model.id.endswith(FREE_SUFFIX) or (provider.id, model.id) in STATED_FREE)
 
 
-def _model(source: types.ModelInfo, *, free: bool) -> BaseModel:
+def _model(source: types.ModelInfo, *, free: bool) -> BookModel:
     if free:
-        windows: tuple[Window, ...] = (Window(When(), FREE),)
+        spans: tuple[PriceSpan, ...] = (PriceSpan(When(), FREE),)
     elif isinstance(source.prices, types.ModelPrice):
-        windows = (_window(None, source.prices),)
+        spans = (_price_span(None, source.prices),)
     else:
-        windows = tuple(_window(each.constraint, each.prices) for each in source.prices)
+        spans = tuple(_price_span(each.constraint, each.prices) for each in source.prices)
     # Other variants are chosen by what no surface offers (speed modes, search types).
     variants = tuple(
-        _window(each.constraint, each.prices, next(iter(each.when.values())))
+        _price_span(each.constraint, each.prices, next(iter(each.when.values())))
         for each in source.price_variants or ()
         if each.when.keys() == {"service_tier"} or each.when == _BATCH
     )
-    return BaseModel(source.id, _match(source.match), windows, variants, source.context_window or 0)
+    return BookModel(source.id, _match(source.match), spans, variants, source.context_window or 0)
 
 
-def _window(
+def _price_span(
     constraint: types.StartDateConstraint | types.TimeOfDateConstraint | None,
     prices: types.ModelPrice,
     service_tier: str = "",
-) -> Window:
+) -> PriceSpan:
     stated = _stated(prices)
     mapped = ((DIMENSIONS[key], price) for key, price in stated.items() if key in DIMENSIONS)
-    return Window(
+    return PriceSpan(
         when=_when(constraint),
         rates={kind: _rate(price, factor) for (kind, factor), price in mapped},
         service_tier=service_tier,
