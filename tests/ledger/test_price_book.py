@@ -18,7 +18,8 @@ from tollway.ledger.price_base import (
     PriceSpan,
     When,
 )
-from tollway.ledger.price_book import CACHE_ENTRIES, PriceBook, PriceOverride
+from tollway.ledger.price_book import CACHE_ENTRIES, PriceBook
+from tollway.ledger.price_override import PriceOverride
 from tollway.ledger.rating import rate
 from tollway.ledger.usage import Usage
 

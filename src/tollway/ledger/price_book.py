@@ -9,8 +9,6 @@ from tollway.ledger.price_base import MODEL_NAME_MAX_CHARS, PriceBase
 from tollway.ledger.price_override import ANY, PriceOverride
 from tollway.ledger.usage import KINDS
 
-__all__ = ["ANY", "LOCAL", "PriceBook", "PriceOverride"]
-
 LOCAL = "local"
 """The price provider of models that run on the installation's own machines: explicitly free."""
 LOCAL_REF = "builtin:local"
