@@ -282,6 +282,16 @@ def test_what_converse_cannot_say_of_tools_claude_is_told_in_its_own_words() -> 
     assert "toolConfig" not in body_of(ask(tools=(WEATHER,), tool_choice=ToolChoice("none")), OTHER)
 
 
+@pytest.mark.parametrize("model", [CLAUDE, OTHER])
+def test_tools_that_are_offered_no_more_are_declared_as_converse_wants_those_of_the_history(model: str) -> None:
+    body = body_of(ask(messages=(Message("user", (TextPart(text="hi"),)), CALL, RESULT, CALL, RESULT)), model)
+    (tool,) = body["toolConfig"]["tools"]
+    assert tool["toolSpec"]["name"] == "weather"
+    assert "cannot be called" in tool["toolSpec"]["description"]
+    told = {"tool_choice": {"type": "none"}} if model == CLAUDE else None
+    assert body.get("additionalModelRequestFields") == told
+
+
 def test_the_form_of_the_answer_is_a_schema() -> None:
     wanted = ResponseFormat(kind="json_schema", name="place", description="d", schema=SCHEMA)
     assert body_of(ask(response_format=wanted))["outputConfig"] == {

@@ -6,6 +6,7 @@ Rules, where it says things in another way than callers do:
 - messages of the same speaker in a row become one, as Converse wants speakers to alternate;
 - ``tool_choice`` ``none``: the tools are left out; if calls of them are in the history, where Converse wants them
   declared, Claude is told in its own field, and for others it is lost;
+- tools that were called, and are offered no more, are declared as such: by their names, as Converse wants them there;
 - tools that are allowed by name: the others are left out;
 - labels go to ``requestMetadata`` as far as they have its form, the end user as ``user``;
 - a form of the answer is a schema that is always obeyed, whether asked for strictly or not; JSON of any form is asked
@@ -25,7 +26,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.losses import Losses
-from tollway.chat.message import Message, TextPart, ToolCallPart, ToolResultPart
+from tollway.chat.message import Message, TextPart
 from tollway.chat.request import ChatRequest, ResponseFormat
 from tollway.providers.anthropic.models import abilities
 from tollway.providers.anthropic.request import JSON_ONLY
@@ -64,7 +65,7 @@ def converse_body(chat: ChatRequest, *, model: str, options: dict[str, str], los
     _add_messages(body, chat, family, losses)
     _add_inference(body, additional, chat, model, losses)
     add_reasoning(additional, chat, model, losses)
-    tools = tool_config(chat, family, additional, has_calls=_has_calls(chat), losses=losses)
+    tools = tool_config(chat, family, additional, losses)
     if tools:
         body["toolConfig"] = tools
     _add_format(body, chat.response_format)
@@ -117,10 +118,6 @@ def _system_blocks(message: Message, path: str, losses: Losses) -> list[Block]:
         if part.cache:
             blocks.append(cache_point(part.cache))
     return blocks
-
-
-def _has_calls(chat: ChatRequest) -> bool:
-    return any(isinstance(part, ToolCallPart | ToolResultPart) for message in chat.messages for part in message.parts)
 
 
 def _add_inference(

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Raw
 
 from tollway.chat.losses import Losses
+from tollway.chat.message import ToolCallPart
 from tollway.chat.request import ChatRequest, ProviderTool, Tool, ToolChoice
 from tollway.providers.bedrock.blocks import Block, cache_point
 from tollway.providers.bedrock.family import Family
@@ -18,24 +19,26 @@ _NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
 _AUTO = ToolChoice("auto")
 
 
-def tool_config(
-    chat: ChatRequest, family: Family, additional: dict[str, Any], *, has_calls: bool, losses: Losses
-) -> dict[str, Any]:
+_OVER = "It was called before, and cannot be called any more."
+_NONE = {"type": "none"}
+
+
+def tool_config(chat: ChatRequest, family: Family, additional: dict[str, Any], losses: Losses) -> dict[str, Any]:
     """``toolConfig``; empty for none.
 
     Args:
         chat: the request.
         family: of the model.
         additional: ``additionalModelRequestFields``, where Claude takes what Converse has no word for.
-        has_calls: whether calls of tools are in the history: then their declarations must be there.
         losses: told of what cannot be asked for.
     """
     choice = chat.tool_choice or _AUTO
-    if choice.mode == "none" and not has_calls:
+    called = _called(chat)
+    if choice.mode == "none" and not called:
         return {}
     tools = _tools(chat, choice, losses)
     if not tools:
-        return {}
+        return _over(called, family, additional)
     config: dict[str, Any] = {"tools": tools}
     native = _native_choice(choice, chat, family, losses)
     if native:
@@ -45,6 +48,21 @@ def tool_config(
     elif choice.mode in {"required", "tool"}:
         config["toolChoice"] = {"any": {}}
     return config
+
+
+def _called(chat: ChatRequest) -> list[str]:
+    """Names of the tools that were called in the history: Converse wants them declared."""
+    calls = (part for message in chat.messages for part in message.parts if isinstance(part, ToolCallPart))
+    return list(dict.fromkeys(call.name for call in calls))
+
+
+def _over(called: list[str], family: Family, additional: dict[str, Any]) -> dict[str, Any]:
+    """Tools of the history that the caller offers no more; empty if there are none."""
+    if not called:
+        return {}
+    if family.claude:
+        additional["tool_choice"] = _NONE
+    return {"tools": [_tool(Tool(name=name, description=_OVER)) for name in called]}
 
 
 def _tools(chat: ChatRequest, choice: ToolChoice, losses: Losses) -> list[Block]:
@@ -84,7 +102,7 @@ def _native_choice(choice: ToolChoice, chat: ChatRequest, family: Family, losses
         losses.lose(field_name(chat.source, "tool_choice" if choice.mode == "none" else "parallel_tool_calls"))
         return {}
     if choice.mode == "none":
-        return {"type": "none"}
+        return _NONE
     native: dict[str, Any] = {"type": {"auto": "auto", "required": "any", "tool": "tool"}[choice.mode]}
     if choice.mode == "tool":
         native["name"] = choice.names[0] if choice.names else ""
