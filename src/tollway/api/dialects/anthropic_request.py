@@ -1,10 +1,13 @@
 """A request to Anthropic's Messages API in the internal form. Source: https://platform.claude.com/docs/en/api/messages.
 
 Rules: an automatic mark of a cache (``cache_control`` of the request) stands at the last part; the service tier
-``standard_only`` is ``default``; ``output_format`` is the older name of ``output_config.format``.
+``standard_only`` is ``default``; ``output_format`` is the older name of ``output_config.format``. What asks for nothing
+is no loss: tools that are loaded at once and called by the model itself, and ``context_management`` that keeps all
+thoughts (https://platform.claude.com/docs/en/build-with-claude/context-editing), as Claude Code sends it. Nor is a
+hint of how a call's arguments are cut in a stream (``eager_input_streaming``).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw
@@ -28,6 +31,7 @@ _CHOICES: dict[str, Literal["auto", "none", "required", "tool"]] = {
     "tool": "tool",
 }
 _CUSTOM = frozenset({"", "custom"})
+_EDITS, _CLEARS_THOUGHTS = "context_management", "clear_thinking_"
 
 
 def to_chat(call: Call, losses: Losses) -> ChatRequest:
@@ -55,8 +59,33 @@ def to_chat(call: Call, losses: Losses) -> ChatRequest:
         stream=call.stream,
     )
     request.ignore("model", "stream")
+    if _edits_nothing(call.fields.get(_EDITS)):
+        request.ignore(_EDITS)
     made.extras |= request.rest()
     return made
+
+
+class _Edit(msgspec.Struct, forbid_unknown_fields=True):
+    type: str = ""
+    keep: Any = None
+
+
+class _Edits(msgspec.Struct, forbid_unknown_fields=True):
+    edits: list[_Edit] = []
+
+
+_decode_edits = msgspec.json.Decoder(_Edits).decode
+
+
+def _edits_nothing(raw: Raw | None) -> bool:
+    """Whether ``context_management`` leaves the dialogue as it is."""
+    if raw is None:
+        return False
+    try:
+        edits = _decode_edits(raw).edits
+    except MALFORMED:
+        return False
+    return all(edit.type.startswith(_CLEARS_THOUGHTS) and edit.keep == "all" for edit in edits)
 
 
 def _mark_last(request: Members, messages: list[Message]) -> None:
@@ -100,6 +129,11 @@ def _tool(raw: Raw, path: str, losses: Losses) -> Tool | ProviderTool:
         strict=members.flag("strict"),
         cache=cache_of(members),
     )
+    if members.flag("defer_loading"):
+        losses.lose(members.at("defer_loading"))
+    if any(bytes(each) != b'"direct"' for each in members.list("allowed_callers")):
+        losses.lose(members.at("allowed_callers"))
+    members.ignore("eager_input_streaming")
     members.lose_rest(losses)
     return tool
 
