@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.chat.message import AudioPart, Citation, FilePart, ImagePart, Media, OpaquePart, Part
+from tollway.chat.message import AudioPart, Citation, FilePart, ImagePart, Media, OpaquePart, Part, ToolCallPart
 from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 MEMBER = "provider_specific_fields"
@@ -49,6 +49,8 @@ class Gathered:
             self._medium("images", part.media)
         elif isinstance(part, FilePart):
             self._medium("files", part.media, filename=part.name)
+        elif isinstance(part, ToolCallPart) and part.caller is not None:
+            self.note("callers", Raw(_encode({"id": part.id, "caller": part.caller})))
 
     def citation(self, citation: Citation) -> None:
         """Take in a source that the dialect has no form for, or not for all of it."""

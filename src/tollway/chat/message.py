@@ -127,6 +127,8 @@ class ToolCallPart(_Part, frozen=True, tag="tool_call", kw_only=True):
         arguments: JSON text, exactly as the model wrote it; free text for a custom tool.
         custom: whether the tool takes free text.
         signature: of the thoughts that led to it (some providers sign calls), with the wire format in `source`.
+        caller: the program of the provider's that wants it called, in Anthropic's form as it came; ``None`` if the
+            model itself does.
     """
 
     id: str
@@ -135,6 +137,7 @@ class ToolCallPart(_Part, frozen=True, tag="tool_call", kw_only=True):
     custom: bool = False
     signature: str = ""
     source: str = ""
+    caller: Raw | None = None
 
 
 class ToolResultPart(_Part, frozen=True, tag="tool_result", kw_only=True):

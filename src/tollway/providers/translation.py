@@ -9,17 +9,20 @@ from msgspec.structs import replace
 from tollway.chat.dialect import ChatDialect, StreamRenderer
 from tollway.chat.events import Begun, Broke, Counted, Delta, Event, PartBegun, TranscriptDelta
 from tollway.chat.losses import Losses
-from tollway.chat.message import AudioPart
+from tollway.chat.message import AudioPart, ToolCallPart
 from tollway.chat.reply import ChatReply
+from tollway.chat.request import ChatRequest
 from tollway.errors import UpstreamError
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import DELIVERED_KEPT_MAX, Answer, UpstreamRequest, priced_tier
 from tollway.providers.chat_bound import chat_bound
 from tollway.providers.chat_texts import chat_texts, part_texts
+from tollway.providers.field_names import message_path
 from tollway.providers.openai_compatible.bound import RequestBound, other_models
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_usage
 from tollway.providers.wire import Wire, WireStream
+from tollway.providers.wire_names import ANTHROPIC
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
@@ -76,6 +79,8 @@ class Translation:
         """See `Adapter.build_request`."""
         chat = replace(self.chat, max_output_tokens=output_tokens) if output_tokens else self.chat
         self._model = model
+        if self._wire.name != ANTHROPIC:
+            _lose_callers(chat, self._losses)
         request = self._wire.build_request(chat, deployment=deployment, spec=spec, model=model, losses=self._losses)
         dropped = self._losses.dropped
         return replace(request, dropped=tuple(dropped)) if dropped else request
@@ -121,6 +126,14 @@ class Translation:
         )
         error.refused_with = failure.status
         return self._dialect.error_body(error)
+
+
+def _lose_callers(chat: ChatRequest, losses: Losses) -> None:
+    """Report the programs of Anthropic's that called tools, which no other provider runs."""
+    for index, message in enumerate(chat.messages):
+        for at, part in enumerate(message.parts):
+            if isinstance(part, ToolCallPart) and part.caller is not None:
+                losses.lose(f"{message_path(chat, index)}.content.{at}.caller")
 
 
 class TranslatedStream:

@@ -28,8 +28,8 @@ from tollway.routing.call import Call
 
 DIALECT = AnthropicDialect()
 SURFACE = SURFACES["/v1/messages"]
-LOST = {"defer_loading", "allowed_callers", "caller"}
-"""Members of tools and calls to which only a provider's own tools give a meaning: the internal form lacks them."""
+LOST = {"defer_loading", "allowed_callers"}
+"""Members of tools to which only a provider's own tools give a meaning: the internal form lacks them."""
 
 
 def call_of(body: dict[str, Any], headers: dict[bytes, bytes] | None = None) -> Call:
@@ -52,6 +52,8 @@ def plain(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kept = {name: plain(each) for name, each in value.items() if each is not None and name not in LOST}
+    if kept.get("caller") == {"type": "direct"}:
+        del kept["caller"]
     if kept.get("type") == "tool_result":
         kept["content"] = blocks(kept.get("content", []))
         if kept.get("is_error") is False:
@@ -160,6 +162,7 @@ said: st.SearchStrategy[Part] = st.one_of(
     st.builds(TextPart, text=texts, citations=st.lists(st.one_of(web, pages), max_size=2).map(tuple)),
     own_thoughts,
     tool_calls,
+    st.builds(replace, tool_calls, caller=st.just(msgspec.Raw(b'{"type":"code_execution_20250825","tool_id":"s"}'))),
     opaque,
 )
 answers = st.builds(
@@ -284,6 +287,15 @@ def test_results_of_tools_are_messages_of_their_own() -> None:
     assert part == ToolResultPart(call_id="c1", parts=(TextPart(text="rain"),), failed=True)
 
 
+def test_what_asks_for_nothing_is_no_loss() -> None:
+    tool = {"name": "f", "input_schema": {}, "defer_loading": False, "allowed_callers": ["direct"]}
+    kept = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+    chat, lost = chat_of({"tools": [tool | {"eager_input_streaming": True}], "context_management": kept})
+    assert (chat.extras, lost, len(chat.tools)) == ({}, [], 1)
+    cleared = {"edits": [*kept["edits"], {"type": "clear_tool_uses_20250919"}]}
+    assert chat_of({"context_management": cleared})[0].extras.keys() == {"context_management"}
+
+
 def test_what_only_this_format_knows_stays_as_it_came() -> None:
     search = {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "x"}]}
     server_tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
@@ -323,6 +335,7 @@ def test_a_wrong_value_is_named(body: dict[str, Any], param: str) -> None:
         (user({"type": "text", "text": "a", "new": 1}), "messages.0.content.0.new"),
         ({"metadata": {"user_id": "u", "team": "t"}}, "metadata.team"),
         ({"tools": [{"name": "f", "input_schema": {}, "defer_loading": True}]}, "tools.0.defer_loading"),
+        ({"tools": [{"name": "f", "input_schema": {}, "allowed_callers": ["direct", "x"]}]}, "tools.0.allowed_callers"),
         ({"output_config": {"effort": "low", "task_budget": {}}}, "output_config.task_budget"),
         ({"thinking": {"type": "between_tools"}}, "thinking.type"),
     ],

@@ -27,6 +27,7 @@ from tollway.chat.message import (
     ToolCallPart,
     ToolResultPart,
 )
+from tollway.providers.anthropic.blocks import NULL, caller_of
 from tollway.providers.anthropic.citations import read_citation
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.signatures import Sealed, call_of, hidden_thoughts, thoughts
@@ -151,15 +152,15 @@ def _redacted(members: Members, _: Raw, __: Losses) -> Part:
     return hidden_thoughts(members.text("data"))
 
 
-def _tool_use(members: Members, _: Raw, losses: Losses) -> Part:
-    caller = members.members("caller")
-    if caller is not None and caller.text("type") != "direct":
-        losses.lose(members.at("caller"))
+def _tool_use(members: Members, _: Raw, __: Losses) -> Part:
+    caller = caller_of(members.raw("caller") or NULL)
     given = members.raw("input")
     if given is not None:
         Members.of(given, members.at("input"))
     arguments = bytes(given).decode() if given is not None else "{}"
-    return ToolCallPart(id=members.required_text("id"), name=members.required_text("name"), arguments=arguments)
+    return ToolCallPart(
+        id=members.required_text("id"), name=members.required_text("name"), arguments=arguments, caller=caller
+    )
 
 
 def _tool_result(members: Members, _: Raw, losses: Losses) -> Part:

@@ -42,6 +42,7 @@ from tollway.chat.message import (
     ToolCallPart,
 )
 from tollway.ledger.usage import Usage
+from tollway.providers.anthropic.blocks import call_block
 from tollway.providers.anthropic.citations import citation_object
 from tollway.providers.anthropic.error import Envelope, ErrorBody
 from tollway.providers.anthropic.signatures import seal
@@ -260,8 +261,7 @@ def _opening(part: Part) -> tuple[Any, str, str]:
     if isinstance(part, ThinkingPart) and (part.text or not part.redacted):
         return {"type": "thinking", "thinking": "", "signature": ""}, "thinking_delta", part.text
     if isinstance(part, ToolCallPart):
-        block = {"type": "tool_use", "id": part.id, "name": part.name, "input": {}}
-        return block, "input_json_delta", part.arguments
+        return call_block(part, part.id, {}), "input_json_delta", part.arguments
     if isinstance(part, PLACEHOLDERS):
         made = block_of(part)
         return {"type": "text", "text": ""}, "text_delta", made["text"] if isinstance(made, dict) else ""

@@ -94,7 +94,9 @@ def _beside(choice: Choice) -> Object:
 
 
 def is_beside(part: Part) -> bool:
-    """Whether a message has no form for it."""
+    """Whether a message has no form for it, or not for all of it."""
+    if isinstance(part, ToolCallPart):
+        return part.caller is not None
     return isinstance(part, FilePart) or (isinstance(part, OpaquePart) and part.source != OPENAI)
 
 

@@ -179,6 +179,8 @@ class ChunkRenderer:
                 self._say(choice, {"function_call": call_object(part, legacy=True)})
             else:
                 self._say(choice, {"tool_calls": [{"index": growing.number} | call_object(part)]})
+            if is_beside(part):
+                self._tell_part_beside(choice, part)
         elif isinstance(part, TextPart | RefusalPart | ThinkingPart):
             if part.text:
                 self._grow(Delta(choice, event.index, part.text))
@@ -204,11 +206,14 @@ class ChunkRenderer:
             self._say(choice, {"images": [image_object(part, answer.images)]})
             answer.images += 1
         elif is_beside(part):
-            beside = Gathered()
-            beside.part(part)
-            self._tell_beside(choice, beside)
+            self._tell_part_beside(choice, part)
         elif isinstance(part, OpaquePart):
             self._say(choice, {part.kind: part.raw})
+
+    def _tell_part_beside(self, choice: int, part: Part) -> None:
+        beside = Gathered()
+        beside.part(part)
+        self._tell_beside(choice, beside)
 
     def _grow(self, event: Delta) -> None:
         answer = self._answer(event.choice)

@@ -221,7 +221,7 @@ def other_item(part: Part) -> Any | None:
 
 def note_beside(beside: Gathered, part: Part, citations: Iterable[Citation]) -> None:
     """Keep what items do not tell of a part."""
-    if isinstance(part, OpaquePart | AudioPart | FilePart | ImagePart) and other_item(part) is None:
+    if isinstance(part, OpaquePart | AudioPart | FilePart | ImagePart | ToolCallPart) and other_item(part) is None:
         beside.part(part)
     for citation in citations:
         if "annotation" not in citation.extra and (citation.kind != "url" or citation.text or citation.extra):

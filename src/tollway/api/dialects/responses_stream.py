@@ -119,6 +119,8 @@ class ResponsesRenderer:
             note_beside(self._beside, part, part.citations if isinstance(part, TextPart) else ())
             return
         self._leave_message()
+        if isinstance(part, ToolCallPart):
+            note_beside(self._beside, part, ())
         place = len(self._items)
         item: Grown
         if isinstance(part, ThinkingPart):

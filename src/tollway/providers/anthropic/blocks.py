@@ -15,6 +15,7 @@ from tollway.providers.anthropic.signatures import seal
 from tollway.routing.json_object import MALFORMED, tolerant
 
 EMPTY_OBJECT = Raw(b"{}")
+NULL = Raw(b"null")
 
 
 class _Block(msgspec.Struct, gc=False):
@@ -27,9 +28,15 @@ class _Block(msgspec.Struct, gc=False):
     id: str | None = None
     name: str | None = None
     input: Raw = EMPTY_OBJECT
+    caller: Raw = NULL
+
+
+class _Caller(msgspec.Struct, gc=False):
+    type: str = ""
 
 
 _decode = tolerant(msgspec.json.Decoder(_Block).decode)
+_decode_caller = msgspec.json.Decoder(_Caller).decode
 _decode_object = tolerant(msgspec.json.Decoder(dict[str, Raw]).decode)
 
 
@@ -46,8 +53,9 @@ def read_block(raw: bytes | Raw) -> Part | None:
     if block.type == "redacted_thinking":
         return ThinkingPart(redacted=block.data or "", source=SOURCE)
     if block.type == "tool_use":
+        arguments = bytes(block.input).decode(errors="replace")
         return ToolCallPart(
-            id=block.id or "", name=block.name or "", arguments=bytes(block.input).decode(errors="replace")
+            id=block.id or "", name=block.name or "", arguments=arguments, caller=caller_of(block.caller)
         )
     return OpaquePart(source=SOURCE, kind=block.type, raw=Raw(bytes(raw))) if block.type else None
 
@@ -60,7 +68,7 @@ def answer_block(part: Part) -> dict[str, Any] | Raw | None:  # noqa: PLR0911 --
     if isinstance(part, TextPart):
         return text_block(part)
     if isinstance(part, ToolCallPart):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": tool_input(part)}
+        return call_block(part, part.id, tool_input(part))
     if isinstance(part, ThinkingPart):
         if part.redacted and not part.text:
             return {"type": "redacted_thinking", "data": seal(part.source, part.id, part.redacted)}
@@ -72,6 +80,28 @@ def answer_block(part: Part) -> dict[str, Any] | Raw | None:  # noqa: PLR0911 --
     if isinstance(part, OpaquePart) and part.source == SOURCE:
         return part.raw
     return None
+
+
+def call_block(part: ToolCallPart, own_id: str, given: Raw | dict[str, str]) -> dict[str, Any]:
+    """A call of a tool. Args: own_id: of the call, as the reader takes it; given: the arguments."""
+    block: dict[str, Any] = {"type": "tool_use", "id": own_id, "name": part.name, "input": given}
+    if part.caller is not None:
+        block["caller"] = part.caller
+    return block
+
+
+def caller_of(raw: Raw) -> Raw | None:
+    """The program that wants a tool called; ``None`` if it is the model itself. Never raises.
+
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+    """
+    if raw is NULL:
+        return None
+    try:
+        direct = _decode_caller(raw).type in {"", "direct"}
+    except MALFORMED:
+        return None
+    return None if direct else Raw(bytes(raw))
 
 
 def text_block(part: TextPart) -> dict[str, Any]:

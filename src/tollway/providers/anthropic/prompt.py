@@ -33,7 +33,7 @@ from tollway.chat.message import (
     ToolResultPart,
 )
 from tollway.chat.request import ChatRequest
-from tollway.providers.anthropic.blocks import answer_block, text_block, tool_input
+from tollway.providers.anthropic.blocks import answer_block, call_block, text_block, tool_input
 from tollway.providers.anthropic.models import Abilities
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.field_names import message_path
@@ -102,7 +102,7 @@ class PromptWriter:
             case TextPart():
                 return text_block(part) if part.text else None
             case ToolCallPart():
-                return {"type": "tool_use", "id": call_id(part.id), "name": part.name, "input": tool_input(part)}
+                return call_block(part, call_id(part.id), tool_input(part))
             case ToolResultPart():
                 return self._result(part, path)
             case ImagePart():
