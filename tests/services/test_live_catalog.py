@@ -92,17 +92,23 @@ async def test_names_that_do_not_exist_cannot_keep_the_database_busy() -> None:
 
 
 async def test_heads_that_show_a_credential_are_forgotten_when_the_catalog_is_read_again() -> None:
-    source, transport = Source(), Transport(LimitSettings())
+    source, transport, seen = Source(), Transport(LimitSettings()), []
+
+    def forget(catalog: Catalog) -> None:
+        seen.append(catalog.version)
+        transport.forget()
+
     live = LiveCatalog(
         load_catalog=source.load_catalog,
         load_price_book=source.load_price_book,
         follow_quotas=source.follow_quotas,
         listen=source.listen,
         authenticator=Authenticator(b"p" * 32, source.find_keys),
-        forget=transport.forget,
+        forget=forget,
     )
     for _ in range(2):
         transport.post("http://127.0.0.1:9/v1", headers={"authorization": "Bearer old"}, body=b"", provider="p")
     assert _around_length.cache_info().currsize >= 1
     await live.refresh()
     assert _around_length.cache_info().currsize == 0
+    assert seen == [live.catalog.version]

@@ -1,6 +1,8 @@
 """Builds the data plane of a worker."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tollway.cache.store import open_store
 from tollway.constants import (
@@ -14,6 +16,7 @@ from tollway.data.session import Database, create_engine
 from tollway.factory.control import Factory
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport
+from tollway.routing.catalog import Catalog
 from tollway.services.authenticate import Authenticator
 from tollway.services.batch_meter import BatchMeter
 from tollway.services.catalog_load import CatalogLoad
@@ -48,7 +51,7 @@ from tollway.services.lease_exchange import LeaseExchange
 from tollway.services.lease_keeper import LeaseKeeper
 from tollway.services.live_catalog import LiveCatalog
 from tollway.services.live_health import LiveHealth
-from tollway.services.object_exchange import ObjectExchange
+from tollway.services.object_exchange import ObjectExchange, spec_of
 from tollway.services.object_owners import ObjectOwners
 from tollway.services.provider_objects import ProviderObjects
 from tollway.services.quota_load import QuotaLoad
@@ -82,6 +85,12 @@ class Inference:
     visits: Visits
 
 
+def _forget(transport: Transport, sign_in: SignIn, catalog: Catalog) -> None:
+    """Forget credentials that are not in use any more."""
+    transport.forget()
+    sign_in.retain((each, spec_of(each)) for each in catalog.deployments.values())
+
+
 class WorkerFactory(Factory):
     """Builds what serves requests as well: all that a worker needs."""
 
@@ -110,11 +119,11 @@ class WorkerFactory(Factory):
         leases = self.lease_keeper(worker_id)
         health = LiveHealth(context.database, worker_id, workers=lambda: leases.workers)
         transport = Transport(limits)
-        live = self._live_catalog(authenticator, leases, health, transport)
+        sign_in = SignIn()
+        live = self._live_catalog(authenticator, leases, health, partial(_forget, transport, sign_in))
         planner = Planner(live, health)
         self.explainer = Explainer(live, health, planner)
         recorder = Recorder(journal, live, observer)
-        sign_in = SignIn()
         places = Places(limits.max_concurrent_requests)
         owners = ObjectOwners(context.database, FairThread("bodies"))
         counting = FairThread("count", what=_COUNTED, waiting_max=COUNTS_WAITING_MAX, own_waiting_max=COUNTS_OWN_MAX)
@@ -169,7 +178,11 @@ class WorkerFactory(Factory):
         )
 
     def _live_catalog(
-        self, authenticator: Authenticator, leases: LeaseKeeper, health: LiveHealth, transport: Transport
+        self,
+        authenticator: Authenticator,
+        leases: LeaseKeeper,
+        health: LiveHealth,
+        forget: Callable[[Catalog], None],
     ) -> LiveCatalog:
         context = self._context
         url = context.settings.storage.database_url
@@ -180,7 +193,7 @@ class WorkerFactory(Factory):
             listen=ChangeFeed(url.get_secret_value() if url else "").listen,
             authenticator=authenticator,
             hear_health=health.hear,
-            forget=transport.forget,
+            forget=forget,
         )
 
     def _dialogues(

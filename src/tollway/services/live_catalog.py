@@ -36,9 +36,9 @@ class LiveCatalog:
         listen: Callable[[], AsyncIterator[Change]],
         authenticator: Authenticator,
         hear_health: Callable[[Change], None] = lambda _: None,
-        forget: Callable[[], None] = lambda: None,
+        forget: Callable[[Catalog], None] = lambda _: None,
     ) -> None:
-        """Args: hear_health: see `tollway.services.live_health`; forget: drops what was made of the catalog before."""
+        """Args: hear_health: see `tollway.services.live_health`; forget: drops what is not of the new catalog."""
         self._forget = forget
         self._hear_health = hear_health
         self.hear_response: Callable[[Change], Awaitable[None]] | None = None
@@ -140,4 +140,4 @@ class LiveCatalog:
 
     async def _read_catalog(self) -> None:
         self.catalog = await self._load_catalog()
-        self._forget()
+        self._forget(self.catalog)

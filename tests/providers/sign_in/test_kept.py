@@ -158,3 +158,15 @@ async def test_a_grant_that_a_provider_refused_is_fetched_anew_unless_it_is_new(
     await kept.get()
     assert cloud.asked == asked
     kept.close()
+
+
+async def test_what_is_retired_is_fetched_no_more_and_who_waits_for_it_gets_it(keep: Keep) -> None:
+    cloud = Cloud()
+    cloud.open.clear()
+    kept = keep(cloud)
+    waiting = asyncio.create_task(kept.get())
+    await eventually(lambda: cloud.asked == 1)
+    kept.retire()
+    cloud.open.set()
+    assert {(await waiting).token} == {"1"}
+    assert kept._timer is None

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from support.authority import Authority
@@ -24,7 +25,7 @@ from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.registry import REGISTRY
 from tollway.providers.sign_in import google
 from tollway.providers.sign_in.sign_in import SignIn
-from tollway.routing.catalog import Deployment
+from tollway.routing.catalog import Credential, Deployment
 
 KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
 PEM = KEY.private_bytes(
@@ -336,3 +337,24 @@ async def test_a_managed_identity_signs_in(sign_in: SignIn, monkeypatch: pytest.
     assert headers["authorization"] == "Bearer machine"
     assert cloud.asked[0].headers["x-identity-header"] == "header-secret"
     assert "client_id=id-1" in cloud.asked[0].path
+
+
+# --- what is not in use any more ------------------------------------------------------------------------
+
+
+async def test_an_identity_whose_credential_was_rotated_or_removed_is_forgotten(sign_in: SignIn) -> None:
+    spec = REGISTRY["bedrock"]
+    turns = (Credential("1", "second"), Credential("2", "third"))
+    provider = Deployment("p", "bedrock", "https://cloud.example", "first", "p", options=REGION, credentials=turns)
+    other = Deployment("local", "openai_compatible", "http://127.0.0.1:9", "key", "local")
+    for key in ("first", "second", "third"):
+        await signed(sign_in, "bedrock", key, REGION)
+
+    def kept(*present: Deployment) -> set[str]:
+        sign_in.retain((each, REGISTRY[each.spec]) for each in present)
+        return {identity.credential for identity in sign_in._signed_in}
+
+    assert spec.sign_in
+    assert kept(provider, other) == {"first", "second", "third"}
+    assert kept(replace(provider, credential="rotated", credentials=turns[1:])) == {"third"}
+    assert kept(replace(provider, options={"region": "us-east-1"})) == set()

@@ -38,7 +38,7 @@ class KeptGrant:
         self._refused: tuple[float, SignInRefused] | None = None
         self._task: asyncio.Task[Grant] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._used = False
+        self._used = self._retired = False
         self._fetched_s = 0.0
 
     def ready(self) -> Grant | None:
@@ -67,6 +67,12 @@ class KeptGrant:
         """A provider refused what was granted: fetch it anew for the next request, unless it is new already."""
         if self._grant is not None and time.monotonic() - self._fetched_s > _NEW_S:
             self._grant = None
+
+    def retire(self) -> None:
+        """Fetch no more ahead of time: nobody new asks for it. Who waits for it already gets it."""
+        self._retired = True
+        if self._timer is not None:
+            self._timer.cancel()
 
     def close(self) -> None:
         """Fetch no more."""
@@ -116,7 +122,8 @@ class KeptGrant:
     def _schedule(self, wait_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(wait_s, self._renew_ahead)
+        if not self._retired:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._renew_ahead)
 
     def _renew_ahead(self) -> None:
         """Nobody waits for this one. What was not used since the last time is left to expire."""

@@ -1,7 +1,7 @@
 """Sign requests in to clouds: one `SignIn` a worker, which keeps what the clouds granted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -76,6 +76,19 @@ class SignIn:
         if found is not None and found.kept is not None:
             found.kept.distrust()
 
+    def retain(self, asked: Iterable[tuple[Deployment, ProviderSpec]]) -> None:
+        """Forget whoever is none of the providers that there are: a credential was rotated or removed."""
+        if not self._signed_in:
+            return
+        present = {
+            identity_of(spec.sign_in, credential, deployment.options)
+            for deployment, spec in asked
+            if spec.sign_in
+            for credential in (deployment.credential, *(each.secret for each in deployment.credentials))
+        }
+        for identity in self._signed_in.keys() - present:
+            self._forget(identity)
+
     def close(self) -> None:
         """Fetch no more."""
         for signed_in in self._signed_in.values():
@@ -86,11 +99,14 @@ class SignIn:
     def _begin(self, identity: Identity, provider: str) -> _SignedIn:
         signed_in = self._signed_in_of(identity, provider)
         if len(self._signed_in) >= _IDENTITIES_MAX:
-            forgotten = self._signed_in.pop(next(iter(self._signed_in)))
-            if forgotten.kept is not None:
-                forgotten.kept.close()
+            self._forget(next(iter(self._signed_in)))
         self._signed_in[identity] = signed_in
         return signed_in
+
+    def _forget(self, identity: Identity) -> None:
+        forgotten = self._signed_in.pop(identity)
+        if forgotten.kept is not None:
+            forgotten.kept.retire()
 
     def _signed_in_of(self, identity: Identity, provider: str) -> _SignedIn:
         document = identity.document()
