@@ -29,6 +29,8 @@ IDEMPOTENCY_SPARE_S = 120.0
 """What a request may take beside its exchange with the provider: queues, connecting, counting."""
 IDEMPOTENCY_TTL_S = 86_400
 """What was answered under an idempotency key is replayed for 24 hours, the time that other services promise."""
+APP_ROLE = "tollway_app"
+"""The role under which everything but migrations runs: it may append to the ledger and never change it."""
 NOTIFY_CHANNEL = "tollway_changes"
 """PostgreSQL channel on which every change of the control plane is announced: ``<noun>:<id>``."""
 WORKER_HEARTBEAT_S = 5.0

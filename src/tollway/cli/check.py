@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+GIB = 1024**3
+
 
 class Level(StrEnum):
     """How bad it is."""

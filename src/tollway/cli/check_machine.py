@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tollway import __version__
-from tollway.cli.check import Finding, Level, graded
+from tollway.cli.check import GIB, Finding, Level, graded
 from tollway.config import Settings
 from tollway.supervisor.errors import EmbeddedPostgresError
 from tollway.supervisor.postgres_install import check_cpu, find_install
 
 AREA = "machine"
-_GIB = 1024**3
-_MEMORY_WARN_BYTES = _GIB
+_MEMORY_WARN_BYTES = GIB
 """The embedded database, one worker and the demo model together take about 0.6 GiB."""
-_MEMORY_FAIL_BYTES = _GIB // 4
+_MEMORY_FAIL_BYTES = GIB // 4
 _CORES_MIN = 2
 _FILES_MIN = 4_096
 """Each request holds two sockets; a worker serves 1,000 at once by default, and two workers are common."""
@@ -66,7 +65,7 @@ def _memory() -> Finding:
     return graded(
         AREA,
         "memory",
-        f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB free",
+        f"{free / GIB:.1f} of {total / GIB:.1f} GiB free",
         warn=free < _MEMORY_WARN_BYTES,
         fail=free < _MEMORY_FAIL_BYTES,
         advice="Free some memory, or start without the demo model (TOLLWAY_LOCAL_MODEL=false).",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tollway.cli.check import Finding, Level, graded
+from tollway.cli.check import GIB, Finding, Level, graded
 from tollway.cli.database import urls_of
 from tollway.config import Settings
 from tollway.data.server_facts import ServerFacts
@@ -20,8 +20,7 @@ from tollway.services.secret_keys import SecretKeysError, load_secret_keys
 from tollway.services.server_check import VERSION_MIN, ServerCheck
 
 DISK, DATABASE = "disk", "database"
-_GIB = 1024**3
-_DISK_WARN_BYTES, _DISK_FAIL_BYTES = 5 * _GIB, _GIB // 2
+_DISK_WARN_BYTES, _DISK_FAIL_BYTES = 5 * GIB, GIB // 2
 _CLOCK_WARN_S, _CLOCK_FAIL_S = 2.0, 60.0
 """Keys expire and prices begin by the clock of the process; entries are sorted by it."""
 
@@ -38,7 +37,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
     yield graded(
         DISK,
         "free space",
-        f"{free / _GIB:.1f} GiB",
+        f"{free / GIB:.1f} GiB",
         warn=free < _DISK_WARN_BYTES,
         fail=free < _DISK_FAIL_BYTES,
         advice="Free some space: when the journal cannot be written, requests are refused.",

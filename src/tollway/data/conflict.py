@@ -1,11 +1,23 @@
 """Turn a violated constraint into the conflict it stands for."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
+from tollway.data.schema.base import Base
 from tollway.data.session import WriteSession
 from tollway.errors import ConflictError
+
+Row = TypeVar("Row", bound=Base)
+
+
+async def stored(session: WriteSession, row: Row, conflicts: Mapping[str, tuple[str, str]]) -> Row:
+    """Insert or update a row; with what the database has added. Raises as `flush`."""
+    session.add(row)
+    await flush(session, conflicts)
+    await session.refresh(row)
+    return row
 
 
 async def flush(session: WriteSession, conflicts: Mapping[str, tuple[str, str]]) -> None:

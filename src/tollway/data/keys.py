@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ARRAY, LargeBinary, Select, and_, any_, bindparam, func, or_, select, update
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.key import ApiKey
 from tollway.data.schema.organization import Organization
@@ -152,10 +152,7 @@ async def page(
 
 async def save(session: WriteSession, row: ApiKey) -> ApiKey:
     """Insert or update. Raises ConflictError if the name is taken."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
-    return row
+    return await stored(session, row, _CONFLICTS)
 
 
 async def revoke_of_project(session: WriteSession, project_id: str, at: datetime) -> Sequence[ApiKey]:

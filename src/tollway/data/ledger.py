@@ -1,7 +1,7 @@
 """SQL that reads the ledger."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,8 +13,8 @@ from tollway.data.schema.project import Project
 from tollway.data.session import ReadSession
 from tollway.ledger.entry import Attempt, ChargeLine, LedgerEntry, Outcome, UsageSource
 from tollway.ledger.usage import KINDS, Usage
+from tollway.ledger.window import EPOCH
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -89,7 +89,7 @@ async def entries(
     statement = _filtered(wanted)
     order = tuple_(column.admitted_at, column.entry_id)
     if after is not None:
-        place = tuple_(_EPOCH + after.admitted_at_us * _MICROSECOND, literal(after.entry_id, column.entry_id.type))
+        place = tuple_(EPOCH + after.admitted_at_us * _MICROSECOND, literal(after.entry_id, column.entry_id.type))
         statement = statement.where(order < place if newest_first else order > place)
     ordering = (column.admitted_at, column.entry_id)
     statement = statement.order_by(*(part.desc() if newest_first else part for part in ordering)).limit(limit)
@@ -101,7 +101,7 @@ def _stored(row: Row[Any]) -> StoredEntry:
     entry = LedgerEntry(
         entry_id=values["entry_id"],
         request_id=values["request_id"],
-        admitted_at_us=(values["admitted_at"] - _EPOCH) // _MICROSECOND,
+        admitted_at_us=(values["admitted_at"] - EPOCH) // _MICROSECOND,
         organization_id=values["organization_id"],
         project_id=values["project_id"],
         key_id=values["key_id"],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import column, delete, exists, select, table
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.audit_event import AuditEvent
 from tollway.data.schema.key import ApiKey
@@ -39,10 +39,7 @@ async def page(session: ReadSession, wanted: Page) -> Sequence[Organization]:
 
 async def save(session: WriteSession, row: Organization) -> Organization:
     """Insert or update. Raises ConflictError if the name is taken."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
-    return row
+    return await stored(session, row, _CONFLICTS)
 
 
 async def is_used(session: WriteSession, organization_id: str) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import or_, select
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.price import PriceOverride
 from tollway.data.session import AnySession, ReadSession, WriteSession
@@ -69,10 +69,7 @@ async def find(session: AnySession, organization_id: str, override_id: str) -> P
 
 async def save(session: WriteSession, row: PriceOverride) -> PriceOverride:
     """Insert. Raises ConflictError if the same price was set at the same moment."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
-    return row
+    return await stored(session, row, _CONFLICTS)
 
 
 async def remove(session: WriteSession, row: PriceOverride) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.project import Project
 from tollway.data.session import AnySession, ReadSession, WriteSession
@@ -46,10 +46,7 @@ async def page(
 
 async def save(session: WriteSession, row: Project) -> Project:
     """Insert or update. Raises ConflictError if the name is taken."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
-    return row
+    return await stored(session, row, _CONFLICTS)
 
 
 async def upsert(session: WriteSession, organization_id: str, *, name: str, **settings: Any) -> tuple[Project, bool]:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import func, select
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.provider_credential import ProviderCredential
 from tollway.data.session import AnySession, ReadSession, WriteSession
@@ -63,10 +63,7 @@ async def find(session: AnySession, provider_id: str, name: str) -> ProviderCred
 
 async def save(session: WriteSession, row: ProviderCredential) -> ProviderCredential:
     """Insert or update. Raises ConflictError if the name is taken."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
-    return row
+    return await stored(session, row, _CONFLICTS)
 
 
 async def remove(session: WriteSession, row: ProviderCredential) -> None:

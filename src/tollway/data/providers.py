@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Select, delete, select
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import flush, stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.model import ProviderModel
 from tollway.data.schema.provider import Provider
@@ -129,10 +129,7 @@ async def set_models(session: WriteSession, provider_id: str, models: Sequence[s
 
 async def save(session: WriteSession, row: Provider) -> Provider:
     """Insert or update. Raises ConflictError if the name is taken."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
-    return row
+    return await stored(session, row, _CONFLICTS)
 
 
 async def remove(session: WriteSession, row: Provider) -> None:

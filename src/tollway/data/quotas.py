@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, Select, bindparam, delete, func, select, text
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.key import ApiKey
 from tollway.data.schema.organization import Organization
@@ -180,9 +180,7 @@ async def lock_same(session: WriteSession, row: QuotaRow) -> QuotaRow | None:
 
 async def save(session: WriteSession, row: QuotaRow) -> None:
     """Insert or update. Raises ConflictError if the same was set at the same moment."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
+    await stored(session, row, _CONFLICTS)
 
 
 async def lock_rolling(session: WriteSession, quotas: Iterable[Quota]) -> None:

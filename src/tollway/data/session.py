@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from tollway.constants import APP_ROLE
 from tollway.data.connection import prompt_connection
 from tollway.errors import DatabaseUnavailableError
 
@@ -21,9 +22,6 @@ ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", AsyncSession)
 AnySession = ReadSession | WriteSession
 """For a store function that only looks, also within a transaction that writes."""
-
-APP_ROLE = "tollway_app"
-"""The role under which everything but migrations runs: it may append to the ledger and never change it."""
 
 _SILENCE_MARGIN_S = 1.0
 """A server that runs ends a statement by itself, and says so; only one that does not run is silent for longer."""

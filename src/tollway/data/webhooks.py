@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Select, desc, select
 
-from tollway.data.conflict import flush
+from tollway.data.conflict import stored
 from tollway.data.page import Page, paged
 from tollway.data.schema.audit_event import AuditEvent
 from tollway.data.schema.webhook import Webhook, WebhookDelivery
@@ -82,9 +82,7 @@ async def deliveries(session: ReadSession, webhook_id: str, wanted: Page) -> lis
 
 async def save(session: WriteSession, row: Webhook) -> None:
     """Insert or update. Raises ConflictError if the name is taken."""
-    session.add(row)
-    await flush(session, _CONFLICTS)
-    await session.refresh(row)
+    await stored(session, row, _CONFLICTS)
 
 
 async def remove(session: WriteSession, row: Webhook) -> None:

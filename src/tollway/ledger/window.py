@@ -26,7 +26,7 @@ SECOND_US = 1_000_000
 _MINUTE_US = 60 * SECOND_US
 _HOUR_S = 3_600
 _SLOTS = 60
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def window_at(period: Period, length_s: int, zone: ZoneInfo, at_us: int) -> tuple[int, int]:
@@ -123,7 +123,7 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 def _epoch_s(moment: datetime) -> int:
-    return _seconds(moment.astimezone(UTC) - _EPOCH)
+    return _seconds(moment.astimezone(UTC) - EPOCH)
 
 
 def _seconds(span: timedelta) -> int:

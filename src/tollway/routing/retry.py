@@ -4,14 +4,13 @@ import re
 from enum import StrEnum
 
 from tollway.routing.failure import Failure, FailureKind
-from tollway.routing.route import Retry
+from tollway.routing.route import TIMEOUT_MAX_S, Retry
 
 _BUDGETS_MAX = 10_000
 """Routes whose budgets are remembered; callers choose the models of some providers."""
 _BUDGET_MAX = 10.0
 """Retries that a quiet time has saved up: a handful of requests may be retried before the percentage binds."""
 _TIMEOUT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s)?", re.ASCII)
-TIMEOUT_MAX_S = 86_400.0
 
 
 class Move(StrEnum):

@@ -16,7 +16,7 @@ TARGETS_MAX = 32
 RULES_MAX = 32
 _ATTEMPTS_MAX = 10
 _WEIGHT_MAX = 1_000_000
-_TIMEOUT_MAX_S = 86_400.0
+TIMEOUT_MAX_S = 86_400.0
 _BACK_OFF_MAX_S = 300.0
 _HOURS = 24
 _WEEKDAYS = range(1, 8)
@@ -262,7 +262,7 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
         parts = {part.target for part in (self.canary, self.shadow) if part is not None}
         _require(bool(set(names) - parts), "`targets` needs one that is neither canary nor shadow")
         _check_range(self.latency_target_ms, "latency_target_ms", 1, 600_000)
-        _check_range(self.timeout_s, "timeout_s", 0.001, _TIMEOUT_MAX_S)
+        _check_range(self.timeout_s, "timeout_s", 0.001, TIMEOUT_MAX_S)
 
 
 @lru_cache(maxsize=4_096)  # the same few names come with every request
@@ -310,7 +310,7 @@ def _check_condition(when: Condition, field: str) -> None:
 
 def _check_retry(retry: Retry) -> None:
     _check_range(retry.attempts, "retry.attempts", 1, _ATTEMPTS_MAX)
-    _check_range(retry.attempt_timeout_s, "retry.attempt_timeout_s", 0.001, _TIMEOUT_MAX_S)
+    _check_range(retry.attempt_timeout_s, "retry.attempt_timeout_s", 0.001, TIMEOUT_MAX_S)
     _check_range(retry.back_off_base_s, "retry.back_off_base_s", 0, _BACK_OFF_MAX_S)
     _check_range(retry.back_off_max_s, "retry.back_off_max_s", 0, _BACK_OFF_MAX_S)
     _check_range(retry.max_extra_percent, "retry.max_extra_percent", 0, _PERCENT_MAX)

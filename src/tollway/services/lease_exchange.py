@@ -6,7 +6,7 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -23,14 +23,13 @@ from tollway.errors import DatabaseUnavailableError
 from tollway.ledger.exchange import NOTHING, LeaseState, WindowState, exchange
 from tollway.ledger.lease import Ask, Grant
 from tollway.ledger.quota import Mode, Period, Quota, WindowRef
-from tollway.ledger.window import slots_before
+from tollway.ledger.window import EPOCH, slots_before
 from tollway.services.database_clock import DatabaseClock, running_us
 
 _RECALL_INTERVAL_S = 1.0
 """A quota's leases are wanted back once; the others go on giving back for longer than this."""
 _MADE_MAX = 10_000
 """Windows that are remembered to exist: about 5 MB."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Exchanged(msgspec.Struct, frozen=True):
@@ -198,4 +197,4 @@ class _Slots:
 
 
 def _epoch_us(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -16,9 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from tollway.constants import APP_ROLE
 from tollway.data import migrations
 from tollway.data.schema_version import create_owner_engine, current_revision, take_migration_lock
-from tollway.data.session import APP_ROLE
 from tollway.errors import DatabaseUnavailableError, SchemaError
 
 LOCK_TIMEOUT_S = 30.0

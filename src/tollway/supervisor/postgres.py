@@ -21,13 +21,13 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from tollway.constants import APP_ROLE
 from tollway.supervisor.child import Child, ChildSpec, ProcessUser
 from tollway.supervisor.errors import EmbeddedPostgresError
 from tollway.supervisor.orphans import stop_orphans
 from tollway.supervisor.postgres_install import check_cpu, runnable_install
 
 OWNER_ROLE = "tollway"
-APP_ROLE = "tollway_app"
 DATABASE_NAME = "tollway"
 CONNECTIONS_MIN = 100
 """PostgreSQL's own default."""
