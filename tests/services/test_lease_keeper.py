@@ -112,15 +112,15 @@ async def test_the_leases_of_a_route_are_found_again_when_one_of_its_windows_or_
         keeper = spender.keeper
         parts = Parts([(spender.quota(each), "") for each in (budget_id, limit_id)])
         clock.ahead_us = -(keeper.now_us() % 1_000_000)
-        budget, limit = keeper.leases(parts)
-        assert keeper.leases(parts) == (budget, limit)
+        budget, limit = keeper.leases(parts).leases
+        assert keeper.leases(parts).leases == (budget, limit)
         clock.ahead_us += 1_000_000
-        following = keeper.leases(parts)[1]
+        following = keeper.leases(parts).leases[1]
         assert following.ref.start_us == limit.end_us
-        assert keeper.leases(parts) == (budget, following)
+        assert keeper.leases(parts).leases == (budget, following)
         keeper._end(budget)
-        assert keeper.leases(parts)[1] is following
-        assert [charged.windows for charged in parts.charges] == [packed([budget.ref])]
+        assert keeper.leases(parts).leases[1] is following
+        assert [charged.windows for charged in parts.present.charges] == [packed([budget.ref])]
 
 
 async def test_what_can_never_fit_is_not_waited_for(database_url: str, quota_id: str) -> None:

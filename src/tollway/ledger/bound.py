@@ -50,8 +50,12 @@ class UsageBound(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Dearest(msgspec.Struct, frozen=True, gc=False):
-    """The highest prices for requests with more than `above` input tokens: pico-dollars per million units."""
+    """The highest prices for requests with more than `above` input tokens: pico-dollars per million units.
 
+    `has_other`: whether anything but tokens has one.
+    """
+
+    has_other: bool
     above: int
     input: int
     output: int
@@ -76,8 +80,7 @@ def cost_bound(sheet: PriceSheet, bound: UsageBound, output_tokens: int) -> int:
         bound: the request's bounds.
         output_tokens: of one answer.
     """
-    dearest = _dearest(sheet, bound)
-    units = _units_without_answers(dearest, bound) + output_tokens * bound.answers * dearest.output
+    units = _units(_dearest(sheet, bound), bound, output_tokens)
     return -(-units // UNITS_PER_PRICE) + _ROUNDING_PICO if units else 0
 
 
@@ -94,15 +97,18 @@ def affordable_output_tokens(sheet: PriceSheet, bound: UsageBound, amount: int) 
     price = bound.answers * dearest.output
     if not price:
         return OUTPUT_TOKENS_MAX
-    left = (amount - _ROUNDING_PICO) * UNITS_PER_PRICE - _units_without_answers(dearest, bound)
+    left = (amount - _ROUNDING_PICO) * UNITS_PER_PRICE - _units(dearest, bound, 0)
     return min(max(left // price, 0), OUTPUT_TOKENS_MAX)
 
 
-def _units_without_answers(dearest: _Dearest, bound: UsageBound) -> int:
+def _units(dearest: _Dearest, bound: UsageBound, output_tokens: int) -> int:
     """Millionths of a pico-dollar."""
+    output_tokens = output_tokens * bound.answers + bound.extra_output_tokens
+    units = bound.input_tokens * dearest.input + output_tokens * dearest.output
+    if not dearest.has_other:
+        return units
     return (
-        bound.input_tokens * dearest.input
-        + bound.extra_output_tokens * dearest.output
+        units
         + dearest.request
         + bound.searches * dearest.search
         + bound.images * dearest.image
@@ -142,7 +148,8 @@ def _steps(rates: dict[str, Rate], bound: UsageBound) -> tuple[_Dearest, ...]:
         [rate for kind in kinds if (rate := rate_of(kind, rates)) is not None] for kinds in (inputs, outputs, *_SINGLE)
     ]
     edges = sorted({above for group in groups for rate in group for above, _ in rate.tiers})
-    return tuple(_Dearest(above, *(_highest(group, above) for group in groups)) for above in (-1, *edges))
+    has_other = any(groups[2:])
+    return tuple(_Dearest(has_other, above, *(_highest(group, above) for group in groups)) for above in (-1, *edges))
 
 
 def _highest(rates: list[Rate], above: int) -> int:

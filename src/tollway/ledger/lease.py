@@ -7,6 +7,9 @@ import msgspec
 
 from tollway.ledger.quota import Quota, WindowRef
 
+_UNREACHED = 1 << 200
+"""More than anything is."""
+
 
 class Lease:
     """A worker's part of one window, in its memory.
@@ -19,14 +22,20 @@ class Lease:
         spent: what ended requests used.
         free: what may be held next. Below zero after a request used more than it held.
         sequence: of the last exchange.
-        low: with less free than this, more is asked for before anybody waits.
-        waiting: requests that wait for it; while there are any, a request that has just come waits behind them.
-        answer: the database's last answer, ``None`` before the first.
+        low: with less free than this, more is asked for before anybody waits; see `ask_below`.
+        waiting: requests that wait for it; while there are any, a request that has just come waits behind them. See
+            `wait`.
+        floor: with less free than this, a request may not just take its part: it lacks something, somebody waits, or
+            more is to be asked for.
+        beyond: what nobody uses or holds of the rest of the window, as far as this worker knows; see `Grant.elsewhere`.
+        answer: the database's last answer, ``None`` before the first; see `answered`.
     """
 
     __slots__ = (
         "answer",
+        "beyond",
         "end_us",
+        "floor",
         "free",
         "granted",
         "low",
@@ -45,8 +54,9 @@ class Lease:
         self.spent = 0
         self.free = 0
         self.sequence = 0
-        self.low = 0
+        self.low = self.floor = 0
         self.waiting = 0
+        self.beyond = 0
         self.answer: Grant | None = None
 
     @property
@@ -56,11 +66,26 @@ class Lease:
 
     @property
     def remaining(self) -> int:
-        """What of the window nobody uses or holds, as far as this worker knows; see `Grant.elsewhere`."""
-        answer = self.answer
-        if answer is None:
-            return max(self.free, 0) - self.held
-        return answer.left + answer.elsewhere + answer.granted - self.granted + self.free
+        """What of the window nobody uses or holds, as far as this worker knows."""
+        return self.beyond + self.free
+
+    def answered(self, answer: "Grant") -> None:
+        """Remember the database's answer."""
+        self.answer = answer
+        self.beyond = answer.left + answer.elsewhere + answer.granted - self.granted
+
+    def ask_below(self, low: int) -> None:
+        """Set `low`."""
+        self.low = low
+        self._set_floor()
+
+    def wait(self, change: int) -> None:
+        """Count requests that begin to wait, or less than zero that end it."""
+        self.waiting += change
+        self._set_floor()
+
+    def _set_floor(self) -> None:
+        self.floor = _UNREACHED if self.waiting else max(self.low, 0)
 
     def hold(self, amount: int) -> bool:
         """Take `amount` for a request that begins, if it is free; whether it was."""
@@ -85,6 +110,7 @@ class Lease:
             return 0
         self.free -= surplus
         self.granted -= surplus
+        self.beyond += surplus
         return surplus
 
     def regranted(self, *, asked_with: int, granted: int) -> None:
@@ -95,6 +121,7 @@ class Lease:
         added = granted - asked_with
         self.granted += added
         self.free += added
+        self.beyond -= added
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):

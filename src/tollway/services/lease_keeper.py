@@ -23,7 +23,7 @@ from tollway.ledger.quota_book import QuotaBook
 from tollway.ledger.window import SECOND_US
 from tollway.services.lease_exchange import Exchanged, LeaseExchange
 from tollway.services.lease_line import LeaseLine
-from tollway.services.lease_shelf import LeaseShelf, Parts
+from tollway.services.lease_shelf import Bunch, LeaseShelf, Parts
 from tollway.services.lease_upkeep import NEVER, Upkeep
 
 ASKS_MAX = 100
@@ -48,6 +48,7 @@ class LeaseKeeper:
     """Leases of one worker.
 
     Attributes:
+        now_us: the database's clock, in epoch microseconds: what windows follow. Never waits.
         available: whether the last exchange reached the database, and it grants: not for a while after a failover.
         workers: workers that live, this one among them, as of the last exchange.
     """
@@ -69,6 +70,7 @@ class LeaseKeeper:
         self._failures = 0
         self._timeline: Timeline | None = None
         self._recovering = False
+        self.now_us = exchange.clock.now_us
         self.available = True
         self.workers = 1
 
@@ -87,10 +89,6 @@ class LeaseKeeper:
             )
         return self._book
 
-    def now_us(self) -> int:
-        """The database's clock, in epoch microseconds: what windows follow. Never waits."""
-        return self._exchange.clock.now_us()
-
     def lease(self, quota: Quota, subject: str) -> Lease:
         """The lease of the present window, empty if it is new. Look it up anew after each wait: the window may be over.
 
@@ -101,20 +99,20 @@ class LeaseKeeper:
         Raises:
             OverloadedError: too many leases are in memory.
         """
-        return self.leases(Parts(((quota, subject),)))[0]
+        return self.leases(Parts(((quota, subject),))).leases[0]
 
-    def leases(self, parts: Parts) -> Sequence[Lease]:
+    def leases(self, parts: Parts) -> Bunch:
         """As `lease`, of several quotas with their subjects at once."""
-        now_us = self._exchange.clock.now_us()
+        now_us = self.now_us()
         if now_us < parts.until_us and parts.version == self._shelf.version:
-            return parts.leases
+            return parts.present
         present = self._shelf.present
         leases = []
         for quota, subject in parts.parts:
             lease = present.get((quota.id, subject))
             leases.append(lease if lease is not None and now_us < lease.end_us else self._turn(quota, subject))
-        parts.found(tuple(leases), self._shelf.version)
-        return parts.leases
+        parts.found(leases, self._shelf.version)
+        return parts.present
 
     async def wait(self, lacking: Sequence[tuple[Lease, int]], *, timeout_s: float, key: str = "") -> None:
         """Wait until it makes sense to try again.
@@ -150,7 +148,7 @@ class LeaseKeeper:
 
     def low(self, lease: Lease) -> None:
         """``lease.free < lease.low``: ask for more in the background."""
-        lease.low = NEVER  # until the answer
+        lease.ask_below(NEVER)  # until the answer
         self._want(lease)
 
     def refused(self, lease: Lease) -> None:

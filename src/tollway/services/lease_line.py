@@ -51,7 +51,7 @@ class LeaseLine:
         waiter = Waiter(lacking, key, (round_, next(self._numbers)))
         for lease, _ in lacking:
             bisect.insort(self._lines.setdefault(lease, []), waiter, key=_place)
-            lease.waiting += 1
+            lease.wait(+1)
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
@@ -59,7 +59,7 @@ class LeaseLine:
         if waiter.promised:
             self._promise(waiter, -1)
         for lease, _ in waiter.lacking:
-            lease.waiting -= 1
+            lease.wait(-1)
             line = self._lines[lease]
             del line[bisect.bisect_left(line, waiter.place, key=_place)]
             if not line:

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from tollway.errors import OverloadedError
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Quota, WindowRef
+from tollway.ledger.quota import Quota, Unit, WindowRef
 from tollway.ledger.settlement import Charges, charges
 from tollway.ledger.window import FOREVER_US, window_at
 from tollway.services.database_clock import DatabaseClock
@@ -19,6 +21,37 @@ _STEP_US = 5_000_000
 _SHARE = 4
 """The last such part of all leases is for organizations that have less than such a part: nobody who names new end users
 all the time keeps the others from beginning."""
+_SORTS = ({Unit.USD}, {Unit.REQUESTS}, {Unit.PARALLEL}, {Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS, Unit.TOKENS})
+"""The units of each sort in a `Bunch`."""
+
+
+class Bunch(msgspec.Struct, frozen=True, gc=False):
+    """Some leases, sorted by what a request takes of each.
+
+    Attributes:
+        leases: all of them, in the order of those that follow.
+        budgets: of budgets, which all take the same.
+        requests: of limits of requests in a time, which take one.
+        parallel: of limits of requests at a time, which take one until it ends.
+        tokens: of limits of tokens.
+        charges: the windows of the budgets.
+    """
+
+    leases: tuple[Lease, ...] = ()
+    budgets: tuple[Lease, ...] = ()
+    requests: tuple[Lease, ...] = ()
+    parallel: tuple[Lease, ...] = ()
+    tokens: tuple[Lease, ...] = ()
+    charges: tuple[Charges, ...] = ()
+
+    @classmethod
+    def of(cls, leases: Sequence[Lease]) -> "Bunch":
+        """Sort them."""
+        budgets, requests, parallel, tokens = (
+            tuple([lease for lease in leases if lease.quota.unit in units]) for units in _SORTS
+        )
+        charged = charges([(lease.quota, lease.ref) for lease in budgets], leased=True)
+        return cls(budgets + requests + parallel + tokens, budgets, requests, parallel, tokens, charged)
 
 
 class Parts:
@@ -26,25 +59,22 @@ class Parts:
 
     Attributes:
         parts: the quotas with their subjects.
-        leases: their leases, in the same order.
-        charges: the windows of their budgets.
+        present: their leases.
         until_us: when the first of the windows ends, in epoch microseconds.
         version: of the shelf that the leases were found on.
     """
 
-    __slots__ = ("charges", "leases", "parts", "until_us", "version")
+    __slots__ = ("parts", "present", "until_us", "version")
 
     def __init__(self, parts: Sequence[tuple[Quota, str]]) -> None:
         self.parts = parts
-        self.leases: Sequence[Lease] = ()
-        self.charges: tuple[Charges, ...] = ()
+        self.present = Bunch()
         self.until_us = 0
         self.version = -1
 
     def found(self, leases: Sequence[Lease], version: int) -> None:
         """Remember the leases that a shelf of this version has."""
-        self.leases, self.version = leases, version
-        self.charges = charges([(lease.quota, lease.ref) for lease in leases], leased=True)
+        self.present, self.version = Bunch.of(leases), version
         self.until_us = min([lease.end_us for lease in leases], default=0)
 
 

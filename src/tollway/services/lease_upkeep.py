@@ -196,7 +196,8 @@ class Upkeep:
         lease.spent += unknown
         lease.free -= unknown
         self._spent_seen += unknown
-        lease.answer, lease.sequence = grant, ask.sequence
+        lease.answered(grant)
+        lease.sequence = ask.sequence
         self._refused_told |= ask.refused
         self._refused = False
         self._told = (grant.granted, ask.held, 0 if lease.quota.unit is Unit.USD else max(ask.spent, grant.spent))
@@ -204,7 +205,7 @@ class Upkeep:
         target = self._target(now_us)
         # What was leased for the rest of a short window is used up before its end only by a burst.
         part = 2 if lease.end_us - now_us > SUPPLY_S * SECOND_US else 8
-        lease.low = target // part if grant.left > 0 else NEVER
+        lease.ask_below(target // part if grant.left > 0 else NEVER)
         short = grant.granted - ask.have < ask.waiting
         self._waiting_pause_us = _longer(self._waiting_pause_us, _WAITING_PAUSE_MAX_US) if short else 0
         self._low_pause_us = _longer(self._low_pause_us, _LOW_PAUSE_MAX_US) if lease.free < lease.low else 0

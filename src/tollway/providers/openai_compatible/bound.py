@@ -74,7 +74,6 @@ _RESEARCH_SEARCHES_MAX = 64
 _NFKC_GROWTH_MAX_BYTES = 27
 """U+FDFA: 33 bytes, 6 as an escape."""
 COUNT_MAX = 10**9
-_COUNT_DIGITS = 10
 _PROMPT_BEGINS = b'"['
 """A text, or a list of tokens."""
 
@@ -137,10 +136,10 @@ def request_bound(
     Raises:
         InvalidRequestError: a field that bounds the request is no number.
     """
-    fields, traits = call.fields, _traits(model)
-    usual = _usual_bound(call, traits, limits, searches=searches)
+    usual = _usual_bound(call, model, limits, searches)
     if usual is not None:
         return usual
+    fields, traits = call.fields, _traits(model)
     media = media_of(fields, model=model)
     ordinary = fields.keys() <= _ORDINARY
     tokens = text_bytes = len(call.body)
@@ -172,34 +171,34 @@ def request_bound(
     )
 
 
-def _usual_bound(call: Call, traits: "_Traits", limits: Sequence[str], *, searches: bool) -> RequestBound | None:
-    """The same for what most requests are, in half the time: a chat in texts whose answer a number bounds.
+def _usual_bound(call: Call, model: str, limits: Sequence[str], searches: bool) -> RequestBound | None:  # noqa: FBT001 -- a third of a microsecond by name
+    """The same for what most requests are, in half the time: a chat in texts whose answer one number bounds.
 
     ``None`` for any other.
     """
-    fields, size = call.fields, len(call.body)
+    fields, body = call.fields, call.body
     name = "max_tokens" if "max_tokens" in fields else "max_completion_tokens"
-    stated = bytes(fields.get(name, b""))
-    if (
-        stated.isdigit()
-        and len(stated) < _COUNT_DIGITS
-        and (output_tokens := int(stated))
-        and fields.keys() <= _USUAL
-        and not (traits.unusual or (name == "max_tokens" and "max_completion_tokens" in fields))
-        and call.body.isascii()
+    if not (
+        name in fields
+        and _USUAL.issuperset(fields)
+        and (name == "max_completion_tokens" or "max_completion_tokens" not in fields)
+        and not _traits(model).unusual
+        and body.isascii()
+        and (output_tokens := _count(fields, name))
         and is_plain(fields.get("messages", NO_MESSAGES))
     ):
-        return RequestBound(
-            size + TEMPLATE_TOKENS,
-            searches=int(searches),
-            text_bytes=size,
-            text_only=True,
-            output_tokens=output_tokens,
-            heeded=name in limits,
-            longest=None,
-            service_tier="",
-        )
-    return None
+        return None
+    size = len(body)
+    return RequestBound(
+        size + TEMPLATE_TOKENS,
+        searches=int(searches),
+        text_bytes=size,
+        text_only=True,
+        output_tokens=output_tokens,
+        heeded=name in limits,
+        longest=None,
+        service_tier="",
+    )
 
 
 class _Traits(msgspec.Struct, frozen=True, gc=False):

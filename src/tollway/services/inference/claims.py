@@ -3,21 +3,25 @@
 Plain arithmetic in this worker's memory; see docs/adr/0010-budgets-and-limits-by-leases.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import msgspec
+
 from tollway.ledger.entry import UsageSource
+from tollway.ledger.interrupted import estimated_charge
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Unit, WindowRef
+from tollway.ledger.quota import Unit
 from tollway.ledger.rating import Charge
 from tollway.ledger.settlement import Charges, Settlement, charges, unpacked
 from tollway.ledger.usage import Usage
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.terms import Terms
-from tollway.services.lease_shelf import Parts
+from tollway.services.lease_shelf import Bunch, Parts
 
-_USD, _REQUESTS, _PARALLEL = Unit.USD, Unit.REQUESTS, Unit.PARALLEL  # naming a member of an enum takes 0.2 µs
+_ESTIMATED = UsageSource.ESTIMATED  # naming a member of an enum takes 0.2 µs
 _INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
+_NOTHING = Bunch()
 
 Lacking = list[tuple[Lease, int]]
 """Leases that do not suffice, each with all that the request needs to hold of it."""
@@ -26,7 +30,7 @@ Lacking = list[tuple[Lease, int]]
 class Leases(Protocol):
     """What is needed of the lease keeper; see `tollway.services.lease_keeper.LeaseKeeper`."""
 
-    def leases(self, parts: Parts, /) -> Sequence[Lease]:
+    def leases(self, parts: Parts, /) -> Bunch:
         """The leases of the present windows."""
         ...
 
@@ -48,27 +52,29 @@ Fallback = Callable[[Lease, int], bool]
 nothing is held."""
 
 
-class Claims:
+class Claims(msgspec.Struct, gc=False, eq=False):
     """All parts of one request: taken together or not at all, and settled once.
 
+    What every request does is written out, one loop for each sort of lease: `Lease.hold` and `Lease.settle` called for
+    each, and a list of what it takes of each, were half of the time.
+
     Attributes:
+        leases: of this worker.
         terms: the quotas that apply. They may change while the request waits for its turn.
         demand: what the request needs.
         opened: whether the request is in the journal.
         settled: whether it has ended.
     """
 
-    __slots__ = ("_amounts", "_charges", "_cost", "_held", "_leases", "demand", "opened", "settled", "terms")
-
-    def __init__(self, leases: Leases, terms: Terms, demand: Demand) -> None:
-        self._leases = leases
-        self._held: Sequence[Lease] = ()
-        self._amounts: Sequence[int] = ()
-        self._charges: Sequence[Charges] = ()
-        self._cost = 0
-        self.terms = terms
-        self.demand = demand
-        self.opened = self.settled = False
+    leases: Leases
+    terms: Terms
+    demand: Demand
+    opened: bool = False
+    settled: bool = False
+    _held: Bunch = _NOTHING
+    _cost: int = 0
+    _tokens: tuple[int, ...] = ()
+    _charges: tuple[Charges, ...] = ()
 
     def take(self, *, queued: bool = False, fallback: Fallback | None = None) -> Lacking:
         """Hold everything, or nothing and return what lacks.
@@ -78,54 +84,73 @@ class Claims:
             fallback: asked where a lease does not suffice.
         """
         terms, demand = self.terms, self.demand
-        leases = self._leases.leases(terms.binding)
-        amounts = [demand.cost] * terms.budgets + [1] * (terms.requests + terms.parallel)
-        if terms.tokens:
-            amounts += [demand.tokens_of(lease.quota) for lease in leases[-terms.tokens :]]
-        charged = terms.binding.charges + terms.counting
+        bunch = self.leases.leases(terms.binding)
+        cost = demand.cost
+        tokens = demand.tokens_of(bunch.tokens) if bunch.tokens else ()
         ample = True
-        for lease, amount in zip(leases, amounts):  # noqa: B905 -- `strict` takes a while, and they are as many
-            free = lease.free = lease.free - amount
-            if free < 0 or free < lease.low or lease.waiting:
+        for lease in bunch.budgets:
+            free = lease.free = lease.free - cost
+            if free < lease.floor:
                 ample = False
-        if not ample:
-            for lease, amount in zip(leases, amounts, strict=True):  # as if nothing had been taken
-                lease.free += amount
-            lacking = _lacking(leases, amounts, queued=queued)
-            refused = lacking if fallback is None else [part for part in lacking if not fallback(*part)]
-            if refused:
-                return refused
-            if lacking:
-                absent = [lease for lease, _ in lacking if lease.quota.unit is _USD]
-                leases, amounts = _without(absent, leases, amounts)
-                charged = _charges(leases, leased=True) + _charges(absent, leased=False) + terms.counting
-            self._hold(leases, amounts)
-        self._held, self._amounts, self._charges, self._cost = leases, amounts, charged, demand.cost
-        return []
+        for lease in bunch.requests + bunch.parallel:
+            free = lease.free = lease.free - 1
+            if free < lease.floor:
+                ample = False
+        for lease, amount in zip(bunch.tokens, tokens):  # noqa: B905 -- `strict` takes a while, and they are as many
+            free = lease.free = lease.free - amount
+            if free < lease.floor:
+                ample = False
+        self._held, self._cost, self._tokens = bunch, cost, tokens
+        self._charges = bunch.charges + terms.counting
+        if ample:
+            return []
+        for lease, amount in self._amounts():  # as if nothing had been taken
+            lease.free += amount
+        return self._take_what_is_there(queued=queued, fallback=fallback)
 
-    def _hold(self, leases: Sequence[Lease], amounts: Sequence[int]) -> None:
-        """Take all, and ask for more where little is left."""
-        for lease, amount in zip(leases, amounts, strict=True):
+    def _take_what_is_there(self, *, queued: bool, fallback: Fallback | None) -> Lacking:
+        """As `take`, one by one: somebody waits, or little is left."""
+        amounts = list(self._amounts())
+        lacking = [
+            (lease, amount)
+            for lease, amount in amounts
+            if (amount > lease.free or (lease.waiting and not queued)) and amount
+        ]
+        refused = lacking if fallback is None else [part for part in lacking if not fallback(*part)]
+        if refused:
+            self._held, self._cost, self._tokens, self._charges = _NOTHING, 0, (), ()
+            return refused
+        absent = [lease for lease, _ in lacking if lease.quota.unit is Unit.USD]
+        if absent:
+            self._held = Bunch.of([lease for lease, _ in amounts if lease not in absent])
+            unheld = charges([(lease.quota, lease.ref) for lease in absent], leased=False)
+            self._charges = self._held.charges + unheld + self.terms.counting
+        for lease, amount in self._amounts():
             lease.free -= amount
             if lease.free < lease.low:
-                self._leases.low(lease)
+                self.leases.low(lease)
+        return []
 
-    def limiting(self) -> Sequence[Lease]:
-        """The leases of the rate limits, whether anything is held of them or not."""
-        limits = self.terms.limits
-        return (self._held or self._leases.leases(self.terms.binding))[-limits:] if limits else ()
+    def _amounts(self) -> Iterator[tuple[Lease, int]]:
+        """What is held, each lease with its part."""
+        held = self._held
+        yield from ((lease, self._cost) for lease in held.budgets)
+        yield from ((lease, 1) for lease in held.requests + held.parallel)
+        yield from zip(held.tokens, self._tokens, strict=True)
 
-    def now_us(self) -> int:
-        """The clock that windows follow, in epoch microseconds."""
-        return self._leases.now_us()
+    def limiting(self) -> Bunch:
+        """Those with the leases of the rate limits, whether anything is held of them or not."""
+        held = self._held
+        return self.leases.leases(self.terms.binding) if held is _NOTHING else held
 
-    def opening(self, estimate: int) -> tuple[Settlement, ...]:
-        """What the budgets are charged if the request never ends.
-
-        Args:
-            estimate: of its charge, in pico-dollars.
-        """
-        return self._settlements(self._cost, estimate)
+    def opening(self, input_bytes: int, input_price: int | None) -> tuple[Settlement, ...]:
+        """What the budgets are charged if the request never ends. Args: see `estimated_charge`."""
+        settlements: tuple[Settlement, ...] = ()
+        for windows, is_strict, leased in self._charges:  # mostly there is one
+            amount = self._cost if is_strict else estimated_charge(input_bytes, input_price)
+            if amount:
+                settlements += (Settlement(windows, amount, leased),)
+        return settlements
 
     def settle(self, usage: Usage, charge: Charge, source: UsageSource, *, requests: int = 1) -> tuple[Settlement, ...]:
         """End the request, or one attempt of it: take what it used, and give back the rest.
@@ -140,69 +165,64 @@ class Claims:
             What the budgets are charged, for the ledger.
         """
         self.settled = True
-        terms = self.terms
-        total = strict = charge.total
-        used = [total] * (len(self._held) - terms.limits)
-        if (not charge.priced or source is UsageSource.ESTIMATED) and self._cost > total:
+        held, total = self._held, charge.total
+        strict = total
+        if (not charge.priced or source is _ESTIMATED) and self._cost > total:
             strict = self._cost
-            used = [strict if lease.ref in self._strict_windows() else total for lease in self._held[: len(used)]]
-        used += [requests] * terms.requests + [0] * terms.parallel
-        if terms.tokens:
-            used += [_tokens(lease.quota.unit, usage) for lease in self._held[-terms.tokens :]]
-        for lease, amount, part in zip(self._held, self._amounts, used):  # noqa: B905 -- as above
-            lease.spent += part
-            lease.free += amount - part
+            self._keep(strict - total)
+        rest = self._cost - total
+        for lease in held.budgets:
+            lease.spent += total
+            lease.free += rest
             if lease.waiting:
-                self._leases.freed(lease)
+                self.leases.freed(lease)
+        for lease in held.requests:
+            lease.spent += requests
+            lease.free += 1 - requests
+            if lease.waiting:
+                self.leases.freed(lease)
+        for lease in held.parallel:
+            lease.free += 1
+            if lease.waiting:
+                self.leases.freed(lease)
+        for lease, amount in zip(held.tokens, self._tokens):  # noqa: B905 -- as above
+            used = _tokens(lease.quota.unit, usage)
+            lease.spent += used
+            lease.free += amount - used
+            if lease.waiting:
+                self.leases.freed(lease)
         return self._settlements(strict, total)
+
+    def _settlements(self, strict: int, other: int) -> tuple[Settlement, ...]:
+        """What is charged to strict budgets, and to others."""
+        settlements: tuple[Settlement, ...] = ()
+        for windows, is_strict, leased in self._charges:  # mostly there is one
+            amount = strict if is_strict else other
+            if amount:
+                settlements += (Settlement(windows, amount, leased),)
+        return settlements
+
+    def _keep(self, amount: int) -> None:
+        """Spend so much more of the budgets that were strict when it began: the quotas may have been changed."""
+        strict = {ref for charged in self._charges if charged.strict for ref in unpacked(charged.windows)}
+        for lease in self._held.budgets:
+            if lease.ref in strict:
+                lease.settle(0, amount)
 
     def count(self) -> None:
         """Count the request in limits of requests after all, though it was settled without."""
-        for lease in self._held:
-            if lease.quota.unit is _REQUESTS:
-                lease.settle(0, 1)
+        for lease in self._held.requests:
+            lease.settle(0, 1)
 
     def abandon(self) -> None:
         """Whatever was not settled is settled as the opening record says, or given back if there is none."""
         if self.settled:
             return
         self.settled = True
-        for lease, amount in zip(self._held, self._amounts, strict=True):
-            lease.settle(amount, amount if self.opened and lease.quota.unit is not _PARALLEL else 0)
+        for lease, amount in self._amounts():
+            lease.settle(amount, amount if self.opened and lease.quota.unit is not Unit.PARALLEL else 0)
             if lease.waiting:
-                self._leases.freed(lease)
-
-    def _settlements(self, strict: int, other: int) -> tuple[Settlement, ...]:
-        """What is charged to strict budgets, and to others."""
-        settlements: tuple[Settlement, ...] = ()
-        for windows, is_strict, leased in self._charges:  # mostly there is one
-            if amount := strict if is_strict else other:
-                settlements += (Settlement(windows, amount, leased),)
-        return settlements
-
-    def _strict_windows(self) -> Sequence[WindowRef]:
-        """As of when it began: the quotas may have been changed."""
-        return [ref for charged in self._charges if charged.strict for ref in unpacked(charged.windows)]
-
-
-def _lacking(leases: Sequence[Lease], amounts: Sequence[int], *, queued: bool) -> Lacking:
-    return [
-        (lease, amount)
-        for lease, amount in zip(leases, amounts, strict=True)
-        if (amount > lease.free or (lease.waiting and not queued)) and amount
-    ]
-
-
-def _without(
-    absent: Sequence[Lease], leases: Sequence[Lease], amounts: Sequence[int]
-) -> tuple[Sequence[Lease], list[int]]:
-    """The other leases, with what is held of them."""
-    kept = [(lease, amount) for lease, amount in zip(leases, amounts, strict=True) if lease not in absent]
-    return [lease for lease, _ in kept], [amount for _, amount in kept]
-
-
-def _charges(leases: Sequence[Lease], *, leased: bool) -> tuple[Charges, ...]:
-    return charges([(lease.quota, lease.ref) for lease in leases], leased=leased)
+                self.leases.freed(lease)
 
 
 def _tokens(unit: Unit, usage: Usage) -> int:

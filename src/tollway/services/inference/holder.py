@@ -38,8 +38,7 @@ class Holder:
     def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, counting: FairThread, limits: LimitSettings) -> None:
         self._keeper = keeper
         self._counting = counting
-        self._live = live
-        self._default_output_tokens = limits.default_output_tokens
+        self._measure = partial(measure, live=live, default_output_tokens=limits.default_output_tokens)
         self._budget_wait_s = limits.budget_wait_s
         self._terms = TermsFinder()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -81,22 +80,17 @@ class Holder:
         terms = self._terms.find(book, exchange.facts(), self._keeper.now_us)
         if terms is None:
             return []
-        exchange.claims = Claims(self._keeper, terms, self._measure(exchange, terms, free=free))
-        return exchange.claims.take()
+        demand = self._measure(exchange, binding=terms.bounded and not free)
+        if free:
+            demand.cost = 0
+        exchange.claims = claims = Claims(self._keeper, terms, demand)
+        return claims.take()
 
     async def overcome(self, exchange: Exchange, lacking: Lacking) -> None:
         """Wait for what lacked, and take it. Errors: as `hold`."""
         assert exchange.claims is not None  # noqa: S101 -- without them nothing lacks
         await self._overcome(exchange, exchange.claims, lacking)
         exchange.attempt_started_ns = time.perf_counter_ns()
-
-    def _measure(self, exchange: Exchange, terms: Terms, *, free: bool = False) -> Demand:
-        default = exchange.principal.default_output_tokens or self._default_output_tokens
-        binding = terms.bounded and not free
-        demand = measure(exchange, self._live.price_book, binding=binding, default_output_tokens=default)
-        if free:
-            demand.cost = 0
-        return demand
 
     def _take(self, exchange: Exchange | Visit, claims: Claims) -> Lacking:
         """Try again, by the quotas as they are now."""
@@ -107,7 +101,7 @@ class Holder:
             if isinstance(exchange, Visit):
                 terms = terms.counted
             elif terms.bounded and not measured_for.bounded:
-                claims.demand = self._measure(exchange, terms)
+                claims.demand = self._measure(exchange, binding=True)
             claims.terms = terms
         return claims.take(queued=True)
 

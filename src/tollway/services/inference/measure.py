@@ -12,6 +12,7 @@ from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.exchange import Exchange, Target
 from tollway.services.inference.plan import not_priced
+from tollway.services.live_catalog import LiveCatalog
 
 UNKNOWN_CONTEXT_TOKENS = 1_048_576
 """The longest context on offer: for models whose own is not known."""
@@ -19,14 +20,14 @@ _ANSWER_PART = 4
 """An answer without a bound gets no less than this part of the context, however long the prompt may be."""
 
 
-def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_output_tokens: int) -> Demand:
+def measure(exchange: Exchange, live: LiveCatalog, *, binding: bool, default_output_tokens: int) -> Demand:
     """What a request needs.
 
     Args:
         exchange: the request.
-        prices: for the service tier it asks for.
+        live: knows the prices of the service tier it asks for.
         binding: whether a hard budget relies on the bound. Then a price must be known, and the answer is bounded.
-        default_output_tokens: of an answer that nothing else bounds.
+        default_output_tokens: of an answer that nothing else bounds, unless the project says otherwise.
 
     Raises:
         ModelNotPricedError: a hard budget applies, and what the request costs is not known.
@@ -38,10 +39,14 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
     bound = target.adapter.bound(exchange.call, spec=target.spec, model=target.model, context_tokens=context_tokens)
     output_tokens = bound.output_tokens
     if output_tokens is None:
-        output_tokens = _default(bound, context_tokens, default_output_tokens)
+        default = exchange.principal.default_output_tokens or default_output_tokens
+        output_tokens = _default(bound, context_tokens, default)
     if binding:
         _require_bounded(target, bound, output_tokens)
-    demand = Demand(bound, _sheets(exchange, prices, bound.service_tier), output_tokens)
+    sheets: tuple[PriceSheet, ...] = (sheet,) if sheet is not None else ()
+    if sheets and bound.service_tier not in DEFAULT_TIERS:
+        sheets += _tier_sheets(exchange, live.price_book, bound.service_tier)
+    demand = Demand(bound, sheets, output_tokens)
     demand.price()
     if binding and not bound.heeded and demand.pays_for_output():
         demand.sent_output_tokens = output_tokens
@@ -51,7 +56,9 @@ def measure(exchange: Exchange, prices: PriceBook, *, binding: bool, default_out
 def _require_bounded(target: Target, bound: RequestBound, output_tokens: int) -> None:
     """Raises as `measure` for a hard budget."""
     sheet = target.sheet
-    if sheet is None or not _is_priced(sheet.rates, bound, output_tokens):
+    rates: Mapping[str, Rate] = sheet.rates if sheet is not None else {}
+    in_tokens = "input" in rates and ("output" in rates or not output_tokens)
+    if sheet is None or not (in_tokens or _is_priced_by_piece(rates, bound)):
         raise not_priced(target.deployment, target.model, "or make the budget that applies a soft one")
     if bound.boundless:
         raise boundless(bound.boundless)
@@ -75,23 +82,17 @@ def boundless(field: str) -> InvalidRequestError:
     )
 
 
-def _is_priced(rates: Mapping[str, Rate], bound: RequestBound, output_tokens: int) -> bool:
-    """Whether what it costs is known: in tokens, or by the piece."""
-    if "input" in rates and (not output_tokens or "output" in rates):
-        return True
+def _is_priced_by_piece(rates: Mapping[str, Rate], bound: RequestBound) -> bool:
+    """Whether what it costs is known although its tokens have no price."""
     if (bound.images and "images" in rates) or (bound.characters and "characters" in rates):
         return True
     return bool(bound.audio_seconds) and "audio_seconds" in rates
 
 
-def _sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[PriceSheet, ...]:
-    """The prices of the model, and those of the service tier that the request asks for."""
+def _tier_sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[PriceSheet, ...]:
+    """The prices of the service tier that the request asks for, if they are known."""
     target = exchange.target
-    sheet, deployment = target.sheet, target.deployment
-    if sheet is None:
-        return ()
-    if service_tier in DEFAULT_TIERS:
-        return (sheet,)
+    deployment = target.deployment
     tier = prices.sheet(
         deployment.price_provider,
         target.model,
@@ -100,4 +101,4 @@ def _sheets(exchange: Exchange, prices: PriceBook, service_tier: str) -> tuple[P
         at=time.time(),
         service_tier=service_tier,
     )
-    return (sheet, tier) if tier is not None else (sheet,)
+    return (tier,) if tier is not None else ()

@@ -1,22 +1,19 @@
 """``x-ratelimit-*``: what is left of the rate limits that apply to a request, in the form of OpenAI's headers."""
 
-import sys
 from functools import lru_cache
+from operator import attrgetter
 
 from tollway.errors import TollwayError
-from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
 from tollway.services.inference.claims import Claims
 
 PREFIX = "x-ratelimit-"
-_PARALLEL, _REQUESTS = Unit.PARALLEL, Unit.REQUESTS  # naming a member of an enum takes 0.2 µs
 _REQUEST_NAMES, _TOKEN_NAMES = (
     tuple(f"{PREFIX}{what}-{kind}".encode() for what in ("limit", "remaining", "reset"))
     for kind in ("requests", "tokens")
 )
-_MS_US = 1_000
-_NONE: tuple[int, Lease | None] = (sys.maxsize, None)
+_SECOND_MS = _MS_US = 1_000
+_remaining = attrgetter("remaining")
 
 
 def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
@@ -24,29 +21,27 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
 
     What other workers have leased counts as remaining until they say that it is used.
     """
-    if claims is None or not (leases := claims.limiting()):
+    if claims is None:
         return []
-    requests = tokens = _NONE
-    for lease in leases:
-        unit = lease.quota.unit
-        if unit is _PARALLEL:
-            continue
-        remaining = lease.remaining
-        if unit is _REQUESTS:
-            if remaining < requests[0]:
-                requests = remaining, lease
-        elif remaining < tokens[0]:
-            tokens = remaining, lease
-    now_us = claims.now_us()
+    bunch = claims.limiting()
+    requests, tokens = bunch.requests, bunch.tokens
+    if not requests and not tokens:
+        return []
+    now_us = claims.leases.now_us()
     headers: list[tuple[bytes, bytes]] = []
-    for (limit, left, reset), (remaining, tightest) in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
-        if tightest is not None:
+    for (limit, left, reset), leases in ((_REQUEST_NAMES, requests), (_TOKEN_NAMES, tokens)):
+        if leases:
+            tightest = leases[0] if len(leases) == 1 else min(leases, key=_remaining)
             quota = tightest.quota
             amount = quota.amount if quota.raised_until is None else quota.amount_at(now_us / SECOND_US)
-            told = 0 if remaining < 0 else min(remaining, amount)
-            span_us = tightest.end_us - now_us + quota.length_s * SECOND_US
-            resets = _in_ms(span_us) if span_us < SECOND_US else _in_s(-(-span_us // SECOND_US))
-            headers += _numbered(limit, amount), (left, b"%d" % told), (reset, resets)
+            remaining = tightest.beyond + tightest.free
+            if remaining > amount:
+                remaining = amount
+            elif remaining < 0:
+                remaining = 0
+            span_ms = quota.length_s * _SECOND_MS - (now_us - tightest.end_us) // _MS_US  # rounded up
+            resets = _in_ms(span_ms) if span_ms < _SECOND_MS else _in_s(-(-span_ms // _SECOND_MS))
+            headers += _numbered(limit, amount), (left, b"%d" % remaining), (reset, resets)
     return headers
 
 
@@ -60,8 +55,9 @@ def _numbered(name: bytes, number: int) -> tuple[bytes, bytes]:
     return name, b"%d" % number
 
 
-def _in_ms(span_us: int) -> bytes:
-    return b"%dms" % max(-(-span_us // _MS_US), 0)
+@lru_cache(maxsize=_SECOND_MS)
+def _in_ms(span_ms: int) -> bytes:
+    return b"%dms" % max(span_ms, 0)
 
 
 @lru_cache(maxsize=256)

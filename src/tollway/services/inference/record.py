@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from tollway.errors import JournalUnavailableError
 from tollway.ledger.entry import EntryOpen, LedgerEntry, Outcome, Spent, UsageSource
-from tollway.ledger.interrupted import estimated_charge
 from tollway.ledger.money import ENTRY_MAX_PICO
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.rating import Charge, rate
@@ -80,9 +79,9 @@ class Recorder:
         call, principal, sheet, claims = exchange.call, exchange.principal, exchange.target.sheet, exchange.claims
         input_rate = sheet.rates.get("input") if sheet is not None else None
         price = input_rate.price if input_rate is not None else None
-        opening = claims.opening(estimated_charge(call.text_bytes, price)) if claims is not None else ()
+        opening = claims.opening(call.text_bytes, price) if claims is not None else ()
         if beside is not None:
-            opening = merged((*opening, *beside.opening(estimated_charge(call.text_bytes, price))))
+            opening = merged((*opening, *beside.opening(call.text_bytes, price)))
         self._journal.open(
             EntryOpen(
                 exchange.entry_id,

@@ -52,11 +52,12 @@ def reply_headers(
         headers.append((b"x-tollway-error-source", b"upstream"))
     if exchange.dropped:
         headers.append((b"x-tollway-dropped", ", ".join(exchange.dropped).encode("latin-1", "replace")))
-    ours = quota_headers(exchange.claims)
-    headers += ours
-    if exchange.claims is not None and exchange.claims.demand.clamped:
-        headers.append((b"x-tollway-clamped", b"max_tokens=%d" % exchange.claims.demand.clamped))
-    return headers + _passed(upstream, content_type=not made, limits=not ours)
+    limits = None
+    if (claims := exchange.claims) is not None:
+        headers += (limits := quota_headers(claims))
+        if clamped := claims.demand.clamped:
+            headers.append((b"x-tollway-clamped", b"max_tokens=%d" % clamped))
+    return headers + _passed(upstream, content_type=not made, limits=not limits)
 
 
 def request_ids(exchange: Exchange) -> list[tuple[bytes, bytes]]:

@@ -11,7 +11,6 @@ from tollway.ledger.settlement import Charges, charges
 from tollway.ledger.window import window_at
 from tollway.services.lease_shelf import Parts
 
-_OF_TOKENS = frozenset({Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS, Unit.TOKENS})
 _REMEMBERED_MAX = 20_000
 """Of each kind: about 10 MB."""
 
@@ -21,29 +20,17 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         book: where they stand.
-        binding: the quotas that refuse, each with the request's subject: budgets, then limits of requests in a time,
-            then of requests at a time, then limits of tokens.
-        budgets: how many of them are budgets.
-        requests: how many limit requests in a time.
-        parallel: how many limit requests at a time.
-        tokens: how many limit tokens.
+        binding: the quotas that refuse, each with the request's subject.
+        bounded: whether a hard budget relies on the bounds of the request.
         soft: the budgets that only count, each with its present window: nothing is leased of them.
         counting: what they are charged.
     """
 
     book: QuotaBook
     binding: Parts
-    budgets: int = 0
-    requests: int = 0
-    parallel: int = 0
-    tokens: int = 0
+    bounded: bool = False
     soft: tuple[tuple[Quota, WindowRef], ...] = ()
     counting: tuple[Charges, ...] = ()
-
-    @property
-    def limits(self) -> int:
-        """How many rate limits there are."""
-        return self.requests + self.parallel + self.tokens
 
     @property
     def counted(self) -> "Terms":
@@ -51,13 +38,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
         Limits of requests at a time are of the work of models; who has reached one may still look what comes of it.
         """
-        parts = self.binding.parts[self.budgets : self.budgets + self.requests]
-        return Terms(self.book, Parts(parts), requests=self.requests)
-
-    @property
-    def bounded(self) -> bool:
-        """Whether a hard budget relies on the bounds of the request."""
-        return self.budgets > 0
+        return Terms(self.book, Parts([part for part in self.binding.parts if part[0].unit is Unit.REQUESTS]))
 
 
 class TermsFinder:
@@ -90,23 +71,11 @@ class TermsFinder:
         return terms
 
     def _sorted(self, book: QuotaBook, quotas: tuple[Quota, ...], facts: Facts, now_us: int) -> Terms:
-        binding = [(quota, quota.subject(facts)) for quota in quotas if quota.binds]
-        budgets = tuple([part for part in binding if part[0].unit is Unit.USD])
-        requests = tuple([part for part in binding if part[0].unit is Unit.REQUESTS])
-        parallel = tuple([part for part in binding if part[0].unit is Unit.PARALLEL])
-        tokens = tuple([part for part in binding if part[0].unit in _OF_TOKENS])
+        binding = tuple([(quota, quota.subject(facts)) for quota in quotas if quota.binds])
         counting = [quota for quota in quotas if not quota.binds and quota.unit is Unit.USD]
         windows = tuple([(quota, self._window(quota, quota.subject(facts), now_us)) for quota in counting])
-        return Terms(
-            book,
-            Parts(budgets + requests + parallel + tokens),
-            len(budgets),
-            len(requests),
-            len(parallel),
-            len(tokens),
-            windows,
-            charges(windows, leased=False),
-        )
+        bounded = any(quota.unit is Unit.USD for quota, _ in binding)
+        return Terms(book, Parts(binding), bounded, windows, charges(windows, leased=False))
 
     def _window(self, quota: Quota, subject: str, now_us: int) -> WindowRef:
         key = (quota.id, quota.generation, subject)
