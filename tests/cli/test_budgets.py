@@ -79,6 +79,6 @@ def test_a_webhooks_secret_alone_is_on_stdout(tollway: Command, organization: st
 
 
 def test_workers_are_listed_and_a_living_one_is_not_given_up(tollway: Command) -> None:
-    assert "data" in tollway.ok("budgets", "workers", "--json").json
+    assert "data" in tollway.ok("workers", "list", "--json").json
     unknown = "00000000-0000-7000-8000-000000000000"
-    assert tollway("budgets", "release", unknown, "--yes").code == 1
+    assert tollway("workers", "release", unknown, "--yes").code == 1

@@ -44,14 +44,6 @@ RECORD: tuple[Column, ...] = (
     ("STRICT", "strict"),
     ("EVENTS AT %", "thresholds"),
 )
-WORKERS: tuple[Column, ...] = (
-    ("WORKER", "id"),
-    ("HOST", "host"),
-    ("STARTED", "started_at"),
-    ("LAST SEEN", "seen_at"),
-    ("LEASES>", "leases"),
-    ("LEASED USD>", "leased_usd"),
-)
 BudgetId = Annotated[str, typer.Argument(metavar="ID", help="The id that `tollway budgets list` shows.")]
 LimitUsd = Annotated[str, typer.Option("--limit-usd", metavar="USD", help="USD in a window, for instance 25.50.")]
 _Threshold = Annotated[
@@ -183,25 +175,3 @@ def remove(desk: Desk, budget: BudgetId, *, yes: Yes = False) -> None:
     desk.confirm(f"Remove the budget {budget}?", yes=yes)
     desk.api.delete(path("budgets", budget))
     desk.done(f"Budget {budget} is removed.", removed=budget)
-
-
-@connected(app)
-def workers(desk: Desk) -> None:
-    """List the workers, with what they have leased. The key needs scope `platform`."""
-    desk.show_list(desk.api.pages(path("workers")), WORKERS, empty="No worker.")
-
-
-@connected(app)
-def release(
-    desk: Desk,
-    worker: Annotated[str, typer.Argument(metavar="WORKER", help="The id that `tollway budgets workers` shows.")],
-    *,
-    yes: Yes = False,
-) -> None:
-    """Give up a worker whose machine is lost: what it had leased may be spent again.
-
-    Whatever its journal held and the ledger lacks is then counted nowhere. The key needs scope `platform`.
-    """
-    desk.confirm(f"Is the machine of the worker {worker} lost for good?", yes=yes)
-    desk.api.delete(path("workers", worker))
-    desk.done(f"Worker {worker} is given up.", released=worker)

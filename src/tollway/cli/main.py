@@ -24,6 +24,7 @@ COMMANDS: dict[str, Entry] = {
     "prices": ("tollway.cli.prices", "Show and set prices."),
     "budgets": ("tollway.cli.budgets", "Set budgets, and see what is left of them."),
     "limits": ("tollway.cli.limits", "Set rate limits."),
+    "workers": ("tollway.cli.workers", "List the workers, and give up those of a lost machine."),
     "usage": ("tollway.cli.usage", "Sum requests, tokens and charges."),
     "audit": ("tollway.cli.audit", "List what happened: changes, and thresholds of budgets."),
     "webhooks": ("tollway.cli.webhooks", "Have events posted to an address of yours."),
