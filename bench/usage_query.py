@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from bench.machine import describe
-from tollway.data.rollup_sql import ENTRY_COLUMNS, rollup_ctes
+from tollway.data.rollup_sql import rollup_ctes, sums_of_entries
 from tollway.data.rollups import Group
 from tollway.data.session import Database, create_engine
 from tollway.ids import uuid7
@@ -61,12 +61,13 @@ _VALUES = {
     "request_bytes": "1000",
     "response_bytes": "700",
 }
+_HOURLY, _TAG_HOURLY = (sums_of_entries("inserted", unit="hour", tagged=tagged) for tagged in (False, True))
 _FILL = f"""
     WITH inserted AS (
         INSERT INTO ledger_entry ({", ".join(_VALUES)})
         SELECT {", ".join(_VALUES.values())} FROM generate_series(%(first)s::int, %(last)s::int) AS n
-        RETURNING {", ".join(ENTRY_COLUMNS)}
-    ), {rollup_ctes("inserted")}
+        RETURNING *
+    ), {rollup_ctes(hourly=_HOURLY, tag_hourly=_TAG_HOURLY)}
     SELECT count(*) FROM inserted
 """  # noqa: S608 - made of our own names
 _RAW = """

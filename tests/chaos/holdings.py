@@ -58,12 +58,12 @@ class Holdings:
 
 def journaled(journal: Path) -> dict[str, LedgerEntry]:
     """What the journal keeps of what is in the database; a disk that was nearly full has kept less."""
-    batches = (
-        batch
+    chunks = (
+        chunk
         for segment in SentSegments(journal, window_s=_KEPT_S).newest_first()
-        for batch in segment.entries(max_entries=_BATCH_ENTRIES)
+        for chunk in segment.chunks(max_entries=_BATCH_ENTRIES)
     )
-    return {entry.entry_id: entry for batch in batches for entry in batch}
+    return {entry.entry_id: entry for chunk in chunks for entry in chunk.entries}
 
 
 def broken(found: Evidence, held: Holdings) -> list[str]:

@@ -140,6 +140,23 @@ async def test_a_torn_tail_is_ignored_and_a_damaged_segment_is_set_aside(tmp_pat
     assert kept.read_bytes() == damaged
 
 
+async def test_records_and_damages_longer_than_what_is_read_at_once_stop_nothing(tmp_path: Path) -> None:
+    texts = ("a", "b" * 600_000, "c", "d" * 300_000, "e", "f" * 1_000_000, "g")
+    entries = [an_entry(error=text) for text in texts]
+    directory = await a_dead_worker(tmp_path / "journal", entries, segment_bytes=1 << 23)
+    path = segment_path(directory, 1)
+    content = bytearray(path.read_bytes())
+    start = content.index(texts[3].encode())
+    content[start : start + 300_000] = bytes(300_000)
+    path.write_bytes(content)
+    backlog = the_backlog(tmp_path / "journal")
+    backlog.adopt()
+    found = drained(backlog, max_entries=5)
+    interrupted = [entry for entry in found if entry.outcome is Outcome.INTERRUPTED]
+    assert [entry for entry in found if entry not in interrupted] == entries[:3] + entries[4:]
+    assert [entry.entry_id for entry in interrupted] == [entries[3].entry_id]
+
+
 async def test_an_unreadable_cursor_starts_over(tmp_path: Path) -> None:
     entries = [an_entry() for _ in range(3)]
     directory = await a_dead_worker(tmp_path / "journal", entries, segment_bytes=1 << 20)

@@ -35,8 +35,8 @@ def entries_of(sent: SentSegments) -> list[str]:
     return sorted(
         entry.entry_id
         for segment in sent.newest_first()
-        for entries in segment.entries(max_entries=4)
-        for entry in entries
+        for chunk in segment.chunks(max_entries=4)
+        for entry in chunk.entries
     )
 
 

@@ -13,6 +13,7 @@ from chaos.small_disk import can_mount, fill, small_disk
 from support.entries import a_writer, an_entry, opening
 from support.ledger import a_drain, drain_all, rollup_sums, stored_ids, write_journal
 from support.postgres import DatabaseUrls
+from support.quotas import a_settlement, window_rows
 from support.waiting import eventually
 from tollway.data.session import Database, create_engine
 from tollway.errors import DatabaseUnavailableError
@@ -62,6 +63,23 @@ async def test_a_journal_drained_twice_gives_each_entry_once(
     assert rollup_sums(database_url) == sums
     assert sums["usage_hourly"] == sums["usage_daily"] == sums["usage_tag_hourly"] == sums["usage_tag_daily"]
     assert sums["usage_hourly"][0] == 121
+
+
+async def test_known_entries_among_new_ones_are_neither_stored_nor_counted_again(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    organization_id, settlement = uuid7(), a_settlement(uuid7(), 1)
+    entries = [an_entry(organization_id=organization_id, settlements=(settlement,)) for _ in range(90)]
+    drain = a_drain(database, tmp_path, batch_entries=20)
+    for part in (entries[:40], [*entries[20:50], *entries[45:70]], entries[60:]):
+        await write_journal(tmp_path, part)
+        await drain_all(drain)
+    assert stored_ids(database_url) == ids(entries)
+    audit = await LedgerAudit(database).audit(organization_id)
+    assert audit.entries == 90
+    assert audit.agrees
+    assert window_rows(database_url)[settlement.refs[0]].settled == 90
+    drain.close()
 
 
 async def test_copies_of_a_journal_drained_at_once_give_each_entry_once(

@@ -9,7 +9,8 @@ from support.ledger import a_drain, write_journal
 from support.postgres import DatabaseUrls
 from tollway.data.session import Database
 from tollway.ids import uuid7
-from tollway.ledger.entry import LedgerEntry, Outcome
+from tollway.ledger.entry import LedgerEntry, Outcome, UsageSource
+from tollway.ledger.usage import KINDS, Usage
 from tollway.services.ledger_audit import LedgerAudit
 
 
@@ -30,7 +31,11 @@ async def test_rollups_of_every_kind_of_entry_are_the_sums_of_the_entries(databa
             outcome=list(Outcome)[number % 8],
             priced=bool(number % 3),
             provider_cost=number or None,
-            tags=tuple((f"tag{n}", "x") for n in range(number % 4)),
+            saved=number % 5,
+            usage=Usage(**{kind: number + place for place, kind in enumerate(KINDS)}),
+            usage_source=list(UsageSource)[number % 3],
+            model_sent=("gpt-4o", "nul\0", 'quoted "\\"')[number % 3],
+            tags=tuple((f"tag{n}", "x\0") for n in range(number % 4)) + (("tag0", "twice"),) * (number % 2),
         )
         for number in range(40)
     ]

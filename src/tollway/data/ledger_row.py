@@ -80,7 +80,8 @@ class _LineObject(msgspec.Struct):
     ref: str
 
 
-def _id_bytes(text: str) -> bytes:
+def id_bytes(text: str) -> bytes:
+    """The bytes of an id. Raises ValueError if it is not a UUID."""
     value = bytes.fromhex(text.replace("-", ""))
     if len(value) != 16:  # noqa: PLR2004 - bytes of a UUID
         message = f"not a UUID: {text!r}"
@@ -88,20 +89,20 @@ def _id_bytes(text: str) -> bytes:
     return value
 
 
-_known_id_bytes = lru_cache(maxsize=_REPEATED_MAX)(_id_bytes)
-"""As `_id_bytes`, for ids that stand in many rows."""
+_known_id_bytes = lru_cache(maxsize=_REPEATED_MAX)(id_bytes)
+"""As `id_bytes`, for ids that stand in many rows."""
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
     """PostgreSQL's text holds every character but NUL."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _cleaned(entry: LedgerEntry) -> LedgerEntry:
     """Without NUL in what is stored as JSON."""
-    tags = tuple((_without_nul(name), _without_nul(value)) for name, value in entry.tags)
+    tags = tuple((without_nul(name), without_nul(value)) for name, value in entry.tags)
     attempts = tuple(
-        msgspec.structs.replace(attempt, model=_without_nul(attempt.model), error=_without_nul(attempt.error))
+        msgspec.structs.replace(attempt, model=without_nul(attempt.model), error=without_nul(attempt.error))
         for attempt in entry.attempts
     )
     return msgspec.structs.replace(entry, tags=tags, attempts=attempts)
@@ -129,7 +130,7 @@ def _fixed_part(entry: LedgerEntry) -> bytes:
         8,
         entry.admitted_at_us - _EPOCH_2000_US,
         16,
-        _id_bytes(entry.entry_id),
+        id_bytes(entry.entry_id),
         16,
         _known_id_bytes(entry.organization_id),
         16,
@@ -151,7 +152,7 @@ def _nullable(value: int | None) -> bytes:
 
 
 def _text_field(text: str) -> bytes:
-    data = _without_nul(text).encode()
+    data = without_nul(text).encode()
     return _length.pack(len(data)) + data
 
 

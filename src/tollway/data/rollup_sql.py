@@ -12,23 +12,6 @@ ROLLUPS = {
 }
 """Table → its bucket, and whether it tells tags apart."""
 
-ENTRY_COLUMNS = (
-    "admitted_at",
-    "organization_id",
-    "project_id",
-    "key_id",
-    "provider",
-    "model_sent",
-    "tags",
-    "outcome",
-    "priced",
-    "usage_source",
-    *(usage_column(kind) for kind in KINDS),
-    "charge_pico",
-    "provider_cost_pico",
-    "saved_pico",
-)
-"""What the sums read of an entry: the drain hands on no more than that."""
 _ENTRY_MEASURES = {
     "requests": "count(*)",
     "errors": "count(*) FILTER (WHERE outcome NOT IN ('ok', 'client_left'))",
@@ -39,6 +22,7 @@ _ENTRY_MEASURES = {
     "provider_cost_pico": "coalesce(sum(provider_cost_pico), 0)",
     "saved_pico": "sum(saved_pico)",
 }
+_SUMMED_MEASURES = {name: f"sum({name})" for name in MEASURES}
 
 
 def sums_of_entries(source: str, *, unit: str, tagged: bool) -> str:
@@ -49,25 +33,30 @@ def sums_of_entries(source: str, *, unit: str, tagged: bool) -> str:
         unit: ``hour`` or ``day``.
         tagged: whether to tell tags apart.
     """
-    item, _, condition = source.partition(" WHERE ")
-    tags = ", jsonb_each_text(tags) AS tag (tag_name, tag_value)" if tagged else ""
-    where = f" WHERE {condition}" if condition else ""
-    columns = {name: name for name in key(tagged=tagged)}
-    columns["bucket"] = f"date_trunc('{unit}', admitted_at, 'UTC')"
-    columns["model"] = "provider || '/' || model_sent"
-    selected = [f"{expression} AS {name}" for name, expression in columns.items()]
-    # bigint sums are numeric in PostgreSQL; the counts of one bucket fit a bigint
-    selected += [f"({_ENTRY_MEASURES[name]}){'::bigint' if name in COUNTS else ''} AS {name}" for name in MEASURES]
-    positions = ", ".join(str(position) for position in range(1, len(columns) + 1))
-    return f"SELECT {', '.join(selected)} FROM {item}{tags}{where} GROUP BY {positions}"  # noqa: S608 - our own names
+    named = {"bucket": f"date_trunc('{unit}', admitted_at, 'UTC')", "model": "provider || '/' || model_sent"}
+    return _sums(source, named, _ENTRY_MEASURES, tagged=tagged, unfold_tags=tagged)
+
+
+def hourly_sums_of_sums(source: str, *, tagged: bool) -> str:
+    """As `sums_of_entries`, over rows that have the columns of ``usage_hourly``, and ``tags``."""
+    return _sums(source, {}, _SUMMED_MEASURES, tagged=tagged, unfold_tags=tagged)
 
 
 def _daily(source: str, *, tagged: bool) -> str:
-    names = key(tagged=tagged)
-    selected = [("date_trunc('day', bucket, 'UTC') AS bucket" if name == "bucket" else name) for name in names]
-    selected += [f"sum({name}){'::bigint' if name in COUNTS else ''} AS {name}" for name in MEASURES]
-    positions = ", ".join(str(position) for position in range(1, len(names) + 1))
-    return f"SELECT {', '.join(selected)} FROM {source} GROUP BY {positions}"  # noqa: S608 - our own names
+    bucket = {"bucket": "date_trunc('day', bucket, 'UTC')"}
+    return _sums(source, bucket, _SUMMED_MEASURES, tagged=tagged, unfold_tags=False)
+
+
+def _sums(source: str, named: dict[str, str], measures: dict[str, str], *, tagged: bool, unfold_tags: bool) -> str:
+    item, _, condition = source.partition(" WHERE ")
+    tags = ", jsonb_each_text(tags) AS tag (tag_name, tag_value)" if unfold_tags else ""
+    where = f" WHERE {condition}" if condition else ""
+    keys = key(tagged=tagged)
+    selected = [f"{named.get(name, name)} AS {name}" for name in keys]
+    # bigint sums are numeric in PostgreSQL; the counts of one bucket fit a bigint
+    selected += [f"({measures[name]}){'::bigint' if name in COUNTS else ''} AS {name}" for name in MEASURES]
+    positions = ", ".join(str(position) for position in range(1, len(keys) + 1))
+    return f"SELECT {', '.join(selected)} FROM {item}{tags}{where} GROUP BY {positions}"  # noqa: S608 - our own names
 
 
 def _addition(table: str, source: str, *, tagged: bool) -> str:
@@ -81,15 +70,15 @@ def _addition(table: str, source: str, *, tagged: bool) -> str:
     )
 
 
-def rollup_ctes(entries: str) -> str:
-    """Common table expressions that add the rows of the expression `entries` to all four rollups."""
+def rollup_ctes(*, hourly: str, tag_hourly: str) -> str:
+    """Common table expressions that add sums by hour, given as queries, to all four rollups."""
     parts: list[str] = []
-    for tagged, infix in ((False, ""), (True, "tag_")):
-        hourly, daily = f"{infix}hour_sums", f"{infix}day_sums"
+    for tagged, infix, query in ((False, "", hourly), (True, "tag_", tag_hourly)):
+        hours, days = f"{infix}hour_sums", f"{infix}day_sums"
         parts += (
-            f"{hourly} AS MATERIALIZED ({sums_of_entries(entries, unit='hour', tagged=tagged)})",
-            f"{daily} AS ({_daily(hourly, tagged=tagged)})",
-            f"{infix}hours AS ({_addition(f'usage_{infix}hourly', hourly, tagged=tagged)})",
-            f"{infix}days AS ({_addition(f'usage_{infix}daily', daily, tagged=tagged)})",
+            f"{hours} AS MATERIALIZED ({query})",
+            f"{days} AS ({_daily(hours, tagged=tagged)})",
+            f"{infix}hours AS ({_addition(f'usage_{infix}hourly', hours, tagged=tagged)})",
+            f"{infix}days AS ({_addition(f'usage_{infix}daily', days, tagged=tagged)})",
         )
     return ", ".join(parts)

@@ -1,8 +1,8 @@
 """Settle what requests used: from the leases of their worker to their windows, in the transaction that stores them."""
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,7 +18,6 @@ from tollway.data.schema.idempotency_claim import IdempotencyClaim
 from tollway.data.schema.worker import WorkerRow
 from tollway.data.session import WriteSession
 from tollway.ledger import exchange
-from tollway.ledger.entry import LedgerEntry
 from tollway.ledger.quota import Period, Quota, WindowRef
 from tollway.ledger.settlement import unpacked
 from tollway.ledger.window import slots_before, window_at
@@ -31,16 +30,16 @@ class Sums(msgspec.Struct):
     unleased: int = 0
 
 
-def sums_of(entries: Iterable[LedgerEntry], *, worker_known: bool) -> dict[WindowRef, Sums]:
-    """What the entries take from each window; nothing of it is leased if nobody knows whose lease it was.
+Taken = Counter[tuple[bytes, bool]]
+"""Packed windows, and whether they were leased → what is taken from each (`tollway.ledger.settlement.Settlement`)."""
+
+
+def sums_of(taken: Taken, *, worker_known: bool) -> dict[WindowRef, Sums]:
+    """What is taken from each window; nothing of it is leased if nobody knows whose lease it was.
 
     Raises:
         msgspec.DecodeError: an entry names windows that cannot be read.
     """
-    taken: defaultdict[tuple[bytes, bool], int] = defaultdict(int)
-    for entry in entries:
-        for settlement in entry.settlements:
-            taken[settlement.windows, settlement.leased] += settlement.amount
     found: defaultdict[WindowRef, Sums] = defaultdict(Sums)
     for (windows, leased), amount in taken.items():
         for window in unpacked(windows):

@@ -29,11 +29,13 @@ class Batch(msgspec.Struct, frozen=True):
 
     Attributes:
         entries: in the order they were written.
+        records: what each was read from.
         damages: what could not be read on the way.
         more: whether another batch may be waiting already.
     """
 
     entries: list[LedgerEntry]
+    records: list[bytes]
     damages: list[Damage]
     more: bool
     cursor: Cursor
@@ -91,7 +93,7 @@ class Backlog:
             self._add_interrupted(opens.values())
         more = chunk.more or (self.adopted and bool(opens))
         damaged = cursor.damaged | {damage.segment for damage in chunk.damages if not damage.torn}
-        return Batch(chunk.entries, chunk.damages, more, Cursor(chunk.position, opens, damaged))
+        return Batch(chunk.entries, chunk.records, chunk.damages, more, Cursor(chunk.position, opens, damaged))
 
     def settle(self, batch: Batch) -> None:
         """The entries of the batch are in the database: never give them again, and let go of segments read to the end.

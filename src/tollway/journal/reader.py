@@ -15,8 +15,9 @@ from tollway.journal.segment import segment_numbers, segment_path
 from tollway.ledger.entry import EntryOpen, LedgerEntry
 
 _LONGEST_BYTES = HEADER_BYTES + RECORD_MAX_BYTES
-CHUNK_BYTES = 2 * _LONGEST_BYTES
-"""Read at once: every record lies whole in the chunk that begins at or shortly before it."""
+_CHUNK_BYTES = (256 * 1024, 2 * _LONGEST_BYTES)
+"""Read at once: some hundred records, which is a millisecond or two of work; and what is read if they hold no record:
+every record lies whole in the long chunk that begins at or shortly before it."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -43,6 +44,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
     Attributes:
         entries: in the order they were written.
+        records: what each was read from.
         opens: requests that were admitted, and whose entry is not among `entries`.
         damages: what could not be read between them.
         position: where to read next.
@@ -50,6 +52,7 @@ class Chunk(msgspec.Struct, frozen=True):
     """
 
     entries: list[LedgerEntry]
+    records: list[bytes]
     opens: list[EntryOpen]
     damages: list[Damage]
     position: Position
@@ -57,7 +60,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 def read_chunk(directory: Path, position: Position, *, dead: bool, max_entries: int) -> Chunk:
-    """Read on from `position`, at the most `CHUNK_BYTES` of one segment and `max_entries` ledger entries.
+    """Read on from `position`, at the most a chunk of one segment and `max_entries` ledger entries.
 
     Args:
         directory: the worker's.
@@ -70,14 +73,18 @@ def read_chunk(directory: Path, position: Position, *, dead: bool, max_entries: 
     """
     numbers = [number for number in segment_numbers(directory) if number >= position.segment]
     if not numbers:
-        return Chunk([], [], [], position, more=False)
+        return Chunk([], [], [], [], position, more=False)
     segment, following = numbers[0], numbers[1] if len(numbers) > 1 else None
     offset = position.offset if segment == position.segment else 0
-    data = _read(segment_path(directory, segment), offset)
-    at_end = len(data) < CHUNK_BYTES
-
-    entries, opens, damages, used, full = _collect(data, max_entries)
-    if full or not at_end:
+    for size in _CHUNK_BYTES:
+        data = _read(segment_path(directory, segment), offset, size)
+        at_end = len(data) < size
+        found = _collect(data, max_entries)
+        if found.used or at_end:
+            break
+    used, damages = found.used, found.damages
+    opens = _decoded(found.opens.values(), damages)
+    if len(found.entries) >= max_entries or not at_end:
         if not used:  # a chunk without any record: keep what may be the beginning of one
             used = len(data) - _LONGEST_BYTES
             damages.append(Damage(0, 0, used))
@@ -90,41 +97,48 @@ def read_chunk(directory: Path, position: Position, *, dead: bool, max_entries: 
     else:
         reached, more = Position(segment, offset + used), False
     placed = [Damage(segment, offset + gap.start, offset + gap.end, gap.torn) for gap in damages]
-    return Chunk(entries, opens, placed, reached, more)
+    return Chunk(found.entries, found.records, opens, placed, reached, more)
 
 
-def _read(path: Path, offset: int) -> bytes:
+def _read(path: Path, offset: int, size: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.pread(descriptor, CHUNK_BYTES, offset)
+        return os.pread(descriptor, size, offset)
     finally:
         os.close(descriptor)
 
 
-def _collect(data: bytes, max_entries: int) -> tuple[list[LedgerEntry], list[EntryOpen], list[Damage], int, bool]:
-    """Entries, opens, damages (segment 0), bytes used, and whether it stopped because of `max_entries`."""
+class _Found(msgspec.Struct):
+    """As `Chunk`, with the opens as they stand in the searched bytes, of which `used` are read."""
+
     entries: list[LedgerEntry] = []
+    records: list[bytes] = []
     opens: dict[str, Frame] = {}
     damages: list[Damage] = []
-    used = 0
-    for found in scan(data):
-        if isinstance(found, Gap):
-            damages.append(Damage(0, found.start, found.end))
+    used: int = 0
+
+
+def _collect(data: bytes, max_entries: int) -> _Found:
+    found = _Found()
+    for part in scan(data):
+        if isinstance(part, Gap):
+            found.damages.append(Damage(0, part.start, part.end))
             continue
-        used = found.end
+        found.used = part.end
         try:
-            record = decode_entry(found.payload)
+            record = decode_entry(part.payload)
         except msgspec.DecodeError:
-            damages.append(Damage(0, found.start, found.end))
+            found.damages.append(Damage(0, part.start, part.end))
             continue
         if isinstance(record, str):
-            opens[record] = found
+            found.opens[record] = part
             continue
-        opens.pop(record.entry_id, None)
-        entries.append(record)
-        if len(entries) >= max_entries:
+        found.opens.pop(record.entry_id, None)
+        found.entries.append(record)
+        found.records.append(part.payload)
+        if len(found.entries) >= max_entries:
             break
-    return entries, _decoded(opens.values(), damages), damages, used, len(entries) >= max_entries
+    return found
 
 
 def _decoded(frames: Iterable[Frame], damages: list[Damage]) -> list[EntryOpen]:

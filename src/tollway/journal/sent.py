@@ -7,9 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from tollway.journal.reader import Position, read_chunk
+from tollway.journal.reader import Chunk, Position, read_chunk
 from tollway.journal.segment import SENT_DIRECTORY, segment_numbers, segment_path
-from tollway.ledger.entry import LedgerEntry
 
 _TIMELINE_FILE = "timeline"
 _TRIM_INTERVAL_S = 5.0
@@ -36,8 +35,8 @@ class SentSegment(msgspec.Struct, frozen=True):
         """The file."""
         return segment_path(self.directory, self.number)
 
-    def entries(self, *, max_entries: int) -> Iterator[list[LedgerEntry]]:
-        """Its entries, at the most so many at once. What cannot be read was told of when it was read first.
+    def chunks(self, *, max_entries: int) -> Iterator[Chunk]:
+        """What has entries of it, at the most so many at once. What cannot be read was told of when it was read first.
 
         Raises:
             OSError: it cannot be read.
@@ -47,7 +46,7 @@ class SentSegment(msgspec.Struct, frozen=True):
             chunk = read_chunk(self.directory, position, dead=True, max_entries=max_entries)
             position, more = chunk.position, chunk.more
             if chunk.entries:
-                yield chunk.entries
+                yield chunk
 
 
 class SentSegments:

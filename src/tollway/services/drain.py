@@ -14,15 +14,17 @@ import structlog
 from tollway.errors import DatabaseUnavailableError
 from tollway.journal.backlog import Backlog, Batch
 from tollway.journal.lock import try_lock
+from tollway.journal.reader import Damage
 from tollway.journal.segment import QUARANTINE_DIRECTORY, journal_directory, worker_directories
+from tollway.services.intake import Intake
 from tollway.services.ledger_store import LedgerStore
 from tollway.services.resend import Resend
 from tollway.services.worker_release import WorkerRelease
 
 _log = structlog.get_logger(__name__)
 
-_BATCHES_A_TURN = 16
-"""Batches of one worker before the next worker's turn, so that none waits for a long backlog of another."""
+_LOADS_A_TURN = 8
+"""Transactions of one worker before the next worker's turn, so that none waits for a long backlog of another."""
 _PARTITION_INTERVAL_S = 3_600.0
 _BACK_OFF_MAX_S = 5.0
 
@@ -67,7 +69,7 @@ class Drain:
         self._backlogs: dict[Path, Backlog] = {}
         self._lock: int | None = None
         self._partitions_due_s = 0.0
-        self._batches = 0
+        self._stored_loads = 0
 
     async def pass_over(self) -> DrainReport:
         """Give every worker's journal a turn. Does nothing while another process drains this data directory.
@@ -107,14 +109,14 @@ class Drain:
         while True:
             last = stop.is_set()
             more = False
-            before = self._batches
+            before = self._stored_loads
             try:
                 report = await self.pass_over()
                 failures, more = 0, report.more
                 if report.read:
                     _log.debug("drained", **msgspec.structs.asdict(report))
             except (DatabaseUnavailableError, OSError) as error:
-                failures = failures + 1 if self._batches == before else 1
+                failures = failures + 1 if self._stored_loads == before else 1
                 _log.warning("drain_waits", reason=str(error), failures=failures)
             except Exception:  # noqa: BLE001 -- entries wait on disk: whatever the fault, trying again beats dying
                 failures += 1
@@ -172,29 +174,39 @@ class Drain:
                 raise
 
     async def _drain(self, backlog: Backlog, report: DrainReport) -> bool:
-        """Store some batches, each while the one after it is read; whether more is left."""
-        batch = backlog.take(max_entries=self._batch_entries)
-        rows = await self._store.prepare(batch.entries)
-        stored: Batch | None = None
-        for turn in range(1, _BATCHES_A_TURN + 1):
-            storing = asyncio.create_task(self._store.store(backlog.directory.name, rows))
+        """Store some loads, each while the one after it is read; whether more is left."""
+        load = await self._read(backlog, after=None)
+        stored: _Load | None = None
+        for turn in range(1, _LOADS_A_TURN + 1):
+            storing = asyncio.create_task(self._store.store(backlog.directory.name, load.intake))
             try:
                 await asyncio.sleep(0)
                 if stored:
                     self._settle(backlog, stored, report)
-                stored = batch
-                if batch.more and turn < _BATCHES_A_TURN:
-                    batch = backlog.take(max_entries=self._batch_entries, after=batch)
-                    rows = await self._store.prepare(batch.entries)
+                stored = load
+                if load.last.more and turn < _LOADS_A_TURN:
+                    load = await self._read(backlog, after=load.last)
             finally:  # also if reading on failed: what is being stored ends in its own way
                 report.stored += await storing
-            if batch is stored:
+            if load is stored:
                 break
-        self._settle(backlog, batch, report)
-        return batch.more
+        self._settle(backlog, load, report)
+        return load.last.more
 
-    def _settle(self, backlog: Backlog, batch: Batch, report: DrainReport) -> None:
-        for damage in batch.damages:
+    async def _read(self, backlog: Backlog, *, after: Batch | None) -> "_Load":
+        """Batches are small, so that the load before can be stored meanwhile; a transaction takes some of them."""
+        load, batch = _Load(), after
+        while True:
+            batch = backlog.take(max_entries=self._batch_entries - load.read, after=batch)
+            load.last = batch
+            load.read += len(batch.entries)
+            load.damages += batch.damages
+            await self._store.prepare(load.intake, batch.entries, batch.records)
+            if not batch.more or load.read >= self._batch_entries:
+                return load
+
+    def _settle(self, backlog: Backlog, load: "_Load", report: DrainReport) -> None:
+        for damage in load.damages:
             log = _log.warning if damage.torn else _log.error
             log(
                 "journal_torn_tail" if damage.torn else "journal_damaged",
@@ -203,10 +215,27 @@ class Drain:
                 start=damage.start,
                 end=damage.end,
             )
-        report.damages += len(batch.damages)
-        report.read += len(batch.entries)
-        backlog.settle(batch)
-        self._batches += 1
+        report.damages += len(load.damages)
+        report.read += load.read
+        backlog.settle(load.last)
+        self._stored_loads += 1
+
+
+class _Load:
+    """What one transaction stores: some batches of a backlog.
+
+    Attributes:
+        read: entries of the journal, also those that the database cannot hold.
+        damages: what could not be read between them.
+        last: the batch with which it ends.
+    """
+
+    last: Batch
+
+    def __init__(self) -> None:
+        self.intake = Intake()
+        self.read = 0
+        self.damages: list[Damage] = []
 
 
 def _back_off_s(failures: int) -> float:

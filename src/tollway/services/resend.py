@@ -9,6 +9,7 @@ import structlog
 from tollway.data.session import Database
 from tollway.data.timeline import present_timeline
 from tollway.journal.sent import SentSegments
+from tollway.services.intake import Intake
 from tollway.services.ledger_store import LedgerStore
 from tollway.services.worker_release import WorkerRelease
 
@@ -73,8 +74,10 @@ class Resend:
         segments = self.sent.newest_first()
         _log.warning("database_was_promoted", timeline=self._present, segments_to_send_again=len(segments))
         for segment in segments:
-            for entries in segment.entries(max_entries=self._batch_entries):
-                missing += await self._store.store(segment.worker_id, await self._store.prepare(entries))
+            for chunk in segment.chunks(max_entries=self._batch_entries):
+                intake = Intake()
+                await self._store.prepare(intake, chunk.entries, chunk.records)
+                missing += await self._store.store(segment.worker_id, intake)
         for worker_id in {segment.worker_id for segment in segments}.difference(present):
             await self._release.release(worker_id)
         self.sent.note_timeline(self._present)
