@@ -16,8 +16,10 @@ ENDINGS = {
     "completed": "response.completed",
     "incomplete": "response.incomplete",
     "failed": "response.failed",
+    "cancelled": "response.incomplete",
 }
-"""State of a response → the event that tells it as the last one."""
+"""State of a response → the event that tells it as the last one. OpenAI's SDKs know none of its own for one that is
+cancelled: it broke off, and its `status` says by what."""
 BEGINNINGS = ("response.created", "response.queued")
 _ENDS = tuple(f"event: {kind}\n".encode() for kind in ENDINGS.values())
 _NUMBER = "sequence_number"

@@ -1,8 +1,10 @@
 """Tell the events of responses in the background, while they run and afterwards, to whoever asks any worker."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
 from msgspec import Raw
 
@@ -22,6 +24,9 @@ _FOLLOWERS_MAX = 1_000
 _ROWS = 16
 """Read at a time: what is told in some seconds, or a mebibyte and a half."""
 _POLL_MIN_S, _POLL_MAX_S = 0.1, 1.0
+_CANCELLED = "cancelled"
+_LAST_WORDS_S = 2.0
+"""The worker of one that is cancelled hears of it in a moment, and stores its last events then."""
 
 
 class ResponseEvents:
@@ -36,12 +41,7 @@ class ResponseEvents:
 
     def begin(self, project_id: str, response_id: str) -> EventLog:
         """The log of a response that begins to run here."""
-
-        async def write(batch: EventBatch) -> None:
-            async with bounded("the events"), self._database.write() as session, session.begin():
-                await save_events(WriteSession(session), self._seal, project_id, response_id, batch)
-
-        log = self._logs[project_id, response_id] = EventLog(write)
+        log = self._logs[project_id, response_id] = EventLog(partial(self._save, project_id, response_id))
         return log
 
     def end(self, project_id: str, response_id: str) -> None:
@@ -49,6 +49,25 @@ class ResponseEvents:
         log = self._logs.pop((project_id, response_id), None)
         if log is not None:
             log.end()
+
+    async def save_last(
+        self, principal: Principal, response_id: str, last_events: Callable[[bytes], Awaitable[EventBatch | None]]
+    ) -> EventBatch | None:
+        """Store the last events of a response that was cancelled; returns them, ``None`` if it has none.
+
+        Args:
+            principal: whose it is.
+            response_id: of the response.
+            last_events: makes them of the response as it is now.
+
+        Raises:
+            NotFoundError: it was deleted.
+            DatabaseUnavailableError: they are not stored.
+        """
+        batch = await last_events(await self._find.find(principal, response_id))
+        if batch is not None:
+            await self._save(principal.project_id, response_id, batch)
+        return batch
 
     async def follow(self, principal: Principal, response_id: str, *, after: int = -1) -> AsyncGenerator[bytes]:
         """Its events behind a number, as they come, to the last one.
@@ -67,6 +86,10 @@ class ResponseEvents:
                 "Too many callers follow responses here.", next_step="Poll the response without `stream`."
             )
         return self._told(principal, response_id, log, after + 1)
+
+    async def _save(self, project_id: str, response_id: str, batch: EventBatch) -> None:
+        async with bounded("the events"), self._database.write() as session, session.begin():
+            await save_events(WriteSession(session), self._seal, project_id, response_id, batch)
 
     async def _require_events(self, principal: Principal, response_id: str) -> None:
         async with bounded("the response"), self._database.read() as session:
@@ -101,8 +124,11 @@ class ResponseEvents:
             self._following -= 1
 
     async def _stored(self, principal: Principal, response_id: str, number: int) -> AsyncGenerator[list[bytes]]:
-        """Events out of the database, until there are no more."""
-        project_id, pause_s, last = principal.project_id, _POLL_MIN_S, b""
+        """Events out of the database, until there are no more.
+
+        How it ended may not be among them, if its worker could not say so: then its state tells it.
+        """
+        project_id, pause_s, give_up_s = principal.project_id, _POLL_MIN_S, 0.0
         while True:
             async with bounded("the events"), self._database.read() as session:
                 status = await responses.status(session, project_id, response_id)  # first: then all events are there
@@ -110,17 +136,25 @@ class ResponseEvents:
             for row in rows:
                 opened = split(self._seal.open_events(project_id, response_id, row.first_number, row.content))
                 events = opened[max(number - row.first_number, 0) :]
-                number, last, pause_s = row.last_number + 1, events[-1], _POLL_MIN_S
+                number, pause_s = row.last_number + 1, _POLL_MIN_S
                 yield events
             if rows:
                 continue
             if status != responses.RUNNING:
-                break
+                if status not in ENDINGS or not await self._lacks_end(project_id, response_id, number):
+                    return
+                give_up_s = give_up_s or time.monotonic() + _LAST_WORDS_S
+                if status != _CANCELLED or time.monotonic() > give_up_s:
+                    break
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _POLL_MAX_S)
-        if status == "failed" and last and not ends(last):  # its worker could not say so
-            yield [await self._failed(principal, response_id, number)]
+        yield [numbered(ENDINGS[status], {"response": Raw(await self._find.find(principal, response_id))}, number)]
 
-    async def _failed(self, principal: Principal, response_id: str, number: int) -> bytes:
-        response = await self._find.find(principal, response_id)
-        return numbered(ENDINGS["failed"], {"response": Raw(response)}, number)
+    async def _lacks_end(self, project_id: str, response_id: str, number: int) -> bool:
+        """Whether the event before a number is the last one that is stored, and does not tell how all ended."""
+        async with bounded("the events"), self._database.read() as session:
+            rows = await store.read(session, project_id, response_id, number=number - 1, limit=1)
+        if not rows:  # whoever asks was told the end already
+            return False
+        opened = split(self._seal.open_events(project_id, response_id, rows[0].first_number, rows[0].content))
+        return rows[0].last_number == number - 1 and not ends(opened[-1])

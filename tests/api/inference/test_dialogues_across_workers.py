@@ -91,9 +91,10 @@ def streamed(gateway: Gateway, mark: str) -> Iterator[str]:
         yield next(told_by(answer))["response"]["id"]
 
 
-def follow(gateway: Gateway, id_: str) -> list[dict[str, Any]]:
-    """All events of a response, over a connection of its own."""
+def follow(gateway: Gateway, id_: str, *, after: int = -1) -> list[dict[str, Any]]:
+    """All events of a response behind a number, over a connection of its own."""
     place, headers = f"{PATH}/{id_}?stream=true", gateway.headers()
+    place += f"&starting_after={after}" if after >= 0 else ""
     with (
         httpx.Client(base_url=gateway.url, timeout=30) as client,
         client.stream("GET", place, headers=headers) as answer,
@@ -117,6 +118,27 @@ def test_any_worker_tells_the_events_of_a_stream_in_the_background(workers: Gate
     assert [event["sequence_number"] for event in told[0]] == list(range(len(told[0])))
     assert told[0][-1]["type"] == "response.completed"
     assert follow(workers, id_) == told[0]
+
+
+def test_whoever_follows_a_stream_that_is_cancelled_is_told_so_as_its_last_event(
+    workers: Gateway, stand_in: StandIn
+) -> None:
+    stand_in.hold()
+    mark = new_mark()
+    with streamed(workers, mark) as id_, ThreadPoolExecutor(6) as callers:
+        wait_until(lambda: stand_in.marked(mark), what="the provider to be asked")
+        following = [callers.submit(follow, workers, id_) for _ in range(6)]
+        wait_until(lambda: all(each.running() for each in following), what="all to follow")
+        call(workers, "POST", f"{PATH}/{id_}/cancel")
+        told = [each.result() for each in following]
+    assert all(each == told[0] for each in told)
+    assert [event["sequence_number"] for event in told[0]] == list(range(len(told[0])))
+    last = told[0][-1]
+    assert (last["type"], last["response"]["status"]) == ("response.incomplete", "cancelled")
+    assert (last["response"]["id"], last["response"]["incomplete_details"]) == (id_, None)
+    assert follow(workers, id_) == told[0], "who attaches afterwards"
+    assert follow(workers, id_, after=last["sequence_number"] - 1) == [last]
+    assert follow(workers, id_, after=last["sequence_number"]) == []
 
 
 def test_another_projects_response_of_the_same_id_stops_nothing(workers: Gateway, stand_in: StandIn) -> None:

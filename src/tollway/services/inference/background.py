@@ -5,6 +5,7 @@ cancelled. When the worker dies, whoever gives it up marks what ran in it as fai
 """
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from msgspec import Raw
@@ -126,6 +127,16 @@ class Backgrounds:
             caller.left = True
             task.cancel()
 
+    async def _tell_cancelled(self, caller: Collected, kept: Kept) -> None:
+        """Tell its end to those who follow it here, and store it for the others."""
+        try:
+            with suppress(TollwayError):  # it was deleted, or its state has to tell it
+                events = await self._events.save_last(kept.principal, kept.id, caller.last_events)
+                if events is not None:
+                    caller.ended(events)
+        finally:
+            self._events.end(*kept.key)
+
     async def _run(
         self, inbound: Inbound, dialect: KeepingDialect, call: Call, caller: Collected, kept: Kept
     ) -> TollwayError | None:
@@ -135,9 +146,9 @@ class Backgrounds:
             response = caller.response(dialect, call)
         except asyncio.CancelledError:
             if not self._stopping:  # its row says so already
-                self._events.end(*kept.key)
                 if kept.lock is not None:
                     kept.lock.give_back()
+                await self._tell_cancelled(caller, kept)
                 raise
             response = dialect.state_body(call, "failed", ("server_error", "The worker that ran it stopped."))
         except TollwayError as error:
