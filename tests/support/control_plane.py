@@ -55,7 +55,7 @@ def _app() -> FastAPI:
 
 def documented_operations() -> list[tuple[str, str]]:
     """Method and path of every operation of the control plane's document."""
-    paths = build_app().openapi()["paths"]
+    paths = _app().openapi()["paths"]
     return [(method.upper(), path) for path, methods in paths.items() for method in methods]
 
 
