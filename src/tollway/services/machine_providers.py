@@ -69,7 +69,7 @@ class MachineProviders:
             try:
                 await self._put(organization_id, spec.name, settings)
             except (UnprocessableError, ConflictError, PermissionDeniedError) as error:
-                _log.warning("provider not registered", provider=spec.name, cause=error.text)
+                _log.warning("provider_not_registered", provider=spec.name, reason=error.text)
             else:
                 names.append(spec.name)
         return tuple(names)

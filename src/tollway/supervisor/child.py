@@ -154,7 +154,7 @@ class Child:
             if self._stopping.is_set():
                 return
             delay_s = backoff.delay_s(was_ready=was_ready)
-            self._log.warning("child ended, starting it again", fate=_fate(code), delay_s=round(delay_s, 2))
+            self._log.warning("child_ended", fate=_fate(code), delay_s=round(delay_s, 2))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s or 0.001)
                 return
@@ -163,7 +163,7 @@ class Child:
                 if not await self._wait_ready():
                     self.begin_stop() if self._stopping.is_set() else self._signal(signal.SIGKILL)
             except OSError as error:
-                self._log.error("child could not be started", error=str(error))  # no defect of ours
+                self._log.error("child_not_started", reason=str(error))  # no defect of ours
 
     async def _spawn(self) -> None:
         spec = self.spec
@@ -253,7 +253,7 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._process.wait()), self.spec.stop_timeout_s)
                 break
-            self._log.warning("child does not stop", signal=force.name)
+            self._log.warning("child_does_not_stop", signal=force.name)
             self._signal(force)
         code = await self._process.wait()
         if self._pump:

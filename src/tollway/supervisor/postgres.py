@@ -236,7 +236,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("The database could not be created:\n" + "\n".join(lines[-10:]))
         (self._home / "new").rename(self._database_dir)
         seconds = round(asyncio.get_running_loop().time() - started, 2)
-        _log.info("database created", directory=str(self._database_dir), seconds=seconds)
+        _log.info("database_created", directory=str(self._database_dir), seconds=seconds)
 
     @property
     def _inherited_fds(self) -> tuple[int, ...]:

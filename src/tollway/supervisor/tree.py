@@ -143,7 +143,7 @@ class ProcessTree:
         try:
             await self.local_model.child.start()
         except ChildFailedError as error:
-            _log.warning("the local model does not run", cause=str(error))
+            _log.warning("local_model_failed", reason=str(error))
             self.local_model = None
 
     def _drain(self, urls: DatabaseUrls) -> Child:
