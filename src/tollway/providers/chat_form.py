@@ -20,6 +20,7 @@ class ChatForm(msgspec.Struct, frozen=True, kw_only=True):
             ``file_id``, ``file_url``.
         formats: of the answer, besides text: ``json_object``, ``json_schema``.
         tools, custom_tools: whether it calls functions; whether it calls tools that take free text.
+        tool_choice: whether it heeds which tools may be called, and must be.
         developer: whether it knows the role ``developer``; else such a message is a ``system`` message.
         names: whether messages may name their speaker.
         thoughts: how thoughts of earlier answers go back to it: in a field of the message, as ``parts`` of its content,
@@ -39,6 +40,7 @@ class ChatForm(msgspec.Struct, frozen=True, kw_only=True):
     formats: frozenset[str] = frozenset({"json_object", "json_schema"})
     tools: bool = True
     custom_tools: bool = False
+    tool_choice: bool = True
     developer: bool = False
     names: bool = True
     thoughts: Literal["", "reasoning_content", "reasoning", "reasoning_details", "parts"] = ""

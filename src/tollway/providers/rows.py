@@ -22,7 +22,10 @@ _CHAT = frozenset({"chat"})
 _TEXTS = frozenset({"chat", "completions"})
 _VECTORS = frozenset({"chat", "embeddings"})
 _RESPONSES = frozenset({"responses"})
-"""https://platform.openai.com/docs/api-reference/responses, https://console.groq.com/docs/responses-api,
+"""Where dialogues can be had without state of the provider's, in full: others are asked for chats. Ollama's and
+llama.cpp's own Responses lack more than a translation (choice of tools, files) and are of late versions only, as vLLM's
+is; Fireworks' keeps what is said for 30 days unless told not to (https://docs.fireworks.ai/guides/response-api).
+https://platform.openai.com/docs/api-reference/responses, https://console.groq.com/docs/responses-api,
 https://docs.x.ai/docs/guides/responses-api, https://openrouter.ai/docs/api/reference/responses/overview,
 https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses."""
 
@@ -246,16 +249,17 @@ _VLLM = ChatForm(
     reasoning="reasoning_effort",
     thoughts="reasoning",
 )
-# https://github.com/ggml-org/llama.cpp/tree/master/tools/server: `n` is called n_cmpl, and not passed
+# https://github.com/ggml-org/llama.cpp/tree/master/tools/server; `n`: https://github.com/ggml-org/llama.cpp/pull/17775
 _LLAMA_CPP = ChatForm(
-    fields=SAMPLING | {"seed", "logit_bias", "logprobs", "top_k", "min_p", "parallel_tool_calls"},
+    fields=SAMPLING | {"seed", "n", "logit_bias", "logprobs", "top_k", "min_p", "parallel_tool_calls"},
     media=IMAGES | {"audio"},
     thoughts="reasoning_content",
 )
-# https://docs.ollama.com/api/openai-compatibility: no tool_choice of its own, no user, images in base64 only
+# https://docs.ollama.com/api/openai-compatibility: tool_choice, user and n are not heeded, images in base64 only
 _OLLAMA = ChatForm(
     fields=SAMPLING | {"seed", "logprobs"},
     media=frozenset({"image"}),
+    tool_choice=False,
     user_field="",
     reasoning="reasoning_effort",
     efforts=("none", "low", "medium", "high"),

@@ -256,6 +256,22 @@ def test_what_the_provider_cannot_do_is_lost_in_the_callers_words() -> None:
     assert not {"top_k", "n", "fast"} & body.keys()
 
 
+def test_who_does_not_heed_the_choice_of_tools_is_shown_only_those_that_may_be_called() -> None:
+    tools = (Tool(name="a"), Tool(name="b"))
+
+    def chosen(choice: ToolChoice) -> tuple[list[str], list[str]]:
+        losses = Losses(drop=True, target="it")
+        body = asked("ollama", TextPart(text="hi"), losses=losses, tools=tools, tool_choice=choice)
+        assert "tool_choice" not in body
+        return [tool["function"]["name"] for tool in body.get("tools", ())], losses.dropped
+
+    assert chosen(ToolChoice("none")) == ([], [])
+    assert chosen(ToolChoice("auto")) == (["a", "b"], [])
+    assert chosen(ToolChoice("auto", ("b",))) == (["b"], [])
+    assert chosen(ToolChoice("tool", ("b",))) == (["b"], ["tool_choice"])
+    assert chosen(ToolChoice("required")) == (["a", "b"], ["tool_choice"])
+
+
 # --- what a provider says -------------------------------------------------------------------------------
 
 

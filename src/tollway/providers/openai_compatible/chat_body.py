@@ -98,12 +98,15 @@ class _Writer:
         if not self._form.tools:
             self.lose("tools")
             return
+        choice, heeded = chat.tool_choice, self._form.tool_choice
         written = [tool for index, each in enumerate(chat.tools) if (tool := self._tool(each, index)) is not None]
-        if not written:
+        if not written or (choice is not None and choice.mode == "none" and not heeded):
             return
         self._body["tools"] = written
-        if chat.tool_choice is not None:
-            self._body["tool_choice"] = self._choice(chat.tool_choice)
+        if choice is not None and heeded:
+            self._body["tool_choice"] = self._choice(choice)
+        elif choice is not None:
+            self._choose(choice)
         if chat.parallel_tool_calls is not None and (
             not chat.parallel_tool_calls or "parallel_tool_calls" in self._form.fields
         ):
@@ -147,6 +150,13 @@ class _Writer:
             return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
         self._keep_only(frozenset(choice.names))
         return mode
+
+    def _choose(self, choice: ToolChoice) -> None:
+        """Say which tools may be called by those that are shown; that one must be called cannot be said so."""
+        if choice.mode != "auto":
+            self.lose("tool_choice")
+        if choice.names:
+            self._keep_only(frozenset(choice.names))
 
     def _keep_only(self, names: frozenset[str]) -> None:
         """Only these tools may be called: the others are not shown, where the server has no word for it."""
