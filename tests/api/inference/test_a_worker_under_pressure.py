@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
-from support.gateway import Gateway, chat_body, new_mark, running
+from support.gateway import STOP_TIMEOUT_S, Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
 from support.standin import StandIn
 from support.waiting import wait_until
@@ -17,25 +17,30 @@ KEPT = ("/v1/files", "/v1/conversations/any", "/v1/responses/any")
 """Asked without a model, by the same places."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small(
     postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """A Tollway that serves four requests at a time, with a provider that waits until the test releases it."""
+    """A Tollway that serves four requests at a time; the last test of the module stops it."""
     settings = {"TOLLWAY_MAX_CONCURRENT_REQUESTS": str(PLACES), "TOLLWAY_GRACEFUL_TIMEOUT_S": "5"}
     directory = tmp_path_factory.mktemp("small") / "data"
     with running(directory, postgres_server.create(), standin, **settings) as gateway:
-        standin.hold()
         yield gateway
-        standin.release()
+
+
+@pytest.fixture(autouse=True)
+def held(standin: StandIn) -> Iterator[None]:
+    standin.hold()
+    yield
+    standin.release()
 
 
 def start_streams(
-    pool: ThreadPoolExecutor, gateway: Gateway, standin: StandIn, marks: list[str]
+    pool: ThreadPoolExecutor, gateway: Gateway, standin: StandIn, marks: list[str], model: str = "held"
 ) -> list[Future[httpx.Response]]:
     """Streams that wait in their middle."""
     path = "/v1/chat/completions"
-    begun = [pool.submit(gateway.post, path, chat_body("held", stream=True, user=mark)) for mark in marks]
+    begun = [pool.submit(gateway.post, path, chat_body(model, stream=True, user=mark)) for mark in marks]
     wait_until(lambda: all(standin.marked(mark) for mark in marks), what="streams at the provider")
     return begun
 
@@ -56,23 +61,19 @@ def test_one_request_too_many_is_a_503_and_the_others_end_well(small: Gateway, s
     assert [small.entry(mark)["outcome"] for mark in marks] == ["ok"] * PLACES
 
 
-def test_a_stop_lets_a_running_stream_end_and_its_entry_lands(small: Gateway, standin: StandIn) -> None:
-    mark = new_mark()
-    with ThreadPoolExecutor(1) as pool:
-        (stream,) = start_streams(pool, small, standin, [mark])
+def test_a_stop_lets_a_running_stream_end_cuts_one_that_does_not_and_their_entries_land(
+    small: Gateway, standin: StandIn
+) -> None:
+    ends, hangs = new_mark(), new_mark()
+    with ThreadPoolExecutor(2) as pool:
+        (ending,) = start_streams(pool, small, standin, [ends])
+        (hanging,) = start_streams(pool, small, standin, [hangs], "hang-stream")
         small.process.send_signal(signal.SIGTERM)
         wait_until(lambda: not small.serves(), what="the stop to begin")
         standin.release()
-        assert stream.result().text.endswith("data: [DONE]\n\n")
-    assert small.process.wait(20) == 0
-    assert small.entry(mark)["outcome"] == "ok"
-
-
-def test_a_stop_cuts_a_stream_that_does_not_end_and_its_entry_says_so(small: Gateway, standin: StandIn) -> None:
-    mark = new_mark()
-    with ThreadPoolExecutor(1) as pool:
-        (stream,) = start_streams(pool, small, standin, [mark])
-        assert small.stop() == 0
-        assert "[DONE]" not in stream.result().text
-    entry = small.entry(mark)
+        assert ending.result().text.endswith("data: [DONE]\n\n")
+        assert "[DONE]" not in hanging.result().text
+    assert small.process.wait(STOP_TIMEOUT_S) == 0
+    assert small.entry(ends)["outcome"] == "ok"
+    entry = small.entry(hangs)
     assert (entry["outcome"], entry["usage_source"]) == ("interrupted", "estimated")

@@ -240,11 +240,10 @@ def test_each_end_user_can_have_the_amount(spender: Spender) -> None:
 def test_a_request_waits_for_what_running_ones_give_back(spender: Spender, standin: StandIn) -> None:
     spender.budget("0.011")
     standin.hold()
+    mark = new_mark()
     with ThreadPoolExecutor() as callers:
-        first = callers.submit(spender.chat, "held", stream=True, max_tokens=1_000)
-        wait_until(
-            lambda: first.running() and any(not each.finished for each in standin.received if each.model == "held")
-        )
+        first = callers.submit(spender.chat, "held", stream=True, max_tokens=1_000, user=mark)
+        wait_until(lambda: standin.marked(mark), what="the first request at the provider")
         second = callers.submit(spender.chat, max_tokens=100, user=new_mark())
         standin.release()
         first.result()

@@ -16,6 +16,8 @@ from tollway.providers.transport import Transport
 from tollway.providers.transport.proxy import proxy_for
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+TLS_HANDSHAKE = b"\x16"
+"""What a client that wants TLS says first: the type of a record."""
 PROXIES = [f"{name}_proxy" for name in ("http", "https", "no", "all")]
 
 
@@ -69,10 +71,16 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(authority: Autho
 
 async def test_a_server_without_tls_is_not_spoken_to(authority: Authority) -> None:
     assert authority.path.exists()
-    async with serving(says(HELLO)) as provider:
+    heard: list[bytes] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1))
+        writer.write(HELLO)
+
+    async with serving(lambda _: connected) as provider:
         with pytest.raises(UpstreamUnreachableError):
             await ask(provider.url.replace("http:", "https:"))
-        assert not provider.requests
+    assert heard == [TLS_HANDSHAKE]
 
 
 class Tunnels:
