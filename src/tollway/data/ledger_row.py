@@ -46,9 +46,10 @@ TRAILER = struct.pack(">h", -1)
 _EPOCH_2000_US = 946_684_800_000_000
 _fixed = struct.Struct(">h" + "iq" + "i16s" * len(_IDS) + "i?" * len(_FLAGS) + "ii" + "iq" * len(_BIGINTS))
 _length = struct.Struct(">i")
+_jsonb_head = struct.Struct(">ib")
 _bigint = struct.Struct(">iq")
 _NULL = _length.pack(-1)
-_JSONB_VERSION = b"\x01"
+_JSONB_VERSION = 1
 _REPEATED_MAX = 4_096
 """Values that are kept in their packed form: most columns repeat a few."""
 _JSON_NUL = b"\\u0000"
@@ -108,10 +109,22 @@ def _cleaned(entry: LedgerEntry) -> LedgerEntry:
     return msgspec.structs.replace(entry, tags=tags, attempts=attempts)
 
 
-def _jsons(entry: LedgerEntry) -> tuple[bytes, bytes, bytes]:
-    attempts = [_AttemptObject(*msgspec.structs.astuple(attempt)) for attempt in entry.attempts]
-    lines = [_LineObject(*msgspec.structs.astuple(line)) for line in entry.lines]
-    return _json.encode(dict(entry.tags)), _json.encode(attempts), _json.encode(lines)
+def _jsons(entry: LedgerEntry) -> bytes:
+    """The fields of `_JSONS`."""
+    tags = _json.encode(dict(entry.tags))
+    attempts = _json.encode([_AttemptObject(*msgspec.structs.astuple(attempt)) for attempt in entry.attempts])
+    lines = _json.encode([_LineObject(*msgspec.structs.astuple(line)) for line in entry.lines])
+    head = _jsonb_head.pack
+    return b"".join(
+        (
+            head(1 + len(tags), _JSONB_VERSION),
+            tags,
+            head(1 + len(attempts), _JSONB_VERSION),
+            attempts,
+            head(1 + len(lines), _JSONB_VERSION),
+            lines,
+        )
+    )
 
 
 def _fixed_part(entry: LedgerEntry) -> bytes:
@@ -170,9 +183,8 @@ def row(entry: LedgerEntry) -> bytes:
         struct.error: a number is out of its column's range.
     """
     jsons = _jsons(entry)
-    if any(_JSON_NUL in json for json in jsons):
+    if _JSON_NUL in jsons:
         jsons = _jsons(_cleaned(entry))
-    tags, attempts, lines = jsons
     return b"".join(
         (
             _fixed_part(entry),
@@ -181,14 +193,6 @@ def row(entry: LedgerEntry) -> bytes:
             _text_field(entry.request_id),
             _text_field(entry.user_tag),
             _known_text_fields(_repeated_texts(entry)),
-            _length.pack(1 + len(tags)),
-            _JSONB_VERSION,
-            tags,
-            _length.pack(1 + len(attempts)),
-            _JSONB_VERSION,
-            attempts,
-            _length.pack(1 + len(lines)),
-            _JSONB_VERSION,
-            lines,
+            jsons,
         )
     )
