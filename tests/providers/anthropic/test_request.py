@@ -46,6 +46,13 @@ def said(role: Any, *parts: Part) -> Message:
     return Message(role, parts)
 
 
+def test_a_prompt_of_instructions_only_is_the_users() -> None:
+    body = body_of(chat(Message("system", (TextPart(text="Say hi."),)), Message("developer", (TextPart(text="Now."),))))
+    assert "system" not in body
+    texts = [{"type": "text", "text": "Say hi."}, {"type": "text", "text": "Now."}]
+    assert body["messages"] == [{"role": "user", "content": texts}]
+
+
 @pytest.mark.parametrize(
     ("model", "tokens"),
     [

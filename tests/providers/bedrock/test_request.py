@@ -282,6 +282,12 @@ def test_what_converse_cannot_say_of_tools_claude_is_told_in_its_own_words() -> 
     assert "toolConfig" not in body_of(ask(tools=(WEATHER,), tool_choice=ToolChoice("none")), OTHER)
 
 
+def test_a_prompt_of_instructions_only_is_the_users() -> None:
+    body = body_of(ask(messages=(Message("system", (TextPart(text="Say hi."),)),)))
+    assert "system" not in body
+    assert body["messages"] == [{"role": "user", "content": [{"text": "Say hi."}]}]
+
+
 @pytest.mark.parametrize("model", [CLAUDE, OTHER])
 def test_tools_that_are_offered_no_more_are_declared_as_converse_wants_those_of_the_history(model: str) -> None:
     body = body_of(ask(messages=(Message("user", (TextPart(text="hi"),)), CALL, RESULT, CALL, RESULT)), model)

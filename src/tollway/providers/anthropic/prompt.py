@@ -4,6 +4,7 @@ Rules, none of which loses anything:
 
 - System and developer messages before all others stand in ``system``. Later ones stand where they are if the model
   reads them there; else they are moved to the end of ``system``: they keep their authority, and lose their place.
+  Where there is nothing else, they are the user's: the API wants a message.
 - Messages of the same role that follow each other become one; results of tools are blocks of a user's message.
 - A text without a character is left out: the API refuses it. So is what is left without any block.
 - Thoughts go back only to the format that signed them: another model's are no part of the conversation.
@@ -75,6 +76,8 @@ class PromptWriter:
                 self.system += self._blocks(message, path)
             else:
                 self._add("system", message, path)
+        if self.system and not self.messages:
+            self.messages, self.system = [{"role": "user", "content": self.system}], []
 
     def _add(self, role: str, message: Message, path: str) -> None:
         blocks = self._blocks(message, path)

@@ -2,7 +2,8 @@
 
 Rules, where it says things in another way than callers do:
 
-- system and developer messages become ``system``, in their order, wherever they stand between others;
+- system and developer messages become ``system``, in their order, wherever they stand between others; where there is
+  nothing else, they are the user's, as Converse wants a message;
 - messages of the same speaker in a row become one, as Converse wants speakers to alternate;
 - ``tool_choice`` ``none``: the tools are left out; if calls of them are in the history, where Converse wants them
   declared, Claude is told in its own field, and for others it is lost;
@@ -102,6 +103,8 @@ def _add_messages(body: dict[str, Any], chat: ChatRequest, family: Family, losse
             messages[-1]["content"] += content
         elif content:
             messages.append({"role": role, "content": content})
+    if system and not messages:
+        messages, system = [{"role": "user", "content": system}], []
     body["messages"] = messages
     if system:
         body["system"] = system
