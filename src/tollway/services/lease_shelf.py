@@ -30,18 +30,20 @@ class Bunch(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         leases: all of them, in the order of those that follow.
-        budgets: of budgets, which all take the same.
-        requests: of limits of requests in a time, which take one.
-        parallel: of limits of requests at a time, which take one until it ends.
+        budgets: of budgets, of which all the same is taken.
+        single: of limits of requests, of which one is taken: in a time, or at a time.
         tokens: of limits of tokens.
+        requests: those of `single` of limits in a time.
+        parallel: those of `single` of limits at a time: it is given back when the request ends.
         charges: the windows of the budgets.
     """
 
     leases: tuple[Lease, ...] = ()
     budgets: tuple[Lease, ...] = ()
+    single: tuple[Lease, ...] = ()
+    tokens: tuple[Lease, ...] = ()
     requests: tuple[Lease, ...] = ()
     parallel: tuple[Lease, ...] = ()
-    tokens: tuple[Lease, ...] = ()
     charges: tuple[Charges, ...] = ()
 
     @classmethod
@@ -51,7 +53,8 @@ class Bunch(msgspec.Struct, frozen=True, gc=False):
             tuple([lease for lease in leases if lease.quota.unit in units]) for units in _SORTS
         )
         charged = charges([(lease.quota, lease.ref) for lease in budgets], leased=True)
-        return cls(budgets + requests + parallel + tokens, budgets, requests, parallel, tokens, charged)
+        single = requests + parallel
+        return cls(budgets + single + tokens, budgets, single, tokens, requests, parallel, charged)
 
 
 class Parts:

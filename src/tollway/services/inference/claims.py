@@ -92,7 +92,7 @@ class Claims(msgspec.Struct, gc=False, eq=False):
             free = lease.free = lease.free - cost
             if free < lease.floor:
                 ample = False
-        for lease in bunch.requests + bunch.parallel:
+        for lease in bunch.single:
             free = lease.free = lease.free - 1
             if free < lease.floor:
                 ample = False
@@ -135,7 +135,7 @@ class Claims(msgspec.Struct, gc=False, eq=False):
         """What is held, each lease with its part."""
         held = self._held
         yield from ((lease, self._cost) for lease in held.budgets)
-        yield from ((lease, 1) for lease in held.requests + held.parallel)
+        yield from ((lease, 1) for lease in held.single)
         yield from zip(held.tokens, self._tokens, strict=True)
 
     def limiting(self) -> Bunch:

@@ -38,7 +38,8 @@ class Holder:
     def __init__(self, keeper: LeaseKeeper, live: LiveCatalog, counting: FairThread, limits: LimitSettings) -> None:
         self._keeper = keeper
         self._counting = counting
-        self._measure = partial(measure, live=live, default_output_tokens=limits.default_output_tokens)
+        self._live = live
+        self._default_output_tokens = limits.default_output_tokens
         self._budget_wait_s = limits.budget_wait_s
         self._terms = TermsFinder()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -80,7 +81,8 @@ class Holder:
         terms = self._terms.find(book, exchange.facts(), self._keeper.now_us)
         if terms is None:
             return []
-        demand = self._measure(exchange, binding=terms.bounded and not free)
+        binding, default = terms.bounded and not free, self._default_output_tokens
+        demand = measure(exchange, self._live, binding=binding, default_output_tokens=default)
         if free:
             demand.cost = 0
         exchange.claims = claims = Claims(self._keeper, terms, demand)
@@ -101,7 +103,8 @@ class Holder:
             if isinstance(exchange, Visit):
                 terms = terms.counted
             elif terms.bounded and not measured_for.bounded:
-                claims.demand = self._measure(exchange, binding=True)
+                default = self._default_output_tokens
+                claims.demand = measure(exchange, self._live, binding=True, default_output_tokens=default)
             claims.terms = terms
         return claims.take(queued=True)
 

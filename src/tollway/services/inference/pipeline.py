@@ -81,8 +81,8 @@ class Pipeline:
                 tell_limits(error, exchange.claims)
                 raise
             finally:
-                if exchange.claims is not None:
-                    exchange.claims.abandon()  # nothing, if the recorder has settled it
+                if (claims := exchange.claims) is not None and not claims.settled:
+                    claims.abandon()
 
     async def _ask(self, exchange: Exchange, caller: Caller) -> None:
         """Admit a request, attempt it, and see to it that there is an entry whatever comes of it."""

@@ -41,7 +41,7 @@ def quota_headers(claims: Claims | None) -> list[tuple[bytes, bytes]]:
                 remaining = 0
             span_ms = quota.length_s * _SECOND_MS - (now_us - tightest.end_us) // _MS_US  # rounded up
             resets = _in_ms(span_ms) if span_ms < _SECOND_MS else _in_s(-(-span_ms // _SECOND_MS))
-            headers += _numbered(limit, amount), (left, b"%d" % remaining), (reset, resets)
+            headers += (limit, _number(amount)), (left, b"%d" % remaining), (reset, resets)
     return headers
 
 
@@ -51,8 +51,8 @@ def tell_limits(error: TollwayError, claims: Claims | None) -> None:
 
 
 @lru_cache(maxsize=256)  # the same is told to many
-def _numbered(name: bytes, number: int) -> tuple[bytes, bytes]:
-    return name, b"%d" % number
+def _number(number: int) -> bytes:
+    return b"%d" % number
 
 
 @lru_cache(maxsize=_SECOND_MS)
