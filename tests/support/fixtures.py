@@ -10,6 +10,9 @@ from support.postgres import PostgresServer
 from support.spender import Spender
 from support.standin import StandIn
 
+DRAIN_INTERVAL_MS = "50"
+"""Soon enough for who waits for an entry, and little to do for a Tollway that is not asked anything."""
+
 
 @pytest.fixture(scope="session")
 def standin() -> Iterator[StandIn]:
@@ -31,7 +34,7 @@ def gateway(
         "TOLLWAY_BODY_TIMEOUT_S": "1.5",
         "TOLLWAY_MAX_BODY_BYTES": str(1024 * 1024),
         "TOLLWAY_MAX_REPLY_BYTES": str(2 * 1024 * 1024),
-        "TOLLWAY_DRAIN_INTERVAL_MS": "20",
+        "TOLLWAY_DRAIN_INTERVAL_MS": DRAIN_INTERVAL_MS,
     }
     with running(tmp_path_factory.mktemp("gateway") / "data", postgres_server.create(), standin, **settings) as started:
         yield started
@@ -43,7 +46,7 @@ def quota_gateway(
 ) -> Iterator[Gateway]:
     """A Tollway of one worker for budgets and limits; tests give them only to keys of their own."""
     settings = {
-        "TOLLWAY_DRAIN_INTERVAL_MS": "20",
+        "TOLLWAY_DRAIN_INTERVAL_MS": DRAIN_INTERVAL_MS,
         "TOLLWAY_BUDGET_WAIT_S": "3",
         "TOLLWAY_DEFAULT_OUTPUT_TOKENS": "3000",
     }
