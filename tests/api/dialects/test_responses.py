@@ -187,6 +187,7 @@ FULL: Any = dict(  # noqa: C408 -- as a caller writes it
     service_tier="flex",
     safety_identifier="someone",
     prompt_cache_key="k",
+    client_metadata={"x-codex-installation-id": "a"},
     metadata={"a": "b"},
     store=True,
     truncation="auto",

@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/create. Rules t
 - state is Tollway's: ``store``, ``previous_response_id``, ``conversation``, ``background`` and ``truncation`` were
   heeded before, and ``metadata`` stays in the response; none of them goes to a provider;
 - ``prompt_cache_key``, ``prompt_cache_retention`` and ``prompt_cache_options`` are hints that change no answer;
+- ``client_metadata``, which Codex sends, are ids of its installation and session;
 - ``safety_identifier`` is the end user, as ``user`` was before it;
 - ``max_tool_calls`` bounds tools that the provider runs, and each of those is reported as lost by itself;
 - encrypted reasoning is always told, whether ``include`` asks for it or not.
@@ -21,7 +22,7 @@ from tollway.routing.call import Call
 
 _OURS = (
     *("model", "stream", "store", "previous_response_id", "conversation", "background", "truncation", "metadata"),
-    *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "max_tool_calls"),
+    *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "max_tool_calls", "client_metadata"),
 )
 _LOGPROBS = "message.output_text.logprobs"
 _ENCRYPTED = "reasoning.encrypted_content"
