@@ -2,20 +2,20 @@
 
 import json
 import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
+from support import raw
 from support.gateway import Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
 from support.replies import SSE, WORDS, error, event, plain, stream, tokens_of
 from support.spender import Spender, all_know
-from support.standin import Close, Hang, Hold, Pause, Received, Reply, StandIn, closed_port
+from support.standin import Close, Hang, Hold, Received, Reply, StandIn, closed_port
 from support.waiting import wait_until
 
 PATH = "/v1/chat/completions"
@@ -27,7 +27,11 @@ def routed(
     postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
     """A Tollway of one worker, with a provider that nobody listens at."""
-    settings = {"TOLLWAY_READ_TIMEOUT_S": "0.6", "TOLLWAY_DRAIN_INTERVAL_MS": "20", "TOLLWAY_BUDGET_WAIT_S": "0.1"}
+    settings = {
+        "TOLLWAY_READ_TIMEOUT_S": "1.5",
+        "TOLLWAY_DRAIN_INTERVAL_MS": "20",
+        "TOLLWAY_BUDGET_WAIT_S": "0.1",
+    }
     data_dir = tmp_path_factory.mktemp("routed") / "data"
     with closed_port() as port, running(data_dir, postgres_server.create(), standin, **settings) as gateway:
         gateway.add_provider("gone", f"http://127.0.0.1:{port}/v1")
@@ -190,10 +194,9 @@ def test_a_breaker_opens_and_closes_again(routed: Gateway, standin: StandIn) -> 
 
 def test_a_caller_who_waits_only_so_long_is_told_so_in_time(routed: Gateway, standin: StandIn) -> None:
     alias = make_route(routed, new_model(standin, FAULTS["hang"]))
-    began_s = time.monotonic()
     answer, _ = ask(routed, alias, headers={"x-tollway-timeout": "300ms"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "upstream_timeout")
-    assert time.monotonic() - began_s < 1
+    assert "x-tollway-timeout" in answer.json()["error"]["message"], "the provider's own time was over first"
     refused, _ = ask(routed, alias, headers={"x-tollway-timeout": "soon"})
     assert refused.status_code == 400
 
@@ -290,7 +293,7 @@ def test_what_a_failed_attempt_held_is_given_back(routed: Gateway, standin: Stan
 
 
 def test_a_late_target_is_hedged_and_both_are_paid_for(routed: Gateway, standin: StandIn) -> None:
-    late = new_model(standin, lambda received: Reply(plain(received).steps, before=(Pause(1.0),)))
+    late = new_model(standin, FAULTS["hang"])
     alias = make_route(routed, late, "stub/plain", hedge={"after_ms": 50, "max_percent": 100})
     answer, mark = ask(routed, alias)
     assert answer.status_code == 200
@@ -304,26 +307,28 @@ def test_a_late_target_is_hedged_and_both_are_paid_for(routed: Gateway, standin:
 
 
 def test_a_hedge_that_loses_changes_nothing_but_the_charge(routed: Gateway, standin: StandIn) -> None:
-    late = new_model(standin, lambda received: Reply(stream(received).steps, headers=SSE, before=(Pause(0.15),)))
+    late = new_model(standin, lambda received: Reply(stream(received).steps, headers=SSE, before=(Hold(),)))
     alias = make_route(routed, late, "stub/hang-before-head", hedge={"after_ms": 50, "max_percent": 100})
-    answer, mark = ask(routed, alias, stream=True)
-    assert b"[DONE]" in answer.content
+    standin.hold()
+    mark = new_mark()
+    with ThreadPoolExecutor(1) as callers:
+        asking = callers.submit(routed.post, PATH, chat_body(user=mark, stream=True) | {"model": alias})
+        wait_until(lambda: len(standin.marked(mark)) == 2, what="the hedge")
+        standin.release()
+        assert b"[DONE]" in asking.result().content
     assert [each["error"] for each in routed.entry(mark)["attempts"]] == ["hedge_lost", ""]
 
 
 def test_a_caller_who_leaves_both_attempts_of_a_hedge_pays_for_both(routed: Gateway, standin: StandIn) -> None:
     spender = Spender(routed)
     spender.budget("1")
-    late = [new_model(standin, Reply(before=(Hang(),))) for _ in range(2)]
+    late = [new_model(standin, FAULTS["hang"]) for _ in range(2)]
     alias = make_route(routed, *late, hedge={"after_ms": 50, "max_percent": 100})
     mark = new_mark()
-    with pytest.raises(httpx.ReadTimeout):
-        routed.client.post(
-            PATH,
-            json=chat_body(user=mark, max_tokens=100) | {"model": alias},
-            headers=routed.headers(spender.key),
-            timeout=0.5,
-        )
+    body = json.dumps(chat_body(user=mark, max_tokens=100) | {"model": alias}).encode()
+    with socket.create_connection(raw.address(routed.url)) as connection:
+        connection.sendall(raw.request(PATH, body, key=spender.key))
+        wait_until(lambda: len(standin.marked(mark)) == 2, what="the hedge")
     entry = routed.entry(mark)
     assert [each["error"] for each in entry["attempts"]] == ["hedge_lost", "client_left"]
     assert entry["charge_pico"] == sum(each["charge"] for each in entry["attempts"])
@@ -381,18 +386,14 @@ def test_a_worker_killed_in_its_second_attempt_leaves_one_entry_with_what_both_m
     mark = new_mark()
     all_know(routed)
     (worker,) = routed.serving_workers()
-    killer = threading.Thread(target=_kill, args=(worker, lambda: len(standin.marked(mark)) == 2))
-    killer.start()
-    with pytest.raises(httpx.TransportError):
-        routed.post(PATH, chat_body(user=mark) | {"model": alias})
-    killer.join()
+    with ThreadPoolExecutor(1) as callers:
+        asking = callers.submit(routed.post, PATH, chat_body(user=mark) | {"model": alias})
+        wait_until(lambda: len(standin.marked(mark)) == 2, what="the second attempt")
+        worker.send_signal(signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            asking.result()
     entry = routed.entry(mark)
     assert (entry["outcome"], entry["model_sent"]) == ("interrupted", held.partition("/")[2])
     (first,) = entry["attempts"]
     assert first["charge"] > 0
     assert entry["charge_pico"] > first["charge"]
-
-
-def _kill(process: psutil.Process, due: Callable[[], bool]) -> None:
-    wait_until(due, what="the second attempt")
-    process.send_signal(signal.SIGKILL)
