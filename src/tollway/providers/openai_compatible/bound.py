@@ -136,7 +136,7 @@ def request_bound(
     Raises:
         InvalidRequestError: a field that bounds the request is no number.
     """
-    usual = _usual_bound(call, model, limits, searches)
+    usual = _usual_bound(call, model, limits, searches=searches)
     if usual is not None:
         return usual
     fields, traits = call.fields, _traits(model)
@@ -171,7 +171,7 @@ def request_bound(
     )
 
 
-def _usual_bound(call: Call, model: str, limits: Sequence[str], searches: bool) -> RequestBound | None:  # noqa: FBT001 -- a third of a microsecond by name
+def _usual_bound(call: Call, model: str, limits: Sequence[str], *, searches: bool) -> RequestBound | None:
     """The same for what most requests are, in half the time: a chat in texts whose answer one number bounds.
 
     ``None`` for any other.

@@ -56,7 +56,7 @@ class Claims(msgspec.Struct, gc=False, eq=False):
     """All parts of one request: taken together or not at all, and settled once.
 
     What every request does is written out, one loop for each sort of lease: `Lease.hold` and `Lease.settle` called for
-    each, and a list of what it takes of each, were half of the time.
+    each, and a list of what it takes of each, were a third of the time.
 
     Attributes:
         leases: of this worker.
