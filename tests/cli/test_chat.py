@@ -33,9 +33,17 @@ def test_for_programs_answer_usage_and_cost_are_json(tollway: Command) -> None:
     assert explained["charge_usd"] == told["cost_usd"]
 
 
-def test_without_a_model_the_first_that_is_listed_answers(tollway: Command, gateway: Gateway) -> None:
-    first = gateway.client.get("/v1/models", headers=gateway.headers()).json()["data"][0]["id"]
-    assert tollway.ok("chat", "--json", "hello").json["model"] == first
+def test_without_a_model_the_first_that_is_listed_answers(tollway: Command, gateway: Gateway, standin: StandIn) -> None:
+    own = gateway.tenant()  # the models of other tests do not all answer
+    own.add_stub(standin)
+
+    def listed() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = own.client.get("/v1/models", headers=own.headers()).json().get("data")
+        return found
+
+    first = wait_until(listed, what="the worker to know the models")[0]["id"]
+    endpoint = {"TOLLWAY_URL": own.url, "TOLLWAY_API_KEY": own.project_key}
+    assert tollway.ok("chat", "--json", "hello", **endpoint).json["model"] == first
 
 
 def test_a_model_that_does_not_exist_fails_with_nothing_on_stdout(tollway: Command) -> None:
