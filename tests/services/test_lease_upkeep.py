@@ -24,8 +24,8 @@ LITTLE = 100 * AMPLE_PART
 class Kept:
     """A lease of a day that began at 0, with its upkeep, and a database that grants whatever is asked."""
 
-    def __init__(self, unit: Unit = Unit.USD) -> None:
-        quota = Quota("quota", "organization", unit, Period.DAY, PLENTY)
+    def __init__(self, unit: Unit = Unit.USD, period: Period = Period.DAY) -> None:
+        quota = Quota("quota", "organization", unit, period, PLENTY)
         self.lease = Lease(quota, WindowRef("quota", 0, "", 0), DAY_US)
         self.upkeep = Upkeep(self.lease, Demand(), 0)
         self.sequence = 0
@@ -100,6 +100,23 @@ def test_while_more_is_out_than_the_amount_allows_what_a_request_leaves_goes_bac
     assert (kept.lease.free, returned.have) == (0, 30)
 
 
+def test_what_a_window_that_is_over_has_waits_for_another_exchange_but_not_for_ever() -> None:
+    kept = Kept(Unit.REQUESTS)
+    kept.exchange(0, first=10)
+    kept.upkeep.end(over_us=DAY_US)
+    assert kept.upkeep.lingers(DAY_US)
+    assert DAY_US < kept.upkeep.ready_us() <= DAY_US + S
+    assert not kept.upkeep.lingers(kept.upkeep.ready_us())
+
+
+@pytest.mark.parametrize(("period", "over_us"), [(Period.ROLLING, DAY_US), (Period.DAY, 0)])
+def test_what_others_may_take_at_once_goes_back_at_once(period: Period, over_us: int) -> None:
+    kept = Kept(period=period)
+    kept.exchange(0, first=10)
+    kept.upkeep.end(over_us=over_us)
+    assert kept.upkeep.ready_us() == 0
+
+
 def test_near_the_end_of_a_window_no_more_is_wanted_than_can_be_spent_in_it() -> None:
     kept = Kept()
     kept.exchange(DAY_US - 10 * S, first=10)
@@ -145,7 +162,7 @@ def test_a_lease_with_a_running_request_is_never_forgotten() -> None:
     kept.exchange(0, first=100)
     assert kept.lease.hold(100)
     kept.upkeep.look(1)
-    kept.upkeep.ended = True
+    kept.upkeep.end()
     kept.exchange(DAY_US)
     assert not kept.upkeep.forgettable(DAY_US + UNSETTLED_US + FORGET_US)
     assert kept.lease.granted == 100
@@ -155,7 +172,7 @@ def test_the_lease_of_an_ended_window_gives_back_all_that_nothing_holds() -> Non
     kept = Kept()
     kept.exchange(0, first=100)
     assert kept.lease.hold(100)
-    kept.upkeep.ended = True
+    kept.upkeep.end()
     assert kept.upkeep.look(DAY_US)
     assert kept.exchange(DAY_US).have == 100
     assert not kept.upkeep.look(DAY_US + 1)

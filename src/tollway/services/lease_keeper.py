@@ -189,7 +189,7 @@ class LeaseKeeper:
         What the database cannot take now it gets when the journal is drained.
         """
         for upkeep in self._shelf.upkeep.values():
-            upkeep.ended = True
+            upkeep.end()
             self._due[upkeep.lease] = None
         self.available = True
         while self.available and (asks := self._asks()):
@@ -205,11 +205,11 @@ class LeaseKeeper:
         """Begin a window. Whoever waits in the one before waits no longer."""
         lease, before = self._shelf.turn(quota, subject)
         if before is not None:
-            self._end(before)
+            self._end(before, over_us=self.now_us())
         return lease
 
-    def _end(self, lease: Lease) -> None:
-        self._shelf.end(lease)
+    def _end(self, lease: Lease, *, over_us: int = 0) -> None:
+        self._shelf.end(lease, over_us=over_us)
         self._line.wake_all([lease], until=self._line.last())
         self._want(lease)
 
@@ -274,7 +274,7 @@ class LeaseKeeper:
     def _look_at(self, upkeep: Upkeep, now_us: int) -> None:
         lease = upkeep.lease
         if not upkeep.ended and self._shelf.is_over(lease, now_us):
-            self._end(lease)
+            self._end(lease, over_us=now_us)
         if upkeep.look(now_us):
             self._due[lease] = None
         elif upkeep.forgettable(now_us):
@@ -284,10 +284,12 @@ class LeaseKeeper:
             self._due[ahead] = None
 
     def _asks(self) -> list[Ask]:
-        """The next exchange: leases that somebody waits for first."""
+        """The next exchange: leases that somebody waits for first, and last what may linger and need not."""
         now_us = self.now_us()
         ready = [lease for lease in self._due if self._shelf.upkeep[lease].ready_us() <= now_us]
         ready.sort(key=lambda lease: not lease.waiting)
+        if ready:
+            ready += [lease for lease in self._due if self._shelf.upkeep[lease].lingers(now_us)]
         self._sequence += 1
         asks = []
         for lease in ready[: RESTORED_MAX if self._recovering else ASKS_MAX]:

@@ -124,9 +124,9 @@ class LeaseShelf:
         """Whether its window is not, or by a clock that was put back no longer, the present or the next one."""
         return lease.end_us <= now_us or lease.ref.start_us > now_us + _STEP_US
 
-    def end(self, lease: Lease) -> None:
-        """No request begins on it any more."""
-        self.upkeep[lease].ended = True
+    def end(self, lease: Lease, *, over_us: int = 0) -> None:
+        """No request begins on it any more. Args: as `Upkeep.end`."""
+        self.upkeep[lease].end(over_us=over_us)
         key = lease.ref.quota_id, lease.ref.subject
         if self.present.get(key) is lease:
             del self.present[key]

@@ -1,7 +1,7 @@
 """What a worker asks of the database for one lease, and when: sizes, what is given back, what may be forgotten."""
 
 from tollway.ledger.lease import Ask, Grant, Lease
-from tollway.ledger.quota import Unit
+from tollway.ledger.quota import Period, Unit
 from tollway.ledger.window import SECOND_US
 
 SUPPLY_S = 90
@@ -27,6 +27,9 @@ _RECALL_US = 2 * SECOND_US
 """After a recall everything free is given back for this long; whoever still lacks it recalls again after a second."""
 _RISE_S, _FALL_S = 1.0, 10.0
 """In this time the measured rate of spending follows the present one up, and down."""
+_LINGER_US = SECOND_US
+"""A window that is over may be told of so much later, if nothing else is to be told before: what it has serves nobody.
+Of windows of a second each exchange then tells the end of one and gets the next one."""
 _PAUSE_US = 10_000
 """Pause before asking again for what was not there, the first time; it doubles."""
 _WAITING_PAUSE_MAX_US = 100_000
@@ -68,6 +71,7 @@ class Upkeep:
         demand: shared with the leases of the windows before and after.
         ended: no request may begin on it any more: its window is over, or its quota changed or is gone.
         recalled_until_us: until then others want what is free here.
+        lingers_until_us: an ended one is told of with another before, else then.
     """
 
     __slots__ = (
@@ -86,6 +90,7 @@ class Upkeep:
         "demand",
         "ended",
         "lease",
+        "lingers_until_us",
         "recalled_until_us",
     )
 
@@ -93,7 +98,7 @@ class Upkeep:
         self.lease = lease
         self.demand = demand
         self.ended = False
-        self.recalled_until_us = 0
+        self.recalled_until_us = self.lingers_until_us = 0
         self._refused = False
         self._refused_told = False
         self._asked: Ask | None = None
@@ -125,10 +130,24 @@ class Upkeep:
         """Whether it was used lately."""
         return now_us - self._used_us < IDLE_US
 
+    def end(self, *, over_us: int = 0) -> None:
+        """No request begins on it any more.
+
+        Args:
+            over_us: what time it is, if the window ended by its time.
+        """
+        self.ended = True
+        lingers = over_us and self.lease.quota.period is not Period.ROLLING  # what a slot has left the next may need
+        self.lingers_until_us = over_us + _LINGER_US if lingers else 0
+
+    def lingers(self, now_us: int) -> bool:
+        """Whether it is not worth an exchange of its own yet."""
+        return self.ended and now_us < self.lingers_until_us
+
     def ready_us(self) -> int:
         """From when on it makes sense to ask again."""
         if self.ended:
-            return 0
+            return self.lingers_until_us
         pause_us = self._waiting_pause_us if self.lease.waiting else self._low_pause_us
         return self._answered_us + pause_us
 
