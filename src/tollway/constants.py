@@ -25,7 +25,7 @@ SHADOW_TAG = "tollway.shadow"
 """Tag of the entry of a shadow, by which reports tell it from answers; its value is the entry id of what it copied."""
 BATCH_TAG = "tollway.batch"
 """Tag of the entries of a batch's results; its value is the batch's id."""
-IDEMPOTENCY_SPARE_S = 120.0
+RUN_SPARE_S = 120.0
 """What a request may take beside its exchange with the provider: queues, connecting, counting."""
 IDEMPOTENCY_TTL_S = 86_400
 """What was answered under an idempotency key is replayed for 24 hours, the time that other services promise."""

@@ -37,7 +37,7 @@ def test_what_remains_of_a_window_changes_with_what_is_held_and_used_and_with_no
     lease.regranted(asked_with=0, granted=granted)
     lease.answered(Grant(lease.ref, granted, left, elsewhere, 0, 10**18))
     assert lease.remaining == left + elsewhere + granted
-    lease.overdraw(held)
+    lease.free -= held
     assert lease.remaining == left + elsewhere + granted - held
     lease.settle(held, used)
     assert lease.remaining == left + elsewhere + granted - used

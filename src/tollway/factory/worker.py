@@ -8,9 +8,9 @@ from tollway.cache.store import open_store
 from tollway.constants import (
     COUNTS_OWN_MAX,
     COUNTS_WAITING_MAX,
-    IDEMPOTENCY_SPARE_S,
     LEASE_CONNECTIONS,
     LEASE_TIMEOUT_S,
+    RUN_SPARE_S,
 )
 from tollway.data.session import Database, create_engine
 from tollway.factory.control import Factory
@@ -208,7 +208,7 @@ class WorkerFactory(Factory):
     ) -> Dialogues:
         database = self._context.database
         store = ResponseStore(database, self.content_seal())
-        run_max_s = self._context.settings.limits.total_timeout_s + IDEMPOTENCY_SPARE_S
+        run_max_s = self._context.settings.limits.total_timeout_s + RUN_SPARE_S
         events = ResponseEvents(database, self.content_seal(), self.response_find(store))
         backgrounds = Backgrounds(
             pipeline=pipeline,
@@ -253,7 +253,7 @@ class WorkerFactory(Factory):
             self.content_seal(),
             endings,
             worker_id,
-            run_max_s=limits.total_timeout_s + IDEMPOTENCY_SPARE_S,
+            run_max_s=limits.total_timeout_s + RUN_SPARE_S,
             connections=max(1, self._context.settings.storage.database_pool_size // 2),
         )
         return Idempotent(

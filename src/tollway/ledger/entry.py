@@ -136,7 +136,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="e
         request_id: what the caller sees in ``x-request-id``; may have been chosen by the caller, so not unique.
         admitted_at_us: epoch microseconds.
         organization_id, project_id, key_id: UUIDs.
-        surface: ``chat``, ``completions``, ``embeddings``.
+        surface: what was asked for: ``chat``, ``messages``, ``embeddings`` …
         model_asked: the model as the caller named it (alias or ``provider/model``).
         provider: name of the provider that answered, or was asked last.
         model_sent: the model name sent upstream.

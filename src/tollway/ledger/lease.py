@@ -94,10 +94,6 @@ class Lease:
         self.free -= amount
         return True
 
-    def overdraw(self, amount: int) -> None:
-        """Take `amount` though it was not granted; the database takes that over as a fact once it can be asked."""
-        self.free -= amount
-
     def settle(self, held: int, used: int) -> None:
         """End a request that held `held` and used `used` of it. Using more than was held is taken over as a fact."""
         self.spent += used

@@ -22,10 +22,10 @@ from tollway.data.ledger_row import id_bytes
 from tollway.data.session import Database
 from tollway.journal.refused import keep_refused
 from tollway.ledger.entry import LedgerEntry
+from tollway.ledger.window import EPOCH
 from tollway.services.intake import Intake
 
 _log = structlog.get_logger(__name__)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS_AHEAD = 2
 _LONGEST_MONTH = timedelta(days=31)
 _HOUR_US = 3_600_000_000
@@ -60,7 +60,7 @@ class LedgerStore:
         for number, (entry, record) in enumerate(zip(entries, records, strict=True), start=1):
             try:
                 if entry.admitted_at_us // _HOUR_US not in self._hours:
-                    await self._prepare_month(_EPOCH + timedelta(microseconds=entry.admitted_at_us))
+                    await self._prepare_month(EPOCH + timedelta(microseconds=entry.admitted_at_us))
                     self._hours.add(entry.admitted_at_us // _HOUR_US)
                 intake.add(entry, record)
             except (EntryRefusedError, ValueError, OverflowError, struct.error) as error:
@@ -128,7 +128,7 @@ class LedgerStore:
         self._months.clear()
         self._hours.clear()
         try:
-            await self._prepare_month(_EPOCH + timedelta(microseconds=entry.admitted_at_us))
+            await self._prepare_month(EPOCH + timedelta(microseconds=entry.admitted_at_us))
             return await self._take_in(worker_id, intake)
         except EntryRefusedError:
             self._refuse(entry, reason)
