@@ -17,6 +17,7 @@ class TollwayError(Exception):
         status: HTTP status code.
         kind: the OpenAI error ``type`` of this fault.
         retryable: whether the same request may succeed if sent again unchanged.
+        ends_connection: whether the rest of the body is not read, so that no request can follow on the connection.
         message: what happened and why, in one sentence.
         next_step: what the reader can do about it.
         param: the request field at fault, if one is.
@@ -31,6 +32,7 @@ class TollwayError(Exception):
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "server_error"
     retryable: ClassVar[bool] = False
+    ends_connection: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class TollwayError(Exception):
         self.message = message
         self.next_step = next_step
         self.param = param
-        self.headers = tuple(headers)
+        self.headers = (*headers, ("connection", "close")) if self.ends_connection else tuple(headers)
         self.in_ledger = self.of_target = False
         self.request_id = ""
         self.refused_with = 0
@@ -82,6 +84,7 @@ class BodyTooLargeError(TollwayError):
     code = "body_too_large"
     status = 413
     kind = "invalid_request_error"
+    ends_connection = True
 
 
 class HeadersTooLargeError(TollwayError):
@@ -98,6 +101,7 @@ class BodyTimeoutError(TollwayError):
     code = "body_timeout"
     status = 408
     kind = "invalid_request_error"
+    ends_connection = True
 
 
 class MethodNotAllowedError(TollwayError):

@@ -354,8 +354,10 @@ def test_a_key_that_may_ask_models_no_more_at_a_time_still_sees_what_is_kept(
     busy = Spender(gateway)
     busy.limit("parallel", 1)
     with ThreadPoolExecutor(1) as pool:
-        begun = pool.submit(busy.chat, "leisurely")
-        wait_until(lambda: busy.chat("plain").status_code == 429, what="the only place to be taken")
+        mark = new_mark()
+        begun = pool.submit(busy.chat, "leisurely", user=mark)
+        wait_until(lambda: standin.marked(mark), what="the only place to be taken")
+        assert busy.chat("plain").status_code == 429
         for method, path in KEPT:
             assert visit(gateway, method, path, busy.key).status_code not in {429, 500}, path
         assert begun.result().is_success

@@ -6,6 +6,7 @@ import socket
 import time
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -233,6 +234,14 @@ def test_a_body_over_the_limit_is_a_413_whether_its_length_is_told_or_not(gatewa
     check_refusal(send(gateway, large), statuses=(413,))
     check_refusal(raw.exchange(gateway.url, chunked(gateway, [large])), statuses=(413,))
     check_refusal(raw.exchange(gateway.url, chunked(gateway, [b"x" * 65_536] * 40)), statuses=(413,))
+
+
+def test_who_is_refused_before_the_whole_body_was_read_is_told_that_the_connection_ends(gateway: Gateway) -> None:
+    large = chat_body(padding="x" * 1_100_000)
+    assert gateway.post(CHAT, large).headers["connection"] == "close"
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        gateway.admin("POST", "/projects", large)
+    assert (refused.value.response.status_code, refused.value.response.headers["connection"]) == (413, "close")
 
 
 def chunked(gateway: Gateway, chunks: list[bytes], *, end: bytes = b"0\r\n\r\n") -> bytes:

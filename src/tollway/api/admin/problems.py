@@ -100,6 +100,8 @@ async def _tollway_error(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
+    if isinstance(error.__cause__, TollwayError):  # FastAPI takes whatever ends the reading of a body for a bad one
+        return await _tollway_error(request, error.__cause__)
     known = cast("HTTPException", error)
     fault = _BY_STATUS.get(known.status_code, InternalError)
     if fault is InternalError:

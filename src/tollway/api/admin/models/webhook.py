@@ -23,7 +23,7 @@ def _thresholds() -> list[Action | Literal["*"]]:
 _ENABLED = "A disabled one is told nothing: what happens meanwhile is not sent later."
 WebhookUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^https?://[^\s@#\x00-\x20\x7f-\U0010ffff]{1,1000}$", max_length=1_008),
+    StringConstraints(pattern=r'^https?://[!"$-?A-~]{1,1000}$', max_length=1_008),
     Field(
         description="Where events are posted to. Without scope `platform`: https only, and no private, loopback or "
         "link-local address.",
