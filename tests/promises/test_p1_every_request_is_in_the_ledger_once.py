@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support import raw
+from support import raw, replies
 from support.gateway import Gateway, expected_charge_pico, new_mark, running
 from support.postgres import PostgresServer
 from support.standin import StandIn
@@ -184,9 +184,10 @@ def test_a_caller_who_leaves_a_stream_is_metered_by_what_was_delivered(gateway: 
 def test_callers_who_leave_at_random_moments_all_have_an_entry(gateway: Gateway, standin: StandIn) -> None:
     rng = random.Random(SEED)
     marks = [new_mark() for _ in range(150)]
+    standin.on("slower", lambda received: replies.stream(received, pause_s=0.01))
 
     async def leave(mark: str) -> None:
-        body = {"model": "stub/slow", "messages": [], "stream": True, "user": mark}
+        body = {"model": "stub/slower", "messages": [], "stream": True, "user": mark}
         sent = raw.request("/v1/chat/completions", json.dumps(body).encode(), key=gateway.project_key)
         await raw.exchange_async(gateway.url, sent, leave_after_s=rng.uniform(0.0, 0.2))
 
