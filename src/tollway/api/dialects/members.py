@@ -1,5 +1,8 @@
 """One object of a request that is translated, read member by member; what nobody read is reported as lost. Pure."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 from msgspec import Raw
 
@@ -7,11 +10,12 @@ from tollway.chat.losses import Losses
 from tollway.errors import InvalidRequestError
 from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
-_read_text = tolerant(msgspec.json.Decoder(str).decode)
-_read_list = tolerant(msgspec.json.Decoder(list[Raw]).decode)
-_read_number = msgspec.json.Decoder(float).decode
-_read_integer = msgspec.json.Decoder(int, strict=False).decode
+_decode_text = tolerant(msgspec.json.Decoder(str).decode)
+_decode_list = tolerant(msgspec.json.Decoder(list[Raw]).decode)
+_decode_number = msgspec.json.Decoder(float).decode
+_decode_integer = msgspec.json.Decoder(int, strict=False).decode
 _NULL = b"null"
+_T = TypeVar("_T")
 
 
 class Members:
@@ -34,10 +38,7 @@ class Members:
         Raises:
             InvalidRequestError: it is no object.
         """
-        try:
-            return cls(decode_object(raw), path)
-        except MALFORMED:
-            raise wrong(path, "an object") from None
+        return cls(_read(decode_object, raw, path, "an object"), path)
 
     def at(self, name: str) -> str:
         """The path of a member."""
@@ -80,18 +81,12 @@ class Members:
     def number(self, name: str) -> float | None:
         """A number; ``None`` if absent."""
         value = self.raw(name)
-        try:
-            return None if value is None else _read_number(value)
-        except MALFORMED:
-            raise wrong(self.at(name), "a number") from None
+        return None if value is None else _read(_decode_number, value, self.at(name), "a number")
 
     def integer(self, name: str) -> int | None:
         """A whole number; ``None`` if absent."""
         value = self.raw(name)
-        try:
-            return None if value is None else _read_integer(value)
-        except MALFORMED:
-            raise wrong(self.at(name), "a whole number") from None
+        return None if value is None else _read(_decode_integer, value, self.at(name), "a whole number")
 
     def list(self, name: str) -> list[Raw]:
         """The elements of a list; none if absent."""
@@ -130,10 +125,7 @@ def text_of(raw: Raw, path: str) -> str:
     Raises:
         InvalidRequestError: it is something else.
     """
-    try:
-        return _read_text(raw)
-    except MALFORMED:
-        raise wrong(path, "a string") from None
+    return _read(_decode_text, raw, path, "a string")
 
 
 def list_of(raw: Raw, path: str) -> list[Raw]:
@@ -142,10 +134,15 @@ def list_of(raw: Raw, path: str) -> list[Raw]:
     Raises:
         InvalidRequestError: it is something else.
     """
+    return _read(_decode_list, raw, path, "a list")
+
+
+def _read(decode: Callable[[Raw], _T], raw: Raw, path: str, wanted: str) -> _T:
+    """A value, decoded. Raises InvalidRequestError if it is not what is wanted."""
     try:
-        return _read_list(raw)
+        return decode(raw)
     except MALFORMED:
-        raise wrong(path, "a list") from None
+        raise wrong(path, wanted) from None
 
 
 def wrong(path: str, wanted: str) -> InvalidRequestError:
