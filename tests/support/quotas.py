@@ -87,8 +87,9 @@ def grant(url: str, worker_id: str, ref: WindowRef, amount: int) -> None:
 
 
 def window_rows(url: str) -> dict[WindowRef, WindowRow]:
-    """All windows."""
+    """All windows with their leases, as of one moment: between two glances another process may begin a window."""
     with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         found = {
             WindowRef(*key): WindowRow(int(granted), int(settled), end_us, {})
             for *key, granted, settled, end_us in connection.execute(
