@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from tollway.errors import RateLimitedError, TollwayError
 from tollway.providers.adapter import Answer
 from tollway.routing.failure import Failure, FailureKind
 from tollway.routing.route import Hedge
@@ -151,3 +152,72 @@ async def test_the_deployment_that_failed_and_lost_is_told() -> None:
     now_s = time.monotonic()
     assert [each.patient.health.error_rate(now_s) > 0 for each in world.targets] == [True, False]
     assert line.closed
+
+
+class Scarce(World):
+    """One in which a second attempt lacks something until `come` is set, and is refused then if `refusal` is."""
+
+    def __init__(self, first: Ask, second: Ask) -> None:
+        super().__init__(first, second)
+        self.lacks, self.come = asyncio.Event(), asyncio.Event()
+        self.refusal: TollwayError | None = None
+        self.abandoned: list[str] = []
+
+    async def hold(self, exchange: Exchange) -> None:
+        name = exchange.target.deployment.name
+        exchange.claims = cast("Any", SimpleNamespace(abandon=lambda: self.abandoned.append(name)))
+        self.lacks.set()
+        await self.come.wait()
+        if self.refusal is not None:
+            raise self.refusal
+
+
+async def unasked() -> Reply:
+    raise AssertionError
+
+
+async def test_an_answer_waits_for_no_limit_that_a_second_attempt_lacks() -> None:
+    line = Line()
+
+    async def answer() -> Reply:
+        await world.lacks.wait()
+        return streamed(line)
+
+    world = Scarce(answer, unasked)
+    reply = await asyncio.wait_for(world.ask(), 5)
+    assert (reply.upstream, line.closed) == (line, False)
+    assert world.abandoned == ["second"]
+    assert world.billed == []
+    assert world.in_flight == [1, 0]
+
+
+async def test_a_second_attempt_that_may_begin_when_the_first_has_answered_is_not_made() -> None:
+    line = Line()
+
+    async def answer() -> Reply:
+        await world.lacks.wait()
+        world.come.set()
+        return streamed(line)
+
+    world = Scarce(answer, unasked)
+    reply = await asyncio.wait_for(world.ask(), 5)
+    assert (reply.upstream, line.closed) == (line, False)
+    assert (world.abandoned, world.billed) == (["second"], [])
+
+
+async def test_a_target_that_is_not_asked_for_want_of_a_limit_is_left_for_a_fallback() -> None:
+    line = Line()
+
+    async def answer() -> Reply:
+        await refused.wait()
+        return streamed(line)
+
+    refused = asyncio.Event()
+    world = Scarce(answer, unasked)
+    world.refusal = RateLimitedError("Full.")
+    world.come.set()
+    asking = world.ask()
+    await world.lacks.wait()
+    refused.set()
+    await asyncio.wait_for(asking, 5)
+    assert len(world.exchange.steps) == 1

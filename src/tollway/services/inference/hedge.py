@@ -57,7 +57,7 @@ class Hedger:
         try:
             done, _ = await asyncio.wait(tasks, timeout=late_s)
             if not done and budget.take(hedge.max_percent):
-                second = await self._second(exchange)
+                second = await self._second(exchange, first)
             if second is None:
                 return await first
             second.target.patient.began(time.monotonic())
@@ -72,16 +72,19 @@ class Hedger:
             raise
         return self._decide(exchange, second, tasks, winner)
 
-    async def _second(self, exchange: Exchange) -> Exchange | None:
-        """An attempt at the next target, held and recorded; ``None`` if none can be made."""
-        while exchange.steps:
-            step = exchange.steps.pop(0)
+    async def _second(self, exchange: Exchange, first: _Asking) -> Exchange | None:
+        """An attempt at the next target, held and recorded; ``None`` if none can be made while the first one runs.
+
+        Targets that cannot be asked now are left for what follows if the first one fails.
+        """
+        for place, step in enumerate(exchange.steps):
             second = _fork(exchange)
             try:
                 second.begin_attempt(self._planner.target(exchange, step.candidate))
                 if not second.target.patient.breaker.allows(time.monotonic()):
                     continue
-                await self._holder.hold(second)
+                if not await self._holds(second, first):
+                    return None
             except TollwayError:
                 continue
             try:
@@ -90,8 +93,28 @@ class Hedger:
                 if second.claims is not None:
                     second.claims.abandon()
                 raise
+            del exchange.steps[place]
             return second
         return None
+
+    async def _holds(self, second: Exchange, first: _Asking) -> bool:
+        """Hold what a second attempt takes; whether that was there before the first one's end, which waits for nobody.
+
+        Raises:
+            TollwayError: as `Holder.hold`.
+        """
+        holding = asyncio.create_task(self._holder.hold(second))
+        is_held = False
+        try:
+            await asyncio.wait((holding, first), return_when=asyncio.FIRST_COMPLETED)
+            is_held = not first.done() and holding.result() is None
+        finally:
+            if not is_held:
+                holding.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks
+                holding.cancel()
+                if second.claims is not None:
+                    second.claims.abandon()
+        return is_held
 
     def _decide(self, exchange: Exchange, second: Exchange, tasks: dict[_Asking, Exchange], winner: _Asking) -> Reply:
         """End the attempt that lost, and go on with the other."""
