@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+from support.told import events_of
 from tollway.api.inference.surfaces import DIALECTS, SURFACES
 from tollway.chat.beside import MEMBER, Gathered, read_beside
-from tollway.chat.collect import events_of
 from tollway.chat.message import AudioPart, Citation, FilePart, Media, OpaquePart, TextPart
 from tollway.chat.reply import ChatReply, Choice, Stop
 from tollway.providers.cohere.stream import CohereStream

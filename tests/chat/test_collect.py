@@ -5,7 +5,8 @@ from msgspec import Raw
 from msgspec.json import decode
 
 from support.chats import replies
-from tollway.chat.collect import collect, events_of, joined_logprobs
+from support.told import events_of
+from tollway.chat.collect import collect, joined_logprobs
 from tollway.chat.events import Begun, Broke, Delta, PartBegun
 from tollway.chat.message import TextPart
 from tollway.chat.reply import ChatReply, Choice

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 
 from tollway.ledger.price import PriceSheet, Rate
-from tollway.ledger.rating import FALLBACKS, missing_kinds, rate
+from tollway.ledger.rating import COVERED_BY, FALLBACKS, FREE_UNLESS_PRICED, rate
 from tollway.ledger.usage import KINDS, Usage
 
 PICO = 10**12
@@ -71,14 +71,15 @@ def test_more_of_a_kind_never_costs_less_where_no_tier_is_cheaper(
 
 @given(usages, sheets)
 def test_a_charge_is_unpriced_exactly_when_a_used_kind_has_no_price(usage: Usage, prices: PriceSheet) -> None:
-    assert rate(usage, prices).priced == (not missing_kinds(usage, prices))
+    used = {kind for kind in KINDS if getattr(usage, kind)} - FREE_UNLESS_PRICED
+    priceable = all({kind, *FALLBACKS.get(kind, ()), COVERED_BY.get(kind)} & prices.rates.keys() for kind in used)
+    assert rate(usage, prices).priced == priceable
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "requests"])
 def test_a_used_kind_without_any_price_is_never_free(kind: str) -> None:
     charge = rate(Usage(**{kind: 1}), sheet())
     assert (charge.total, charge.lines, charge.priced) == (0, (), False)
-    assert missing_kinds(Usage(**{kind: 1}), sheet()) == (kind,)
 
 
 @pytest.mark.parametrize(("kind", "fallback"), [(kind, each) for kind, others in FALLBACKS.items() for each in others])

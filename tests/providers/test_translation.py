@@ -8,8 +8,8 @@ import pytest
 from support.callers import CALLERS
 from support.speakers import SPEAKERS
 from support.speakers.said import SAID
+from support.told import events_of
 from tollway.api.inference.surfaces import DIALECTS, SURFACES
-from tollway.chat.collect import events_of
 from tollway.chat.dialect import ChatDialect
 from tollway.errors import UnsupportedFieldError
 from tollway.providers import translation

@@ -46,7 +46,6 @@ async def test_options_come_from_their_variables_beside_the_credential(
         base_url="https://{region}.cloud.example",
         usage=convention_for("openai"),
         key_variable="CLOUD_KEY",
-        needs_key=True,
         options=(region,),
     )
     monkeypatch.setitem(REGISTRY, "cloud", cloud)

@@ -18,7 +18,6 @@ CLOUD = ProviderSpec(
     title="Cloud",
     base_url="https://models.{region}.cloud.example/v1",
     usage=convention_for("openai"),
-    needs_key=True,
     options=(
         OptionSpec("region", "where it runs, as eu-1", required=True),
         OptionSpec("api", "which of its two", default="new", choices=("new", "old")),

@@ -1,12 +1,12 @@
-"""A stream of events as the answer it tells, and an answer as a stream of events. Pure."""
+"""A stream of events as the answer it tells. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from tollway.chat.beside import Gathered, joined
+from tollway.chat.beside import Gathered
 from tollway.chat.events import (
     Begun,
     Beside,
@@ -17,7 +17,6 @@ from tollway.chat.events import (
     Event,
     Logprobs,
     PartBegun,
-    PartEnded,
     SignatureDelta,
     TranscriptDelta,
 )
@@ -58,21 +57,6 @@ def collect(events: Iterable[Event]) -> ChatReply:
         service_tier=(counted.service_tier if counted else "") or begun.service_tier,
         fingerprint=begun.fingerprint,
     )
-
-
-def events_of(reply: ChatReply) -> Iterator[Event]:
-    """The same answer as a stream: every part begins, grows once and ends. `collect` takes it back."""
-    yield Begun(reply.id, reply.model, reply.created_s, reply.service_tier, reply.fingerprint)
-    for number, choice in enumerate(reply.choices):
-        for index, part in enumerate(choice.parts):
-            yield from _part_events(number, index, part)
-        if choice.logprobs is not None:
-            yield Logprobs(number, choice.logprobs)
-        for name, values in choice.beside.items():
-            yield Beside(number, name, joined(values))
-        yield Ended(number, choice.stop, choice.stop_sequence, choice.safety)
-    if reply.usage is not None:
-        yield Counted(reply.usage, whole=True, provider_cost=reply.provider_cost, service_tier=reply.service_tier)
 
 
 class _Growing:
@@ -169,29 +153,3 @@ def joined_logprobs(pieces: list[Raw]) -> Raw | None:
 
 def _joined(first: list[Raw] | None, second: list[Raw] | None) -> list[Raw] | None:
     return first + second if first is not None and second is not None else second if first is None else first
-
-
-def _part_events(choice: int, index: int, part: Part) -> Iterator[Event]:
-    grown, signature, transcript = "", "", ""
-    citations: tuple[Citation, ...] = ()
-    if isinstance(part, TextPart):
-        grown, citations, part = part.text, part.citations, replace(part, text="", citations=())
-    elif isinstance(part, RefusalPart):
-        grown, part = part.text, replace(part, text="")
-    elif isinstance(part, ThinkingPart):
-        grown, signature, part = part.text, part.signature, replace(part, text="", signature="")
-    elif isinstance(part, ToolCallPart):
-        grown, signature, part = part.arguments, part.signature, replace(part, arguments="", signature="")
-    elif isinstance(part, AudioPart):
-        grown, transcript = part.media.value, part.transcript
-        part = replace(part, media=Media(part.media.kind, "", part.media.mime), transcript="")
-    yield PartBegun(choice, index, part)
-    if grown:
-        yield Delta(choice, index, grown)
-    if transcript:
-        yield TranscriptDelta(choice, index, transcript)
-    for citation in citations:
-        yield Cited(choice, index, citation)
-    if signature:
-        yield SignatureDelta(choice, index, signature)
-    yield PartEnded(choice, index)

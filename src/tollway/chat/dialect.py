@@ -27,11 +27,6 @@ class Dialect(Protocol):
     """One dialect."""
 
     @property
-    def name(self) -> str:
-        """Of the dialect: the `source` of what it alone knows (`tollway.chat.message`)."""
-        ...
-
-    @property
     def names_request_id(self) -> bool:
         """Whether its SDKs look for the id of a request in ``request-id``, beside ``x-request-id``."""
         ...

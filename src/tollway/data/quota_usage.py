@@ -33,13 +33,11 @@ class Used(msgspec.Struct, frozen=True):
         settled: what the ledger has.
         leased: what workers were given and the ledger does not have yet.
         held: what of `leased` is held by running requests, as the workers last told.
-        subjects: whose windows these are, for how many.
     """
 
     settled: int = 0
     leased: int = 0
     held: int = 0
-    subjects: int = 0
 
 
 _SUMS = "coalesce(sum(w.settled), 0), coalesce(sum(w.granted), 0), coalesce(sum(leases.held), 0)"
@@ -52,7 +50,7 @@ _WINDOWS = """
 """
 # Made of constants:
 _USED = text(f"""
-    SELECT w.quota_id::text, {_SUMS}, count(DISTINCT w.subject)
+    SELECT w.quota_id::text, {_SUMS}
     FROM unnest(CAST(:ids AS uuid[]), CAST(:generations AS int[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
         AS span (quota_id, generation, first_us, last_us)
     JOIN {_WINDOWS} ON w.quota_id = span.quota_id AND w.generation = span.generation
@@ -92,4 +90,4 @@ async def used_by_subject(session: AnySession, span: Span, page: Page) -> Sequen
         "rows": page.limit + 1,
     }
     rows = await session.execute(_USED_BY_SUBJECT, values)
-    return [(row[0], Used(int(row[1]), int(row[2]), int(row[3]), 1)) for row in rows]
+    return [(row[0], Used(int(row[1]), int(row[2]), int(row[3]))) for row in rows]

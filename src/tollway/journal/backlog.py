@@ -63,11 +63,6 @@ class Backlog:
         """Whether the worker is dead, and this process finishes its journal."""
         return self._lock is not None
 
-    @property
-    def open_requests(self) -> int:
-        """Requests admitted whose entry has not been read."""
-        return len(self._cursor.opens)
-
     def adopt(self) -> bool:
         """Take the journal over if its worker is dead; whether it is."""
         if self._lock is None:

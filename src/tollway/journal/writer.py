@@ -57,11 +57,6 @@ class JournalWriter:
             os.close(self._lock)
             raise _unavailable(error) from error
 
-    @property
-    def disk_bytes(self) -> int:
-        """Bytes of segments on disk, as far as this process knows: what the drain removed shows with a delay."""
-        return self._disk_bytes
-
     def open(self, record: EntryOpen) -> None:
         """Record that a request is admitted, before anything goes upstream.
 

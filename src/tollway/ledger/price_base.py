@@ -154,11 +154,6 @@ class PriceBase:
         found = self._provider(provider)
         return tuple(model.id for model in found.models) if found else ()
 
-    def resolve(self, provider: str, model: str) -> str | None:
-        """The book's name of the model, or ``None`` if it does not know it."""
-        found = self._find(provider, model)
-        return found[1].id if found else None
-
     def sheet(self, provider: str, model: str, *, at: float, service_tier: str = "") -> PriceSheet | None:
         """The prices at an instant (epoch seconds), or ``None`` if the book does not know the model.
 

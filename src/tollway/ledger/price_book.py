@@ -41,11 +41,6 @@ class PriceBook:
         self._overrides = sorted(overrides, key=_precedence)
         self._sheets: dict[tuple[str, ...], tuple[float, float, PriceSheet | None]] = {}
 
-    @property
-    def version(self) -> str:
-        """Name and version of the base book."""
-        return self._base.version
-
     def sheet(
         self,
         price_provider: str,

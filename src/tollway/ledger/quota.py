@@ -147,10 +147,6 @@ class Quota(msgspec.Struct, frozen=True):
             return self.amount
         return self.raised_amount
 
-    def applies(self, facts: Facts) -> bool:
-        """Whether a request counts."""
-        return self.applies_to_route(facts) and self.applies_to_caller(facts)
-
     def applies_to_route(self, facts: Facts) -> bool:
         """Whether organization, project, key, provider and model fit: what many requests have in common."""
         return (

@@ -92,14 +92,5 @@ def tier_price(found: Rate, input_total: int) -> int:
     return price
 
 
-def missing_kinds(usage: Usage, sheet: PriceSheet) -> tuple[str, ...]:
-    """The kinds that were used and have no price: why a charge is not `priced`."""
-    return tuple(
-        kind
-        for kind in KINDS
-        if getattr(usage, kind) and rate_of(kind, sheet.rates) is None and not _is_included(kind, sheet.rates)
-    )
-
-
 def _is_included(kind: str, rates: dict[str, Rate]) -> bool:
     return kind in FREE_UNLESS_PRICED or COVERED_BY.get(kind) in rates

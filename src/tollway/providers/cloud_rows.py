@@ -13,7 +13,6 @@ GEMINI = ProviderSpec(
     dialect="gemini",
     key_variable="GEMINI_API_KEY",
     price_provider="google",
-    needs_key=True,
     auth=Auth.X_GOOG_API_KEY,
     surfaces=frozenset(),
 )
@@ -52,7 +51,6 @@ BEDROCK = ProviderSpec(
     dialect="bedrock",
     key_variable="AWS_BEARER_TOKEN_BEDROCK",
     price_provider="aws",
-    needs_key=True,
     auth=Auth.SIGNED,
     sign_in="aws",
     surfaces=frozenset(),
@@ -73,7 +71,6 @@ COHERE = ProviderSpec(
     dialect="cohere",
     key_variable="COHERE_API_KEY",
     price_provider="cohere",
-    needs_key=True,
     surfaces=frozenset(),
 )
 

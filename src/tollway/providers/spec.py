@@ -62,7 +62,6 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         key_variable: the environment variable from which its credential is taken at start; empty for none.
         url_variable: the environment variable that holds its address, for providers that run at the user's.
         price_provider: its name in the price book.
-        needs_key: whether it refuses calls without a credential.
         stream_usage_option: whether it understands ``stream_options.include_usage``. Without it the provider either
             always sends usage at the end of a stream, or never (then usage is estimated).
         usage: how it counts.
@@ -87,7 +86,6 @@ class ProviderSpec(msgspec.Struct, frozen=True):
     key_variable: str = ""
     url_variable: str = ""
     price_provider: str = ""
-    needs_key: bool = False
     stream_usage_option: bool = False
     output_limit_fields: tuple[str, ...] = ("max_tokens",)
     auth: Auth = Auth.BEARER

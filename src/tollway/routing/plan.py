@@ -81,14 +81,10 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         candidate: who is asked.
         reason: why it stands here, in words.
-        sound: whether nothing speaks against it; else it is only asked when nobody else can be.
-        context_tokens: its window, 0 if it is not known.
     """
 
     candidate: Candidate
     reason: str
-    sound: bool = True
-    context_tokens: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
@@ -162,7 +158,7 @@ def _ordered(
             score, reason = (-1.0,), "explored, to see how fast it is now"
         else:
             score, reason = _score(route, candidate, standing, asked, draw)
-        step = Step(candidate, f"{against}; {reason}" if against else reason, not tier, standing.context_tokens)
+        step = Step(candidate, f"{against}; {reason}" if against else reason)
         rated.append(((float(tier), float(not candidate.target.weight and name != canary), *score), step))
     rated.sort(key=lambda pair: pair[0])
     return tuple([step for _, step in rated])

@@ -45,19 +45,6 @@ DIMENSIONS: dict[str, tuple[str, int | Decimal]] = {
 
 ``cache_write_mtok`` is the price of a write kept for the provider's shortest time (5 minutes)."""
 
-UNMAPPED: dict[str, str] = {
-    "cache_image_read_mtok": "realtime only; chat replies do not tell cached image tokens apart",
-    "input_video_mtok": "no surface reports video tokens",
-    "output_video_mtok": "no surface reports video tokens",
-    "input_document_kpages": "no document surface",
-    "input_annotated_document_kpages": "no document surface",
-    "input_text_messages_kcount": "no surface counts messages",
-    "storage_searches_kcount": "file search is a tool of the responses API, which is not served yet",
-}
-"""Price keys that Tollway does not count, and why. A model with one of them says so in `PriceSheet.unmapped`; a model
-that has no other price has none at all, and is refused as not priced."""
-
-
 _BATCH = {"processing": "batch"}
 """What genai-prices calls the service tier ``batch``."""
 FREE_SUFFIX = ":free"

@@ -20,7 +20,6 @@ class QuotaState(msgspec.Struct, frozen=True, kw_only=True):
     """What is used in the present window; pico-dollars or counts.
 
     Attributes:
-        amount: what may be used, with a raise that holds now.
         start_us: epoch microseconds at which the window began; of a rolling one, where what counts begins. ``None`` if
             it has no begin.
         end_us: and at which it ends; ``None`` if it rolls or never ends.
@@ -30,7 +29,6 @@ class QuotaState(msgspec.Struct, frozen=True, kw_only=True):
             is no one window.
     """
 
-    amount: int
     start_us: int | None
     end_us: int | None
     used: Used
@@ -90,18 +88,16 @@ def _span(quota: Quota, now_us: int) -> Span:
 
 
 def _state(quota: Quota, used: Used, *, now_us: int, of_one: bool = False) -> QuotaState:
-    amount = quota.amount_at(now_us / SECOND_US)
     span = _span(quota, now_us)
     _, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
     one = of_one or not quota.each
     in_all = used.settled + used.held
     return QuotaState(
-        amount=amount,
         start_us=None if quota.period is Period.TOTAL else span.first_us,
         end_us=None if quota.period in {Period.TOTAL, Period.ROLLING} else end_us,
         used=used,
         forecast=forecast(in_all, period=quota.period, start_us=span.first_us, end_us=end_us, now_us=now_us)
         if one
         else None,
-        left=amount - in_all if one else None,
+        left=quota.amount_at(now_us / SECOND_US) - in_all if one else None,
     )

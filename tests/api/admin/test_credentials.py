@@ -25,7 +25,6 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> ProviderSpec:
         title="Cloud",
         base_url="https://models.{region}.cloud.example/v1",
         usage=convention_for("openai"),
-        needs_key=True,
         options=(OptionSpec("region", "where it runs", required=True), OptionSpec("api", "which", default="new")),
     )
     monkeypatch.setitem(REGISTRY, "cloud", spec)

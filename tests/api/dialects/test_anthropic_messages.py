@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from support.anthropic_recordings import messages, name_of, needs_recordings
 from support.chats import citations, objects, texts, tool_calls, usages
+from support.told import events_of
 from tollway.api.dialects.anthropic_messages import AnthropicDialect
 from tollway.api.inference.surfaces import SURFACES
-from tollway.chat.collect import collect, events_of
+from tollway.chat.collect import collect
 from tollway.chat.events import Begun, Broke, Counted, Delta, Ended, Event, PartBegun, PartEnded, SignatureDelta
 from tollway.chat.losses import Losses
 from tollway.chat.message import Citation, OpaquePart, Part, TextPart, ThinkingPart, ToolCallPart, ToolResultPart

@@ -11,8 +11,8 @@ from msgspec import Raw
 from openai.lib.streaming._deltas import accumulate_delta
 
 from support.chats import chats, normal, replies, sent_again
+from support.told import events_of
 from tollway.api.dialects.openai import OpenAIDialect, parse
-from tollway.chat.collect import events_of
 from tollway.chat.events import Begun, Broke, Delta, Logprobs, PartBegun
 from tollway.chat.losses import Losses
 from tollway.chat.message import (

@@ -14,9 +14,9 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
 
 from support.chats import answer_parts, objects, replies, texts
+from support.told import events_of
 from tollway.api.dialects.responses import ResponsesDialect
 from tollway.api.inference.surfaces import SURFACES
-from tollway.chat.collect import events_of
 from tollway.chat.events import Begun, Broke, Delta, PartBegun
 from tollway.chat.losses import Losses
 from tollway.chat.message import ImagePart, OpaquePart, Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart

@@ -17,7 +17,7 @@ from tollway.chat.request import ChatRequest
 from tollway.constants import TAG_VALUE_MAX_CHARS
 from tollway.errors import TollwayError
 from tollway.providers.anthropic.error import Envelope, ErrorBody, error_type
-from tollway.providers.anthropic.names import PASSED_HEADERS, SOURCE
+from tollway.providers.anthropic.names import PASSED_HEADERS
 from tollway.routing.call import Call, Surface
 
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +27,6 @@ _PASSED = tuple((name.encode(), name) for name in PASSED_HEADERS)
 class AnthropicDialect:
     """The dialect. Satisfies `tollway.chat.dialect.ChatDialect`."""
 
-    name = SOURCE
     names_request_id = True
 
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:

@@ -69,7 +69,6 @@ def parse(body: bytes, *, surface: str, required: Sequence[str], tags_header: st
 class OpenAIDialect:
     """The dialect as what its surfaces share."""
 
-    name = "chat"
     names_request_id = False
 
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:

@@ -12,7 +12,6 @@ from tollway.api.dialects import openai
 from tollway.api.dialects.responses_object import Header, response_id_of
 from tollway.api.dialects.responses_reply import render_reply
 from tollway.api.dialects.responses_request import to_chat
-from tollway.api.dialects.responses_signature import SOURCE
 from tollway.api.dialects.responses_stream import ResponsesRenderer
 from tollway.api.dialects.top_level import absent
 from tollway.chat.losses import Losses
@@ -44,7 +43,6 @@ class _Event(msgspec.Struct):
 class ResponsesDialect:
     """The dialect. Stateless."""
 
-    name = SOURCE
     names_request_id = False
 
     def parse(self, body: bytes, *, surface: Surface, headers: Mapping[bytes, bytes]) -> Call:

@@ -13,7 +13,6 @@ ANTHROPIC = ProviderSpec(
     dialect=FORMAT,
     key_variable="ANTHROPIC_API_KEY",
     price_provider="anthropic",
-    needs_key=True,
     auth=Auth.X_API_KEY,
     surfaces=frozenset({"messages", "count_tokens"}),
 )

@@ -29,13 +29,12 @@ class StoredObject(msgspec.Struct, frozen=True):
         id: at the provider.
         purpose: of a file.
         status: of a batch.
-        input_file_id, output_file_id, error_file_id: of a batch.
+        output_file_id, error_file_id: of a batch.
     """
 
     id: str
     purpose: str | None = None
     status: str | None = None
-    input_file_id: str | None = None
     output_file_id: str | None = None
     error_file_id: str | None = None
 
