@@ -250,6 +250,22 @@ def test_a_request_waits_for_what_running_ones_give_back(spender: Spender, stand
         assert code(second.result()) in {(200, ""), (402, "budget_exceeded")}
 
 
+def test_nobody_waits_for_a_budget_longer_than_its_caller_does(spender: Spender, standin: StandIn) -> None:
+    spender.budget("0.011")
+    standin.hold()
+    mark, hasty = new_mark(), new_mark()
+    with ThreadPoolExecutor() as callers:
+        first = callers.submit(spender.chat, "held", stream=True, max_tokens=1_000, user=mark)
+        wait_until(lambda: standin.marked(mark), what="the first request at the provider")
+        body, headers = chat_body("frugal", max_tokens=100, user=hasty), {"x-tollway-timeout": "200ms"}
+        refused = spender.gateway.post("/v1/chat/completions", body, key=spender.key, headers=headers)
+        standin.release()
+        first.result()
+    assert code(refused) == (504, "upstream_timeout")
+    assert refused.headers["x-tollway-cost"] == "0"
+    assert not standin.marked(hasty)
+
+
 def test_where_bytes_would_not_fit_tokens_are_counted(spender: Spender) -> None:
     words = [{"role": "user", "content": "word " * 1_000}]
     spender.budget("0.004")  # a thousand words and twenty tokens are 0.0027 USD; five thousand bytes would be 0.0127

@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 
 from support import replies
-from support.gateway import new_mark
+from support.gateway import chat_body, new_mark
 from support.spender import Spender
 from support.standin import StandIn
 from support.waiting import wait_until
@@ -89,6 +89,20 @@ def test_a_request_may_wait_for_its_turn_instead(spender: Spender) -> None:
     with ThreadPoolExecutor(max_workers=12) as callers:
         statuses = Counter(answer.status_code for answer in callers.map(lambda _: spender.chat(), range(12)))
     assert statuses == {200: 12}
+
+
+def test_nobody_waits_for_a_turn_longer_than_its_caller_does(spender: Spender, standin: StandIn) -> None:
+    spender.limit("parallel", 1, queue_s=60)
+    standin.hold()
+    mark = new_mark()
+    with ThreadPoolExecutor() as callers:
+        running_one = callers.submit(spender.chat, "held", stream=True, user=mark)
+        wait_until(lambda: standin.marked(mark))
+        hasty = {"x-tollway-timeout": "200ms"}
+        refused = spender.gateway.post("/v1/chat/completions", chat_body(), key=spender.key, headers=hasty)
+        standin.release()
+        assert running_one.result().is_success
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
 
 
 def test_a_queue_lets_the_next_window_begin(spender: Spender) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from tollway.config.limits import LimitSettings
-from tollway.errors import OverloadedError, RateLimitedError
+from tollway.errors import OverloadedError, RateLimitedError, UpstreamTimeoutError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
@@ -57,6 +57,7 @@ class Holder:
             ModelNotPricedError, InvalidRequestError: see `measure`.
             NotReadyError: this worker has not read the budgets yet.
             OverloadedError: too many leases are in memory.
+            UpstreamTimeoutError: its caller waits no longer.
         """
         lacking = self.take(exchange, free=free)
         if lacking:
@@ -127,6 +128,7 @@ class Holder:
 
         Raises:
             RateLimitedError: a limit lets nothing through in time.
+            UpstreamTimeoutError: see `_require_time`.
             BudgetUnavailableError: see `_without_database`.
         """
         while lacking:
@@ -136,7 +138,9 @@ class Holder:
             timeout_s = patience.left_s(lacking)
             if timeout_s <= 0:
                 break
+            timeout_s = min(timeout_s, exchange.left_s())
             await self._keeper.wait(lacking, timeout_s=timeout_s, key=exchange.principal.key_id)
+            self._require_time(exchange, lacking)
             lacking = self._take(exchange, claims)
         self._require_limits(lacking)
         return lacking
@@ -159,7 +163,7 @@ class Holder:
             return False
         turn = self._turns.setdefault(exchange.principal.organization_id, asyncio.Lock())
         try:
-            async with asyncio.timeout(self._budget_wait_s):
+            async with asyncio.timeout(min(self._budget_wait_s, exchange.left_s())):
                 await turn.acquire()  # one at a time: nobody keeps the thread busy with requests that never fit
         except TimeoutError:
             return False
@@ -197,6 +201,21 @@ class Holder:
         self._require_limits(lacking)
         if lacking:
             raise refusal.budget_unavailable(lacking[0][0])
+
+    def _require_time(self, exchange: Exchange | Visit, lacking: Lacking) -> None:
+        """Refuse a request whose caller waits no longer.
+
+        Raises:
+            RateLimitedError: what it waited for is a rate limit.
+            UpstreamTimeoutError: it is a budget, or the database was not there in time.
+        """
+        if exchange.left_s() > 0:
+            return
+        self._require_limits([part for part in lacking if part[0].answer is not None])
+        raise UpstreamTimeoutError(
+            "What this request takes of its budgets was not free in time.",
+            next_step="Try again, or allow more: `x-tollway-timeout`.",
+        )
 
     def _require_limits(self, lacking: Lacking) -> None:
         """Raises RateLimitedError if a rate limit is among what lacks."""

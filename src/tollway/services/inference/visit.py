@@ -1,5 +1,7 @@
 """The state of a request that asks no model, and so has no exchange with one."""
 
+import math
+
 from tollway.identity.principal import Principal
 from tollway.ledger.quota import Facts
 from tollway.services.inference.claims import Claims
@@ -19,3 +21,7 @@ class Visit:
         principal = self.principal
         key_id = principal.origin_id or principal.key_id
         return Facts(principal.organization_id, principal.project_id, key_id, "", (), "", "", "")
+
+    def left_s(self) -> float:
+        """Seconds its caller still waits: none says."""
+        return math.inf
