@@ -75,6 +75,33 @@ async def test_a_change_that_cannot_be_read_leaves_the_memory_as_it_was_and_the_
     following.cancel()
 
 
+async def test_who_began_to_read_before_a_change_has_not_the_last_word() -> None:
+    source, reading, go_on = Source(), asyncio.Event(), asyncio.Event()
+
+    async def load_catalog() -> Catalog:
+        read = await source.load_catalog()
+        if read.version == 1:
+            reading.set()
+            await go_on.wait()
+        return read
+
+    live = LiveCatalog(
+        load_catalog=load_catalog,
+        load_price_book=source.load_price_book,
+        follow_quotas=source.follow_quotas,
+        listen=source.listen,
+        authenticator=Authenticator(b"p" * 32, source.find_keys),
+    )
+    slow = asyncio.create_task(live.refresh())
+    await reading.wait()
+    later = asyncio.create_task(live.catch_up())
+    for _ in range(20):  # as far as it gets
+        await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(slow, later)
+    assert live.catalog.version == 2
+
+
 async def test_names_that_do_not_exist_cannot_keep_the_database_busy() -> None:
     source = Source()
     live = LiveCatalog(

@@ -51,6 +51,7 @@ class LiveCatalog:
         self._price_book: PriceBook | None = None
         self._caught_up_s = 0.0
         self._catching_up = asyncio.Lock()
+        self._reading = asyncio.Lock()
 
     @property
     def loaded(self) -> bool:
@@ -93,8 +94,9 @@ class LiveCatalog:
             if self._caught_up_s < asked_s:
                 await asyncio.sleep(self._caught_up_s + _CATCH_UP_INTERVAL_S - time.monotonic())
                 self._caught_up_s = time.monotonic()
-                await self._read_catalog()
-                self._price_book = await self._load_price_book()
+                async with self._reading:
+                    await self._read_catalog()
+                    self._price_book = await self._load_price_book()
 
     async def run(self) -> None:
         """Follow the changes until cancelled."""
@@ -127,7 +129,16 @@ class LiveCatalog:
         if change.noun == "health":
             self._hear_health(change)
             return
-        if change.noun in {ALL, "quota", "recall"}:
+        if change.noun == "recall":
+            await self._follow_quotas(change)
+            return
+        async with self._reading:  # who began to read before a change may not have the last word after it
+            await self._read(change)
+        if change.noun in {ALL, "response"} and self.hear_response is not None:
+            await self.hear_response(change)
+
+    async def _read(self, change: Change) -> None:
+        if change.noun in {ALL, "quota"}:
             await self._follow_quotas(change)
         if change.noun in {ALL, "catalog"}:
             await self._read_catalog()
@@ -135,8 +146,6 @@ class LiveCatalog:
             self._price_book = await self._load_price_book()
         if change.noun in {ALL, "key"}:
             await self._authenticator.refresh()
-        if change.noun in {ALL, "response"} and self.hear_response is not None:
-            await self.hear_response(change)
 
     async def _read_catalog(self) -> None:
         self.catalog = await self._load_catalog()
