@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tollway.ledger.quota import Period
-from tollway.ledger.window import FOREVER_US, slots_before, window_at
+from tollway.ledger.quota import Period, Quota, Unit
+from tollway.ledger.window import FOREVER_US, counts_since, window_at
 
 S = 1_000_000
 HOUR_S = 3_600
@@ -18,6 +18,10 @@ zones = st.sampled_from(sorted(available_timezones())).map(ZoneInfo)
 instants = st.integers(0, FOREVER_US - 1) | st.integers(0, 2_200_000_000 * S)
 
 
+def quota(period: Period, zone: str = "UTC", *, length_s: int = 0) -> Quota:
+    return Quota("q", "o", Unit.REQUESTS, period, 1, length_s=length_s, time_zone=zone)
+
+
 def us(text: str) -> int:
     """Epoch microseconds of an ISO 8601 instant with an offset."""
     return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -25,7 +29,7 @@ def us(text: str) -> int:
 
 def window(period: Period, zone: str, at: str) -> tuple[str, str]:
     """Begin and end as the clock on the wall shows them."""
-    start, end = window_at(period, 0, ZoneInfo(zone), us(at))
+    start, end = window_at(quota(period, zone), us(at))
     assert start <= us(at) < end
     return tuple(datetime.fromtimestamp(each // S, ZoneInfo(zone)).isoformat() for each in (start, end))  # type: ignore[return-value]
 
@@ -40,20 +44,20 @@ def window(period: Period, zone: str, at: str) -> tuple[str, str]:
 def test_windows_hold_their_instant_and_follow_each_other_without_gap_or_overlap(
     period: Period, zone: ZoneInfo, at_us: int
 ) -> None:
-    start, end = window_at(period, 0, zone, at_us)
+    start, end = window_at(quota(period, zone.key), at_us)
     assert start <= at_us < end
     assert 0 < end - start <= LONGEST_S[period] * S
     for inside in (start, (start + end) // 2, end - 1):
-        assert window_at(period, 0, zone, inside) == (start, end)
+        assert window_at(quota(period, zone.key), inside) == (start, end)
     if end < FOREVER_US:
-        assert window_at(period, 0, zone, end)[0] == end
+        assert window_at(quota(period, zone.key), end)[0] == end
     if start > 0:
-        assert window_at(period, 0, zone, start - 1)[1] == start
+        assert window_at(quota(period, zone.key), start - 1)[1] == start
 
 
 @given(zones, instants)
 def test_a_day_begins_at_midnight_unless_the_clock_is_changed_around_it(zone: ZoneInfo, at_us: int) -> None:
-    start, end = window_at(Period.DAY, 0, zone, at_us)
+    start, end = window_at(quota(Period.DAY, zone.key), at_us)
     begin = datetime.fromtimestamp(start // S, zone)
     if end < FOREVER_US and begin.utcoffset() == datetime.fromtimestamp(start // S - 1, zone).utcoffset():
         assert (begin.hour, begin.minute, begin.second) == (0, 0, 0)
@@ -63,7 +67,7 @@ def test_a_day_begins_at_midnight_unless_the_clock_is_changed_around_it(zone: Zo
     ("at", "hours"), [("2026-03-29T12:00+02:00", 23), ("2026-06-01T12:00+02:00", 24), ("2026-10-25T12:00+01:00", 25)]
 )
 def test_a_day_on_which_the_clock_is_changed_has_an_hour_less_or_more(at: str, hours: int) -> None:
-    start, end = window_at(Period.DAY, 0, ZoneInfo("Europe/Berlin"), us(at))
+    start, end = window_at(quota(Period.DAY, "Europe/Berlin"), us(at))
     assert end - start == hours * HOUR_S * S
 
 
@@ -120,17 +124,17 @@ def test_a_week_begins_on_monday_and_a_month_on_its_first_day() -> None:
 @given(st.sampled_from((Period.SECOND, Period.MINUTE)), zones, instants)
 def test_seconds_and_minutes_are_the_same_in_every_zone(period: Period, zone: ZoneInfo, at_us: int) -> None:
     length = S if period is Period.SECOND else 60 * S
-    assert window_at(period, 0, zone, at_us) == (at_us // length * length, (at_us // length + 1) * length)
+    assert window_at(quota(period, zone.key), at_us) == (at_us // length * length, (at_us // length + 1) * length)
 
 
 @given(zones, instants)
 def test_a_total_has_one_window(zone: ZoneInfo, at_us: int) -> None:
-    assert window_at(Period.TOTAL, 0, zone, at_us) == (0, FOREVER_US)
+    assert window_at(quota(Period.TOTAL, zone.key), at_us) == (0, FOREVER_US)
 
 
 @given(st.sampled_from(Period), zones, st.integers(FOREVER_US, 2 * FOREVER_US - 1))
 def test_a_clock_beyond_the_calendar_is_no_error(period: Period, zone: ZoneInfo, at_us: int) -> None:
-    start, end = window_at(period, 60, zone, at_us)
+    start, end = window_at(quota(period, zone.key, length_s=60), at_us)
     assert start <= at_us < end
 
 
@@ -142,10 +146,11 @@ def test_a_rolling_window_never_sees_less_than_was_used_in_its_length(
     length_s: int, at_us: int, ages: list[float]
 ) -> None:
     used_at = [max(at_us - int(age * length_s * S), 0) for age in ages]
-    slot, end = window_at(Period.ROLLING, length_s, ZoneInfo("UTC"), at_us)
-    earliest = slots_before(length_s, slot)
+    rolling = quota(Period.ROLLING, length_s=length_s)
+    slot, end = window_at(rolling, at_us)
+    earliest = counts_since(rolling, slot)
     for used in used_at:
-        counts = window_at(Period.ROLLING, length_s, ZoneInfo("UTC"), used)[0] >= earliest
+        counts = window_at(rolling, used)[0] >= earliest
         if used >= at_us - length_s * S:
             assert counts
         if used < at_us - length_s * S - 2 * (end - slot):
@@ -154,9 +159,10 @@ def test_a_rolling_window_never_sees_less_than_was_used_in_its_length(
 
 @given(st.integers(1, 400 * 1_440), st.integers(0, 2_200_000_000 * S))
 def test_a_rolling_window_counts_61_slots_at_the_most_and_a_slot_for_its_length(length_min: int, at_us: int) -> None:
-    utc, length_s = ZoneInfo("UTC"), length_min * 60  # as they can be written
-    slot, end = window_at(Period.ROLLING, length_s, utc, at_us)
-    assert (slot - slots_before(length_s, slot)) // (end - slot) <= 60
+    length_s = length_min * 60  # as they can be written
+    rolling = quota(Period.ROLLING, length_s=length_s)
+    slot, end = window_at(rolling, at_us)
+    assert (slot - counts_since(rolling, slot)) // (end - slot) <= 60
     reset = end + length_s * S
-    assert slots_before(length_s, window_at(Period.ROLLING, length_s, utc, reset)[0]) > slot
-    assert slots_before(length_s, window_at(Period.ROLLING, length_s, utc, reset - 1)[0]) <= slot
+    assert counts_since(rolling, window_at(rolling, reset)[0]) > slot
+    assert counts_since(rolling, window_at(rolling, reset - 1)[0]) <= slot

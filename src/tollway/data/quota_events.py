@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -12,12 +11,11 @@ from tollway.data.quota_windows import Window
 from tollway.data.session import WriteSession
 from tollway.ledger.money import usd_text
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
-from tollway.ledger.window import SECOND_US, slots_before, window_at
+from tollway.ledger.window import SECOND_US, counts_since, window_at
 from tollway.ledger.window_text import window_text
 
 _ALL_PERCENT = 100
 _SCOPE = ("project_id", "key_id", "user_tag", "tag_name", "tag_value", "provider", "model")
-_UTC = ZoneInfo("UTC")
 
 
 async def raise_thresholds(
@@ -73,14 +71,9 @@ def _groups(
             continue
         if quota.period is not Period.ROLLING:
             groups[ref] = [windows[ref]]
-        elif ref.start_us >= _first_slot_us(quota, now_us):
+        elif ref.start_us >= counts_since(quota, window_at(quota, now_us)[0]):
             groups.setdefault(msgspec.structs.replace(ref, start_us=-1), []).append(windows[ref])
     return list(groups.values())
-
-
-def _first_slot_us(quota: Quota, now_us: int) -> int:
-    slot_us, _ = window_at(quota.period, quota.length_s, _UTC, now_us)
-    return slots_before(quota.length_s, slot_us)
 
 
 def _event(quota: Quota, window: Window, percent: int, settled: int, amount: int, *, refusing: bool) -> Event:

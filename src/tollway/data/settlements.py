@@ -3,7 +3,6 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
@@ -18,9 +17,9 @@ from tollway.data.schema.idempotency_claim import IdempotencyClaim
 from tollway.data.schema.worker import WorkerRow
 from tollway.data.session import WriteSession
 from tollway.ledger import exchange
-from tollway.ledger.quota import Period, Quota, WindowRef
+from tollway.ledger.quota import Quota, WindowRef
 from tollway.ledger.settlement import unpacked
-from tollway.ledger.window import slots_before, window_at
+from tollway.ledger.window import counts_since, window_at
 
 
 class Sums(msgspec.Struct):
@@ -63,7 +62,7 @@ async def settle(session: WriteSession, worker_id: str, sums: Mapping[WindowRef,
     quotas = await quotas_of(session, {ref.quota_id for ref in sums})
     await lock_rolling(session, quotas.values())
     await store.make(session, {ref: _end_us(ref, quotas.get(ref.quota_id)) for ref in sums})
-    windows = await store.lock(session, {ref: _since_us(ref, quotas.get(ref.quota_id)) for ref in sums})
+    windows = await store.lock(session, {ref: counts_since(quotas.get(ref.quota_id), ref.start_us) for ref in sums})
     leases = await store.leases_of(session, worker_id, [ref for ref in sums if sums[ref].leased])
     for ref, taken in sums.items():
         state = windows[ref].state
@@ -104,10 +103,4 @@ def _end_us(ref: WindowRef, quota: Quota | None) -> int:
     """When the window ends; of a quota that was deleted at once: nothing but the purge will look at it."""
     if quota is None:
         return ref.start_us
-    return window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), ref.start_us)[1]
-
-
-def _since_us(ref: WindowRef, quota: Quota | None) -> int:
-    if quota is None or quota.period is not Period.ROLLING:
-        return ref.start_us
-    return slots_before(quota.length_s, ref.start_us)
+    return window_at(quota, ref.start_us)[1]

@@ -18,7 +18,7 @@ Instants are epoch microseconds.
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tollway.ledger.quota import Period
+from tollway.ledger.quota import Period, Quota, WindowRef
 
 FOREVER_US = 253_370_764_800_000_000
 """The year 9999, in which the calendar of Python ends: the end of a window without end."""
@@ -29,18 +29,16 @@ _SLOTS = 60
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def window_at(period: Period, length_s: int, zone: ZoneInfo, at_us: int) -> tuple[int, int]:
-    """Begin and end of the window that holds an instant: ``start_us <= at_us < end_us``.
+def window_at(quota: Quota, at_us: int) -> tuple[int, int]:
+    """Begin and end of the window that holds an instant: ``start_us <= at_us < end_us``. Of a rolling quota: the slot.
 
     Args:
-        period: of the quota.
-        length_s: of a rolling quota; then the window is the slot. 0 for others.
-        zone: the organization's, by whose calendar hours and longer windows go.
+        quota: by whose time zone hours and longer windows go.
         at_us: from 1970 on; from `FOREVER_US` on there is but one window.
     """
     if at_us >= FOREVER_US:
         return FOREVER_US, 2 * FOREVER_US
-    match period:
+    match quota.period:
         case Period.TOTAL:
             return 0, FOREVER_US
         case Period.SECOND:
@@ -48,16 +46,29 @@ def window_at(period: Period, length_s: int, zone: ZoneInfo, at_us: int) -> tupl
         case Period.MINUTE:
             return _multiples(at_us, _MINUTE_US)
         case Period.ROLLING:
-            return _multiples(at_us, _slot_us(length_s))
+            return _multiples(at_us, _slot_us(quota.length_s))
+    zone = ZoneInfo(quota.time_zone)
     at = at_us // SECOND_US
-    start, end = _hour(zone, at) if period is Period.HOUR else _days(period, zone, at)
+    start, end = _hour(zone, at) if quota.period is Period.HOUR else _days(quota.period, zone, at)
     return start * SECOND_US, min(end * SECOND_US, FOREVER_US)
 
 
-def slots_before(length_s: int, start_us: int) -> int:
-    """The start of the earliest slot that still counts, at any instant of the slot that begins at `start_us`."""
-    before = start_us - length_s * SECOND_US
-    return before - before % _slot_us(length_s)
+def named_window(quota: Quota, subject: str, at_us: int) -> tuple[WindowRef, int]:
+    """The window of a subject that holds an instant, and its end."""
+    start_us, end_us = window_at(quota, at_us)
+    return WindowRef(quota.id, quota.generation, subject, start_us), end_us
+
+
+def counts_since(quota: Quota | None, start_us: int) -> int:
+    """From where on what was used counts, at any instant of the window that begins at `start_us`.
+
+    Of a rolling quota: the start of the earliest slot that still counts. Of others, and of one that was deleted
+    (``None``): the window's own.
+    """
+    if quota is None or quota.period is not Period.ROLLING:
+        return start_us
+    before = start_us - quota.length_s * SECOND_US
+    return before - before % _slot_us(quota.length_s)
 
 
 def _multiples(at_us: int, length_us: int) -> tuple[int, int]:

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import astuple
@@ -18,11 +17,11 @@ from tollway.identity.principal import Principal
 from tollway.ledger.entry import Attempt, ChargeLine, LedgerEntry, Outcome, UsageSource
 from tollway.ledger.money import ENTRY_MAX_PICO, charge
 from tollway.ledger.price import PriceSheet
-from tollway.ledger.quota import Facts, Unit, WindowRef
+from tollway.ledger.quota import Facts, Unit
 from tollway.ledger.rating import rate
 from tollway.ledger.settlement import Settlement, charges
 from tollway.ledger.usage import Usage
-from tollway.ledger.window import window_at
+from tollway.ledger.window import named_window
 from tollway.providers.openai_compatible.stored_objects import Result, read_results
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.catalog import Deployment
@@ -135,8 +134,8 @@ class BatchMeter:
         parts = []
         for quota in self._keeper.book.applying(facts):
             if quota.unit is Unit.USD:
-                start_us, _ = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
-                parts.append((quota, WindowRef(quota.id, quota.generation, quota.subject(facts), start_us)))
+                window, _ = named_window(quota, quota.subject(facts), now_us)
+                parts.append((quota, window))
         if not total:
             return ()
         return tuple([Settlement(each.windows, total, leased=False) for each in charges(parts, leased=False)])

@@ -23,7 +23,7 @@ from tollway.errors import DatabaseUnavailableError
 from tollway.ledger.exchange import NOTHING, LeaseState, WindowState, exchange
 from tollway.ledger.lease import Ask, Grant
 from tollway.ledger.quota import Mode, Period, Quota, WindowRef
-from tollway.ledger.window import EPOCH, slots_before
+from tollway.ledger.window import EPOCH, counts_since
 from tollway.services.database_clock import DatabaseClock, running_us
 
 _RECALL_INTERVAL_S = 1.0
@@ -134,7 +134,9 @@ class LeaseExchange:
     ) -> dict[WindowRef, store.Window]:
         """The windows, and those that count with them. They are made if this worker never had an answer for them."""
         await store.make(session, {ask.window: ask.end_us for ask in asks if ask.window not in self._made})
-        windows = await store.lock(session, {ask.window: _since_us(ask, quotas) for ask in asks})
+        windows = await store.lock(
+            session, {ask.window: counts_since(quotas.get(ask.window.quota_id), ask.window.start_us) for ask in asks}
+        )
         if any(ask.window not in windows for ask in asks):  # a failover forgot one: next time all are made
             raise DatabaseUnavailableError("The database has lost windows of quotas.", next_step="Try again.")
         return windows
@@ -167,13 +169,6 @@ def _amount(quota: Quota, now: datetime) -> int | None:
     return quota.amount_at(now.timestamp())
 
 
-def _since_us(ask: Ask, quotas: Mapping[str, Quota]) -> int:
-    quota = quotas.get(ask.window.quota_id)
-    if quota is None or quota.period is not Period.ROLLING:
-        return ask.window.start_us
-    return slots_before(quota.length_s, ask.window.start_us)
-
-
 class _Slots:
     """The windows of each subject of the rolling quotas, which count together."""
 
@@ -190,7 +185,7 @@ class _Slots:
         quota = self._quotas.get(ref.quota_id)
         if quota is None:
             return NOTHING
-        first_us = slots_before(quota.length_s, ref.start_us)
+        first_us = counts_since(quota, ref.start_us)
         slots = (slot for slot in self._of[replace(ref, start_us=0)] if slot.start_us >= first_us and slot != ref)
         states = [self._windows[slot].state for slot in slots]
         return WindowState(sum(state.granted for state in states), sum(state.settled for state in states))

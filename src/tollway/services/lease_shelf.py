@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -10,7 +9,7 @@ from tollway.errors import OverloadedError
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Quota, Unit, WindowRef
 from tollway.ledger.settlement import Charges, charges
-from tollway.ledger.window import FOREVER_US, window_at
+from tollway.ledger.window import FOREVER_US, named_window
 from tollway.services.database_clock import DatabaseClock
 from tollway.services.lease_upkeep import Demand, Upkeep
 
@@ -163,8 +162,7 @@ class LeaseShelf:
         return left <= 0 or (left <= self._most // _SHARE <= self._owned[quota.organization_id])
 
     def _at(self, quota: Quota, subject: str, at_us: int, now_us: int) -> Lease:
-        start_us, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), at_us)
-        ref = WindowRef(quota.id, quota.generation, subject, start_us)
+        ref, end_us = named_window(quota, subject, at_us)
         lease = self.leases.get(ref)
         if lease is None:
             if self._is_full(quota):

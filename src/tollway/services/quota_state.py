@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -13,7 +12,7 @@ from tollway.data.quotas import QuotaRecord
 from tollway.data.session import AnySession
 from tollway.ledger.forecast import forecast
 from tollway.ledger.quota import Period, Quota
-from tollway.ledger.window import SECOND_US, slots_before, window_at
+from tollway.ledger.window import SECOND_US, counts_since, window_at
 
 
 class QuotaState(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,14 +81,13 @@ async def stated_by_subject(session: AnySession, quota: Quota, page: Page) -> Se
 
 
 def _span(quota: Quota, now_us: int) -> Span:
-    start_us, _ = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
-    first_us = slots_before(quota.length_s, start_us) if quota.period is Period.ROLLING else start_us
-    return Span(quota.id, quota.generation, first_us, start_us)
+    start_us, _ = window_at(quota, now_us)
+    return Span(quota.id, quota.generation, counts_since(quota, start_us), start_us)
 
 
 def _state(quota: Quota, used: Used, *, now_us: int, of_one: bool = False) -> QuotaState:
     span = _span(quota, now_us)
-    _, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
+    _, end_us = window_at(quota, now_us)
     one = of_one or not quota.each
     in_all = used.settled + used.held
     return QuotaState(

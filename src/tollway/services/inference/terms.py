@@ -1,14 +1,13 @@
 """The quotas that apply to one request, sorted by what they do to it."""
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tollway.ledger.quota import Facts, Quota, Unit, WindowRef
 from tollway.ledger.quota_book import QuotaBook
 from tollway.ledger.settlement import Charges, charges
-from tollway.ledger.window import window_at
+from tollway.ledger.window import named_window
 from tollway.services.lease_shelf import Parts
 
 _REMEMBERED_MAX = 20_000
@@ -82,8 +81,7 @@ class TermsFinder:
         found = self._windows.get(key)
         if found is not None and found[1].start_us <= now_us < found[0]:
             return found[1]
-        start_us, end_us = window_at(quota.period, quota.length_s, ZoneInfo(quota.time_zone), now_us)
-        window = WindowRef(quota.id, quota.generation, subject, start_us)
+        window, end_us = named_window(quota, subject, now_us)
         if len(self._windows) >= _REMEMBERED_MAX:
             self._windows.clear()
         self._windows[key] = (end_us, window)
