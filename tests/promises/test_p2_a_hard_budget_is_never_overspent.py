@@ -29,7 +29,12 @@ def workers(
     postgres_server: PostgresServer, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
     """A Tollway of several workers, of which some are killed."""
-    settings = {"TOLLWAY_WORKERS": str(WORKERS), "TOLLWAY_DRAIN_INTERVAL_MS": "50", "COVERAGE_PROCESS_CONFIG": ""}
+    settings = {
+        "TOLLWAY_WORKERS": str(WORKERS),
+        "TOLLWAY_DRAIN_INTERVAL_MS": "50",
+        "TOLLWAY_BUDGET_WAIT_S": "60",  # on a busy machine those who run hold the rest for long
+        "COVERAGE_PROCESS_CONFIG": "",
+    }
     with running(tmp_path_factory.mktemp("p2") / "data", postgres_server.create(), standin, **settings) as gateway:
         yield gateway
 
@@ -67,12 +72,16 @@ async def burst(spender: Spender, mark: str, *, leavers: random.Random | None = 
     async def caller() -> None:
         for _ in left:
             leave_s = leavers.uniform(0, 0.05) if leavers and leavers.random() < 0.3 else None
-            statuses[(await raw.exchange_async(spender.gateway.url, sent, leave_after_s=leave_s)).status] += 1
+            status = 503
+            while status == 503:  # a database that stood still for seconds counts as away: callers are to try again
+                status = (await raw.exchange_async(spender.gateway.url, sent, leave_after_s=leave_s)).status
+            statuses[status] += 1
 
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
     return statuses
 
 
+@pytest.mark.timeout(600)
 def test_many_callers_of_several_workers_get_what_the_budget_covers_and_no_more(
     workers: Gateway, standin: StandIn
 ) -> None:
@@ -93,6 +102,7 @@ def test_callers_who_leave_do_not_make_the_budget_overspent(workers: Gateway, st
     assert spender.settled_pico() <= worth
 
 
+@pytest.mark.timeout(600)
 def test_killed_workers_do_not_make_the_budget_overspent_and_give_their_leases_back(
     workers: Gateway, standin: StandIn
 ) -> None:
@@ -113,6 +123,6 @@ def test_killed_workers_do_not_make_the_budget_overspent_and_give_their_leases_b
         asyncio.run(burst(spender, mark))
         return spender.settled_pico() >= 0.97 * worth  # with the bounds of what the dead workers were serving
 
-    wait_until(used_up, what="the next callers to get what the dead workers had leased and not spent")
+    wait_until(used_up, within_s=300, what="the next callers to get what the dead workers had leased and not spent")
     assert served_pico(standin, mark) <= worth
     assert spender.settled_pico() <= worth

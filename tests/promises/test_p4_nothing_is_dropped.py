@@ -17,10 +17,10 @@ ODD_BODY = (
     b'{ "a_field_of_tomorrow" : {"deep":[1.0, 1e2,\t-0, 12345678901234567890123,"\\u00e9\\/"]}, '
     b'"temperature":1.50, "model" : "stub/plain",'
     b'"messages":[ {"role":"user","content":"na\xc3\xafve \xf0\x9f\x9a\x8f"} ],'
-    b'"seed":0.10000000000000000001,"stop":null}'
+    b'"seed":0.10000000000000000001,"stop":null,"user":"%b"}'
 )
 HALF_PAIRS = (
-    rb'{"model": "stub/halves", "user": "a\udc00", "metadata": {"a": "\ud83d"}, "stop": ["\ude80\ud83d"],'
+    rb'{"model": "stub/halves", "user": "half\udc00", "metadata": {"a": "\ud83d"}, "stop": ["\ude80\ud83d"],'
     rb'"messages": [{"role": "user", "content": "\\\ud83d \ud83d\ude80 \ud83d"}], "stream_options": {"x": "\ud83d"}'
 )
 """Halves of surrogate pairs, escaped: JSON allows them, and a token's end may cut a character in two."""
@@ -32,16 +32,17 @@ JSON = st.recursive(
 )
 
 
-def heard(standin: StandIn, serial_after: int) -> Received:
-    (received,) = standin.received[serial_after:]
+def heard(standin: StandIn, mark: str) -> Received:
+    (received,) = standin.marked(mark)
     return received
 
 
 def test_every_value_keeps_its_place_and_its_text(gateway: Gateway, standin: StandIn) -> None:
-    before = len(standin.received)
-    assert gateway.post("/v1/chat/completions", ODD_BODY).is_success
-    expected = [(name, b'"plain"' if name == "model" else value) for name, value in raw_fields(ODD_BODY)]
-    assert raw_fields(heard(standin, before).body) == expected
+    mark = new_mark()
+    body = ODD_BODY.replace(b"%b", mark.encode())
+    assert gateway.post("/v1/chat/completions", body).is_success
+    expected = [(name, b'"plain"' if name == "model" else value) for name, value in raw_fields(body)]
+    assert raw_fields(heard(standin, mark).body) == expected
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -49,16 +50,16 @@ def test_every_value_keeps_its_place_and_its_text(gateway: Gateway, standin: Sta
 def test_whatever_field_is_sent_arrives(
     gateway: Gateway, standin: StandIn, *, extra: dict[str, Any], ascii_only: bool, indent: int | None
 ) -> None:
-    fields = extra | {"model": "stub/plain", "messages": []}
+    mark = new_mark()
+    fields = extra | {"model": "stub/plain", "messages": [], "user": mark}
     try:
         body = json.dumps(fields, ensure_ascii=ascii_only, indent=indent).encode()
     except UnicodeEncodeError:
         return  # a lone surrogate is no text
-    before = len(standin.received)
     answer = gateway.post("/v1/chat/completions", body)
     if answer.is_success:
         expected = [(name, b'"plain"' if name == "model" else value) for name, value in raw_fields(body)]
-        assert raw_fields(heard(standin, before).body) == expected
+        assert raw_fields(heard(standin, mark).body) == expected
     else:
         assert answer.status_code == 400
         assert answer.json()["error"]["code"]
@@ -67,12 +68,11 @@ def test_whatever_field_is_sent_arrives(
 def test_half_a_surrogate_pair_passes_both_ways(gateway: Gateway, standin: StandIn) -> None:
     body = rb'{"choices":[{"message":{"content":"\ud83d"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
     standin.on("halves", Reply([body]))
-    before = len(standin.received)
     answer = gateway.post("/v1/chat/completions", HALF_PAIRS + b"}")
     assert answer.content == body
     sent = json.loads(HALF_PAIRS + b"}") | {"model": "halves"}
-    assert json.loads(heard(standin, before).body) == sent
-    entry = gateway.entry("a\ufffd")
+    assert json.loads(heard(standin, "half\udc00").body) == sent
+    entry = gateway.entry("half\ufffd")
     assert (entry["usage_source"], entry["tags"]) == ("provider", {"a": "\ufffd"})
 
 

@@ -28,8 +28,11 @@ UPSTREAM_FAULTS = {
 
 
 @pytest.mark.parametrize("model", UPSTREAM_FAULTS)
-def test_a_provider_that_fails_has_a_code_a_cause_and_a_next_step(gateway: Gateway, model: str) -> None:
+def test_a_provider_that_fails_has_a_code_a_cause_and_a_next_step(
+    gateway: Gateway, hasty_gateway: Gateway, model: str
+) -> None:
     mark = new_mark()
+    gateway = hasty_gateway if "hang" in model else gateway
     answer = gateway.chat(model, user=mark)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == UPSTREAM_FAULTS[model]
@@ -51,16 +54,19 @@ def test_a_refused_connection_is_a_502(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("model", ["cut", "reset-stream", "hang-stream"])
-def test_a_stream_that_breaks_ends_with_an_error_and_without_the_end_mark(gateway: Gateway, model: str) -> None:
+def test_a_stream_that_breaks_ends_with_an_error_and_without_the_end_mark(
+    gateway: Gateway, hasty_gateway: Gateway, model: str
+) -> None:
+    gateway = hasty_gateway if "hang" in model else gateway
     text = gateway.chat(model, stream=True).text
     assert '"error"' in text.split("\n\n")[-2]
     assert "[DONE]" not in text
 
 
-def test_our_refusals_say_whether_to_try_again(gateway: Gateway) -> None:
+def test_our_refusals_say_whether_to_try_again(gateway: Gateway, hasty_gateway: Gateway) -> None:
     unpriced = gateway.post("/v1/chat/completions", chat_body() | {"model": UNPRICED})
     assert unpriced.headers["x-should-retry"] == "false"
-    assert gateway.chat("hang-before-head").headers["x-should-retry"] == "true"
+    assert hasty_gateway.chat("hang-before-head").headers["x-should-retry"] == "true"
 
 
 def test_every_answer_carries_a_request_id_and_keeps_a_valid_one(gateway: Gateway) -> None:

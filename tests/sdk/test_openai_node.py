@@ -14,7 +14,7 @@ TEXT = "".join(WORDS)
 
 pytestmark = [
     pytest.mark.skipif(NODE_MISSING, reason="node and npm are not installed"),
-    pytest.mark.xdist_group("node"),
+    pytest.mark.timeout(600),  # the first one installs the SDKs
 ]
 
 

@@ -1,17 +1,21 @@
 """A real Tollway for tests: the process tree of `tollway serve`, a fresh database, the stand-in as provider `stub`."""
 
+import contextlib
 import copy
+import fcntl
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 import psutil
@@ -20,8 +24,8 @@ from support.postgres import DatabaseUrls, Reader
 from support.standin import StandIn
 from support.waiting import wait_until
 
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 100.0
+STOP_TIMEOUT_S = 60.0
 STUB_CREDENTIAL = "sk-stub-credential-that-must-stay-secret-7f3a"
 INPUT_USD, OUTPUT_USD = "2.5", "10"
 """Prices of every model of the stand-in, USD per million tokens."""
@@ -32,6 +36,9 @@ UNPRICED = "unpriced/plain"
 COMMAND = (sys.executable, "-m", "tollway", "serve")
 
 _marks = itertools.count(1)
+_PORTS = 8_000
+_held: list[BinaryIO] = []
+"""Locks of the ports that this process uses."""
 
 
 def new_mark() -> str:
@@ -40,11 +47,23 @@ def new_mark() -> str:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody takes before, or between two starts, of who is to listen there.
+
+    It is below those that the system gives to outgoing connections, and locked against other processes of tests.
+    """
+    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    locks = Path(tempfile.gettempdir()) / "tollway-test-ports"
+    locks.mkdir(exist_ok=True)
+    for port in random.sample(range(max(end - _PORTS, 1_024), end), _PORTS):
+        lock = (locks / str(port)).open("wb")
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            probe.bind(("127.0.0.1", port))
+            _held.append(lock)
+            return port
+        lock.close()
+    message = "no port is free"
+    raise RuntimeError(message)
 
 
 def clean_environment() -> dict[str, str]:
@@ -65,7 +84,7 @@ class Gateway:
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.Client(base_url=self.url, timeout=30.0)
+        self.client = httpx.Client(base_url=self.url, timeout=90.0)
         self._owner = Reader(database.owner)
         self.admin_key = self.project_key = ""
         self.organization: str | None = None
@@ -80,6 +99,7 @@ class Gateway:
             "TOLLWAY_GRACEFUL_TIMEOUT_S": "5",
             **settings,
         }
+        self.workers = int(self._environment["TOLLWAY_WORKERS"])
 
     def start(self) -> Self:
         """Start the process tree and wait until it serves.

@@ -104,14 +104,17 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Kill it; it starts again by itself, as the embedded server of an installation does."""
-        self._processes()[0].kill()
+        psutil.Process(self._server_id()).kill()
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """All its processes stand still: connections stay open, nobody answers."""
-        stopped = self._processes()
-        for process in stopped:
-            process.suspend()
+        server = psutil.Process(self._server_id())
+        server.suspend()  # first, so that it makes no more of them
+        stopped = [server, *server.children(recursive=True)]
+        for process in stopped[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
         try:
             yield
         finally:
@@ -135,11 +138,10 @@ class PostgresServer:
         """Remove a database, with whoever is still connected to it."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(urls.name)))
 
-    def _processes(self) -> list[psutil.Process]:
+    def _server_id(self) -> int:
         process_id = self._server.process_id
         assert process_id, "the server does not run"
-        server = psutil.Process(process_id)
-        return [server, *server.children(recursive=True)]
+        return process_id
 
     def _migrate_template(self) -> None:
         self._create(TEMPLATE, template="template1")

@@ -48,7 +48,7 @@ def request(path: str, body: bytes, *, key: str, method: str = "POST", headers: 
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-def exchange(url: str, sent: bytes, *, timeout_s: float = 15.0) -> Answer:
+def exchange(url: str, sent: bytes, *, timeout_s: float = 60.0) -> Answer:
     """Send bytes, read the answer."""
     with socket.create_connection(address(url), timeout=timeout_s) as connection:
         with contextlib.suppress(ConnectionError):  # it may answer and close before it has read everything

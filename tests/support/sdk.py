@@ -1,5 +1,6 @@
 """SDKs in environments of their own, in the versions of their lock files, run as programs that print what they saw."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ NODE = CACHE / "sdk-node"
 LLAMA_INDEX = CACHE / "sdk-llama-index" / "bin" / "python"
 """Made by `scripts/setup`."""
 INSTALL_TIMEOUT_S = 180.0
-RUN_TIMEOUT_S = 90.0
+RUN_TIMEOUT_S = 180.0
 NODE_MISSING = shutil.which("node") is None or shutil.which("npm") is None
 
 
@@ -48,11 +49,18 @@ def _printed(command: Sequence[str], environment: Mapping[str, str]) -> dict[str
 
 
 def _install_node() -> None:
-    lock = (SOURCES / "node" / "package-lock.json").read_text()
-    installed = NODE / "package-lock.json"
-    if (NODE / "node_modules" / "openai").exists() and installed.read_text() == lock:
-        return
+    """Install the SDKs, if nobody has; two processes of tests do not do so at the same time."""
     NODE.mkdir(parents=True, exist_ok=True)
+    with NODE.with_suffix(".lock").open("wb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        _install_node_alone()
+
+
+def _install_node_alone() -> None:
+    lock = (SOURCES / "node" / "package-lock.json").read_text()
+    installed = NODE / "installed-lock.json"  # written last: what was broken off is installed again
+    if installed.exists() and installed.read_text() == lock:
+        return
     for name in ("package.json", "package-lock.json"):
         shutil.copy(SOURCES / "node" / name, NODE / name)
     command = ["npm", "ci", "--omit=peer", "--no-audit", "--no-fund", "--ignore-scripts"]
@@ -60,6 +68,7 @@ def _install_node() -> None:
     if done.returncode and not _registry_reachable():
         pytest.skip(f"the SDKs are not installed and the npm registry cannot be reached: {done.stderr[-300:]}")
     assert done.returncode == 0, done.stderr
+    installed.write_text(lock)
 
 
 def _registry_reachable() -> bool:

@@ -1,30 +1,54 @@
 """A caller with budgets and limits of its own."""
 
 import itertools
+import json
+import socket
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
+from support import raw
 from support.gateway import Gateway, chat_body, new_mark
-from support.waiting import wait_until
+from support.waiting import early_in, wait_until
 
+PATH = "/v1/chat/completions"
 _numbers = itertools.count(1_000_000)
 
 
-def all_know(gateway: Gateway, *, workers: int = 1) -> None:
+def all_know(gateway: Gateway) -> None:
     """Wait until the workers know every quota that was set before: they learn of changes in their order."""
     name, number = new_mark(), next(_numbers)
     key = gateway.new_key(name=name)
     gateway.admin("PUT", "/limits", {"key": name, "unit": "requests", "window": "day", "limit": number})
+    if gateway.workers == 1:
+        wait_until(lambda: _limit(gateway.post(PATH, chat_body(), key=key).headers) == number, what="the quotas known")
+        return
+    knowing: set[int] = set()
 
-    def told() -> bool:
-        told = {
-            gateway.post("/v1/chat/completions", chat_body(), key=key).headers.get("x-ratelimit-limit-requests")
-            for _ in range(5 * workers)  # on a connection of its own each
-        }
-        return told == {str(number)}
+    def known() -> bool:
+        worker_id, headers = _ask_one(gateway, key)
+        knowing.update({worker_id} if _limit(headers) == number else ())
+        return knowing >= {worker.pid for worker in gateway.serving_workers()}
 
-    wait_until(told, what="every worker to know the quotas")
+    wait_until(known, what="every worker to know the quotas")
+
+
+def _limit(headers: Mapping[str, str]) -> int:
+    return int(headers.get("x-ratelimit-limit-requests", 0))
+
+
+def _ask_one(gateway: Gateway, key: str) -> tuple[int, Mapping[str, str]]:
+    """Ask over a connection of its own, which any worker may take: the id of its process, and what it answers."""
+    sent = raw.request(PATH, json.dumps(chat_body()).encode(), key=key).replace(b"connection: close\r\n", b"")
+    with socket.create_connection(raw.address(gateway.url), timeout=60) as connection:
+        connection.sendall(sent)
+        headers = raw.read_answer(connection).headers
+        own = connection.getsockname()[1]
+        for worker in gateway.serving_workers():
+            if any(each.raddr and each.raddr.port == own for each in worker.net_connections("tcp")):
+                return worker.pid, headers
+    return 0, {}
 
 
 class Spender:
@@ -56,6 +80,7 @@ class Spender:
         return int(rows[0]["settled"])
 
     def _put(self, path: str, fields: dict[str, object]) -> dict[str, Any]:
+        early_in(str(fields.get("window")))
         found: dict[str, Any] = self.gateway.admin("PUT", path, {"key": self.name} | fields)
         all_know(self.gateway)
         return found

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal, Self, cast
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 LINGER_RESET = struct.pack("ii", 1, 0)
 
 
@@ -76,7 +76,9 @@ class Received:
     body: bytes
     tokens: tuple[int, int] | None = None
     finished: bool = False
-    """Whether the whole reply was written."""
+    """Whether the whole reply was written; so a moment after it was read."""
+    left: bool = False
+    """Whether the other side left a reply that does not go on (`Hang`)."""
 
     @functools.cached_property
     def json(self) -> dict[str, object]:
@@ -215,11 +217,13 @@ class StandIn:
         received.tokens = reply.tokens
         for step in reply.before:
             if not await self._step(step, reader, writer, chunked=False):
+                received.left = isinstance(step, Hang)
                 return False
         steps = reply.steps if reply.framing != "length" or reply.length is not None else list(reply.steps)
         writer.write(_head(reply, steps))
         for step in steps:
             if not await self._step(step, reader, writer, chunked=reply.framing == "chunked"):
+                received.left = isinstance(step, Hang)
                 return False
         if reply.framing == "chunked":
             writer.write(b"0\r\n\r\n")

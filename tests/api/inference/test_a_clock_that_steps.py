@@ -11,8 +11,9 @@ import pytest
 
 from support.gateway import Gateway, chat_body, new_mark, running
 from support.postgres import PostgresServer
+from support.spender import all_know
 from support.standin import StandIn
-from support.waiting import wait_until
+from support.waiting import early_in, wait_until
 
 CHAT = "/v1/chat/completions"
 DAY_S = 86_400
@@ -68,7 +69,9 @@ def test_a_step_of_the_clock_loses_nothing_and_opens_no_new_window(stepped: Step
     gateway, name = stepped.gateway, new_mark()
     key = gateway.new_key(name=name)
     scope = {"key": name, "window": "day", "mode": "hard"}
+    early_in("day")
     gateway.admin("PUT", "/budgets", scope | {"limit_usd": "50"})
+    all_know(gateway)
     marks = []
     for seconds in (0, 3_600, -3_600, DAY_S, -2 * DAY_S, 400 * DAY_S, 0):
         stepped.step(seconds)

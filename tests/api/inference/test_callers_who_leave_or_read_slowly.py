@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from support import raw
 from support.gateway import Gateway, chat_body, new_mark
-from support.replies import DONE, SSE, event, held_stream, usage_event
-from support.standin import Hold, Received, Reply, StandIn, Step
+from support.replies import DONE, SSE, event, usage_event
+from support.standin import Received, Reply, StandIn, Step
 from support.waiting import wait_until
 
 CHAT = "/v1/chat/completions"
@@ -20,28 +20,19 @@ MEBIBYTE = 1024 * 1024
 def connect(gateway: Gateway, mark: str, model: str) -> socket.socket:
     """A connection on which a stream was asked for."""
     body = json.dumps(chat_body(model, user=mark, stream=True)).encode()
-    connection = socket.create_connection(raw.address(gateway.url), timeout=20)
+    connection = socket.create_connection(raw.address(gateway.url), timeout=60)
     connection.sendall(raw.request(CHAT, body, key=gateway.project_key))
     return connection
 
 
-def before_head(received: Received) -> Reply:
-    """Nothing, not even a status, until the test says so."""
-    reply = held_stream(received)
-    return Reply(reply.steps, headers=SSE, framing="chunked", before=(Hold(),), tokens=reply.tokens)
-
-
 def test_who_leaves_before_the_first_byte_hangs_up_on_the_provider(gateway: Gateway, standin: StandIn) -> None:
-    standin.on("before-head", before_head)
-    standin.hold()
     mark = new_mark()
-    with connect(gateway, mark, "before-head"):
+    with connect(gateway, mark, "hang-before-head"):
         wait_until(lambda: standin.marked(mark), what="the request at the provider")
     entry = gateway.entry(mark)
-    standin.release()
     assert (entry["outcome"], entry["status"], entry["usage_source"]) == ("client_left", 499, "estimated")
     assert entry["first_byte_us"] is None
-    assert not standin.marked(mark)[0].finished
+    wait_until(lambda: standin.marked(mark)[0].left, what="the provider to be left")
 
 
 def test_who_leaves_right_after_the_last_byte_is_entered_as_served(gateway: Gateway) -> None:

@@ -48,7 +48,7 @@ def test_an_organization_with_much_to_be_counted_is_slowed_down_and_another_one_
         finally:
             heard.set()
     found = set().union(*(each.result() for each in asking))
-    assert found - {HTTPStatus.REQUEST_TIMEOUT} == {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}  # a busy machine
+    assert found == {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
     assert [each.status_code for each in counted] == [HTTPStatus.OK] * 5
     error = refused[0].json()
     assert (error["type"], error["error"]["type"]) == ("error", "rate_limit_error")

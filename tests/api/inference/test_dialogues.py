@@ -8,7 +8,7 @@ import pytest
 from support.gateway import Gateway, new_mark
 from support.replies import SSE, plain, recut, tokens_of
 from support.spender import Spender
-from support.standin import Pause, Received, Reply, StandIn
+from support.standin import Hold, Received, Reply, StandIn
 from support.waiting import wait_until
 
 PATH = "/v1/responses"
@@ -179,11 +179,15 @@ def test_a_project_that_keeps_nothing_says_so(gateway: Gateway) -> None:
 
 
 def test_a_response_that_is_refused_after_it_was_queued_has_failed(gateway: Gateway, standin: StandIn) -> None:
-    standin.on("leisurely", lambda received: Reply([Pause(1.0), *plain(received).steps]))
+    standin.on("held-plain", lambda received: Reply([Hold(), *plain(received).steps]))
+    standin.hold()
     hurried = Spender(gateway)
     hurried.limit("parallel", 1, queue_s=0.4)
-    body = {"model": "stub/leisurely", "input": "One.", "background": True}
-    first, second = (ask(gateway, body, key=hurried.key) for _ in "ab")
+    mark = new_mark()
+    body = {"model": "stub/held-plain", "input": "One.", "background": True}
+    first = ask(gateway, body | {"user": mark}, key=hurried.key)
+    wait_until(lambda: standin.marked(mark), what="the only place to be taken")
+    second = ask(gateway, body, key=hurried.key)
 
     def state(response: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = gateway.client.get(
@@ -192,9 +196,10 @@ def test_a_response_that_is_refused_after_it_was_queued_has_failed(gateway: Gate
         ).json()
         return found
 
-    wait_until(lambda: state(first)["status"] == "completed", what="the first to end")
     wait_until(lambda: state(second)["status"] == "failed", what="the second to be refused")
     assert state(second)["error"]["code"] == "rate_limited"
+    standin.release()
+    wait_until(lambda: state(first)["status"] == "completed", what="the first to end")
 
 
 def test_the_oldest_items_are_left_out_where_all_are_too_many(gateway: Gateway, standin: StandIn) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.gateway import Gateway, new_mark
+from support.gateway import Gateway, chat_body, new_mark
 from support.replies import SSE, error
 from support.standin import Close, Hang, Pause, Reply, Reset, StandIn, Step
 from support.waiting import wait_until
@@ -107,6 +107,29 @@ def test_a_reply_that_is_no_protocol_is_a_502(gateway: Gateway, standin: StandIn
     assert gateway.chat().is_success
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize(
+    ("told_as", "status"),
+    [
+        (b'{"message": "Not so.", "code": 400}', 400),
+        (b'{"message": "Not so.", "code": "odd"}', 502),
+        (b'"Not so."', 502),
+    ],
+)
+def test_an_error_that_is_told_as_an_answer_is_an_error(
+    gateway: Gateway, standin: StandIn, path: str, told_as: bytes, status: int
+) -> None:
+    model, mark = new_mark(), new_mark()
+    standin.on(model, Reply([b'{"error": ' + told_as + b"}"]))
+    named = {"user": mark} if path.endswith("completions") else {"max_tokens": 9, "metadata": {"user_id": mark}}
+    answer = gateway.post(path, chat_body(model, **named))
+    assert (answer.status_code, "Not so." in answer.text) == (status, True)
+    assert "error" in answer.json()
+    entry = gateway.entry(mark)
+    assert (entry["outcome"], entry["status"], entry["usage_source"]) == ("upstream_error", status, "estimated")
+    assert {each["status"] for each in entry["attempts"]} == {200}
+
+
 @pytest.mark.parametrize("case", ODD_USAGE)
 def test_counts_that_cannot_be_are_estimated_and_the_entry_lands(gateway: Gateway, standin: StandIn, case: str) -> None:
     reply, source = ODD_USAGE[case]
@@ -144,8 +167,9 @@ def test_a_stream_in_an_unusual_form_ends_and_is_entered(gateway: Gateway, stand
 )
 @pytest.mark.parametrize("end", [(), (Close(),), (Reset(),), (Hang(),)], ids=["end", "close", "reset", "hang"])
 def test_a_stream_that_ends_in_mid_event_ends_with_an_error_that_can_be_read(
-    gateway: Gateway, standin: StandIn, half: bytes, end: tuple[Step, ...]
+    gateway: Gateway, hasty_gateway: Gateway, standin: StandIn, half: bytes, end: tuple[Step, ...]
 ) -> None:
+    gateway = hasty_gateway if any(isinstance(step, Hang) for step in end) else gateway
     standin.on("hostile", Reply([b'data: {"model":"m","choices":[]}\n\n', half, *end], headers=SSE, framing="chunked"))
     mark = new_mark()
     *events, cost, last, empty = gateway.chat("hostile", user=mark, stream=True).content.split(b"\n\n")

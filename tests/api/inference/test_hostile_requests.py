@@ -254,9 +254,9 @@ def test_a_chunked_body_is_served(gateway: Gateway) -> None:
     assert answer.status == 200
 
 
-def test_a_body_that_never_ends_is_a_408(gateway: Gateway) -> None:
-    with socket.create_connection(raw.address(gateway.url), timeout=20) as connection:
-        connection.sendall(chunked(gateway, [GOOD[:10]], end=b""))
+def test_a_body_that_never_ends_is_a_408(hasty_gateway: Gateway) -> None:
+    with socket.create_connection(raw.address(hasty_gateway.url), timeout=60) as connection:
+        connection.sendall(chunked(hasty_gateway, [GOOD[:10]], end=b""))
         while not select.select([connection], [], [], 0.05)[0]:
             connection.sendall(b"1\r\n \r\n")
         check_refusal(raw.read_answer(connection), statuses=(408,))
@@ -264,7 +264,7 @@ def test_a_body_that_never_ends_is_a_408(gateway: Gateway) -> None:
 
 def test_a_body_in_small_drops_is_served(gateway: Gateway) -> None:
     sent = raw.request(CHAT, GOOD, key=gateway.project_key)
-    with socket.create_connection(raw.address(gateway.url), timeout=10) as connection:
+    with socket.create_connection(raw.address(gateway.url), timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in sent:
             connection.sendall(bytes([byte]))
@@ -289,7 +289,7 @@ def test_headers_over_the_limit_are_a_431(gateway: Gateway) -> None:
 def test_a_reader_who_takes_its_time_gets_everything(gateway: Gateway, standin: StandIn) -> None:
     mark = new_mark()
     body = json.dumps(chat_body(user=mark, stream=True)).encode()
-    with socket.create_connection(raw.address(gateway.url), timeout=20) as connection:
+    with socket.create_connection(raw.address(gateway.url), timeout=60) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
         connection.sendall(raw.request(CHAT, body, key=gateway.project_key))
         received = b""
@@ -298,7 +298,7 @@ def test_a_reader_who_takes_its_time_gets_everything(gateway: Gateway, standin: 
             time.sleep(0.001)
     assert raw.parse(received).body.endswith(b"data: [DONE]\n\n")
     assert gateway.entry(mark)["outcome"] == "ok"
-    assert standin.marked(mark)[0].finished
+    wait_until(lambda: standin.marked(mark)[0].finished, what="the provider to see that all was taken")
 
 
 @pytest.mark.parametrize("sent_bytes", [0, 1, 30, 150, 250, 290])
@@ -318,7 +318,7 @@ def test_a_caller_who_leaves_before_the_request_is_whole_leaves_no_entry(
 def test_requests_one_after_the_other_on_one_connection_are_all_served(gateway: Gateway) -> None:
     one = raw.request(CHAT, GOOD, key=gateway.project_key).replace(b"connection: close\r\n", b"")
     last = raw.request(CHAT, GOOD, key=gateway.project_key)
-    with socket.create_connection(raw.address(gateway.url), timeout=20) as connection:
+    with socket.create_connection(raw.address(gateway.url), timeout=60) as connection:
         connection.sendall(one * 20 + last)  # pipelined
         received = b""
         while data := connection.recv(65_536):

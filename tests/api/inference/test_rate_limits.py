@@ -85,7 +85,7 @@ def test_no_more_run_in_parallel_than_allowed(spender: Spender, standin: StandIn
 
 
 def test_a_request_may_wait_for_its_turn_instead(spender: Spender) -> None:
-    spender.limit("parallel", 2, queue_s=20)
+    spender.limit("parallel", 2, queue_s=60)
     with ThreadPoolExecutor(max_workers=12) as callers:
         statuses = Counter(answer.status_code for answer in callers.map(lambda _: spender.chat(), range(12)))
     assert statuses == {200: 12}
@@ -106,7 +106,7 @@ def test_nobody_waits_for_a_turn_longer_than_its_caller_does(spender: Spender, s
 
 
 def test_a_queue_lets_the_next_window_begin(spender: Spender) -> None:
-    spender.limit("requests", 2, window="second", queue_s=20)
+    spender.limit("requests", 2, window="second", queue_s=60)
     with ThreadPoolExecutor(max_workers=6) as callers:
         statuses = Counter(answer.status_code for answer in callers.map(lambda _: spender.chat(), range(6)))
     assert statuses == {200: 6}

@@ -78,7 +78,7 @@ def test_what_came_before_the_caller_left_is_counted(gateway_to_claude: Gateway,
         gateway_to_claude.url + path,
         json=asked("partial-hanging", mark, path),
         headers=gateway_to_claude.headers(),
-        timeout=30,
+        timeout=90,
     ) as answer:
         text = ""
         for piece in answer.iter_text():
