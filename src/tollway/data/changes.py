@@ -20,17 +20,17 @@ class Change(msgspec.Struct, frozen=True):
 
     Attributes:
         noun: ``key``, ``catalog``, ``price``, ``quota`` (a budget or limit changed), ``recall`` (the leases of one
-            subject of a quota are wanted back) or ``health`` (what a worker saw of a provider's deployment); ``*``:
-            anything may have (the feed was away), so read everything again.
-        id: of the key, of the organization whose catalog changed, of the price override, of the quota, or of the
-            provider; ``*``: any of the noun.
-        digest: what else workers must know: of a key, its end (see `key_ends`); of a recall, the subject (empty is
+            subject of a quota are wanted back), ``response`` (it was cancelled or deleted) or ``health`` (what a worker
+            saw of a provider's deployment); ``*``: anything may have (the feed was away), so read everything again.
+        id: of the key, of the organization whose catalog changed, of the price override, of the quota, of the response
+            or of the provider; ``*``: any of the noun.
+        detail: what else workers must know: of a key, its end (see `key_ends`); of a recall, the subject (empty is
             ``None``); of health, the news; ``None`` for other nouns and for ``*``.
     """
 
     noun: str
     id: str = ALL
-    digest: bytes | None = None
+    detail: bytes | None = None
 
     @classmethod
     def key_ends(cls, key_id: str, at_s: float) -> "Change":
@@ -45,20 +45,20 @@ class Change(msgspec.Struct, frozen=True):
     @property
     def ends_at_s(self) -> float | None:
         """When the key of `key_ends` ends; ``None`` if something else may be another, too."""
-        return _END.unpack(self.digest)[0] if self.digest is not None and len(self.digest) == _END.size else None
+        return _END.unpack(self.detail)[0] if self.detail is not None and len(self.detail) == _END.size else None
 
     @property
     def payload(self) -> str:
-        """``noun:id`` or ``noun:id:digest`` in hexadecimal: 5,000 characters at the most; PostgreSQL takes 7,999."""
-        return ":".join((self.noun, self.id, self.digest.hex()) if self.digest else (self.noun, self.id))
+        """``noun:id`` or ``noun:id:detail`` in hexadecimal: 5,000 characters at the most; PostgreSQL takes 7,999."""
+        return ":".join((self.noun, self.id, self.detail.hex()) if self.detail else (self.noun, self.id))
 
     @classmethod
     def parse(cls, payload: str) -> "Change":
         """Read a payload. One that cannot be understood (a newer version wrote it) is ``*``: read everything again."""
         noun, _, rest = payload.partition(":")
-        id_, _, digest = rest.partition(":")
+        id_, _, detail = rest.partition(":")
         try:
-            return cls(noun, id_ or ALL, bytes.fromhex(digest) or None)
+            return cls(noun, id_ or ALL, bytes.fromhex(detail) or None)
         except ValueError:
             return cls(ALL)
 

@@ -8,6 +8,7 @@ import msgspec
 
 from tollway.data.audit_events import Action, Event, raise_events
 from tollway.data.quota_windows import Window
+from tollway.data.schema.quota import NAMED
 from tollway.data.session import WriteSession
 from tollway.ledger.money import usd_text
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
@@ -15,7 +16,6 @@ from tollway.ledger.window import SECOND_US, counts_since, window_at
 from tollway.ledger.window_text import window_text
 
 _ALL_PERCENT = 100
-_SCOPE = ("project_id", "key_id", "user_tag", "tag_name", "tag_value", "provider", "model")
 
 
 async def raise_thresholds(
@@ -87,7 +87,7 @@ def _event(quota: Quota, window: Window, percent: int, settled: int, amount: int
         "window": window_text(quota.period, quota.length_s),
         "window_start": _moment(window.ref.start_us),
         "window_end": None if quota.period is Period.TOTAL else _moment(window.end_us),
-        "scope": {name: getattr(quota, name) for name in _SCOPE if getattr(quota, name) is not None},
+        "scope": {name: getattr(quota, name) for name in NAMED if getattr(quota, name) is not None},
         "each": dict(zip(quota.each, subject, strict=False)),
     }
     return Event(organization_id=quota.organization_id, action=Action.BUDGET_THRESHOLD, subject=quota.id, detail=detail)

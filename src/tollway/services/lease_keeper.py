@@ -164,7 +164,7 @@ class LeaseKeeper:
             DatabaseUnavailableError: the quotas could not be read; they stay as they were.
         """
         if change.noun == "recall":
-            self._give_back(change.id, change.digest.decode() if change.digest else "")
+            self._give_back(change.id, change.detail.decode() if change.detail else "")
         elif change.noun in {ALL, "quota"}:
             quotas = await self._load(self._book.quotas if self._book is not None else None, change.id)
             if quotas is not None:

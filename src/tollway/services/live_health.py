@@ -217,7 +217,7 @@ class LiveHealth:
     def hear(self, change: Change) -> None:
         """Take in what another worker tells; what cannot be understood (a newer version told it) is nothing."""
         try:
-            news = _decode(change.digest or b"")
+            news = _decode(change.detail or b"")
         except msgspec.DecodeError:
             return
         if news.worker_id == self._worker_id:

@@ -25,19 +25,9 @@ from tollway.data.schema.columns import CreatedAt, Id, Reference
 AMOUNT = Numeric(38, 0)
 """Pico-dollars or counts: whole numbers beyond a ``bigint``."""
 
-SCOPE = (
-    "unit",
-    "period",
-    "length_s",
-    "project_id",
-    "key_id",
-    "user_tag",
-    "tag_name",
-    "tag_value",
-    "provider",
-    "model",
-    "each",
-)
+NAMED = ("project_id", "key_id", "user_tag", "tag_name", "tag_value", "provider", "model")
+"""What a quota can name one of."""
+SCOPE = ("unit", "period", "length_s", *NAMED, "each")
 """What tells the quotas of an organization apart: there is one of a kind."""
 
 

@@ -1,7 +1,6 @@
 """Budgets on the wire. Money is exact decimal text in USD."""
 
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -10,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from tollway.api.admin.models.base import Given, Instant
 from tollway.api.admin.models.ledger import Usd
-from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment
+from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment, raise_of
 from tollway.ledger.money import pico_from_usd, usd_text
-from tollway.ledger.quota import THRESHOLDS, Mode, Quota, Unit
+from tollway.ledger.quota import THRESHOLDS, Mode, Unit
 from tollway.ledger.window_text import WINDOW_PATTERN, period_of, window_text
 from tollway.services.quota_change import QuotaChanges, Raise
 from tollway.services.quota_put import QuotaTerms
@@ -185,6 +184,7 @@ class Budget(ScopeShown, BudgetState):
     def of(cls, row: StatedQuota) -> Self:
         """As shown."""
         record, quota = row.record, row.record.quota
+        raised = raise_of(quota)
         return cls(
             **cls.scope_of(record),
             **cls.state_of(row.state),
@@ -194,13 +194,7 @@ class Budget(ScopeShown, BudgetState):
             strict=quota.strict,
             thresholds=list(quota.thresholds),
             paused=quota.paused,
-            raised=_raised(quota),
+            raised=BudgetRaised(limit_usd=usd_text(raised.amount), until=raised.until) if raised else None,
             created_at=record.created_at,
             updated_at=record.updated_at,
         )
-
-
-def _raised(quota: Quota) -> BudgetRaised | None:
-    if quota.raised_amount is None or quota.raised_until is None or quota.raised_until <= time.time():
-        return None
-    return BudgetRaised(limit_usd=usd_text(quota.raised_amount), until=datetime.fromtimestamp(quota.raised_until, UTC))

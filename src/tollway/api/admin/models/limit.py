@@ -1,7 +1,6 @@
 """Rate limits on the wire. Amounts are counts."""
 
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -9,8 +8,8 @@ import msgspec
 from pydantic import BaseModel, Field, model_validator
 
 from tollway.api.admin.models.base import Given, Instant
-from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment
-from tollway.ledger.quota import Period, Quota, Unit
+from tollway.api.admin.models.quota import ScopeGiven, ScopeShown, moment, raise_of
+from tollway.ledger.quota import Period, Unit
 from tollway.services.quota_change import QuotaChanges, Raise
 from tollway.services.quota_put import QuotaTerms
 from tollway.services.quota_state import QuotaState, StatedQuota, SubjectState
@@ -157,6 +156,7 @@ class Limit(ScopeShown, LimitState):
     def of(cls, row: StatedQuota) -> Self:
         """As shown."""
         record, quota = row.record, row.record.quota
+        raised = raise_of(quota)
         return cls(
             **cls.scope_of(record),
             **cls.state_of(row.state),
@@ -165,13 +165,7 @@ class Limit(ScopeShown, LimitState):
             limit=quota.amount,
             queue_s=quota.queue_s,
             paused=quota.paused,
-            raised=_raised(quota),
+            raised=LimitRaised(limit=raised.amount, until=raised.until) if raised else None,
             created_at=record.created_at,
             updated_at=record.updated_at,
         )
-
-
-def _raised(quota: Quota) -> LimitRaised | None:
-    if quota.raised_amount is None or quota.raised_until is None or quota.raised_until <= time.time():
-        return None
-    return LimitRaised(limit=quota.raised_amount, until=datetime.fromtimestamp(quota.raised_until, UTC))

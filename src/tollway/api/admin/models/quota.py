@@ -1,5 +1,6 @@
-"""What budgets and limits have in common on the wire: whom they are for."""
+"""What budgets and limits have in common on the wire: whom they are for, and a temporary raise."""
 
+import time
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -8,8 +9,9 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from tollway.api.admin.models.base import Given, KeyReference, Reference
 from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from tollway.data.quotas import QuotaRecord
-from tollway.ledger.quota import EACH
+from tollway.ledger.quota import EACH, Quota
 from tollway.ledger.window import SECOND_US
+from tollway.services.quota_change import Raise
 from tollway.services.quota_scope import QuotaScope
 
 _LINE = r"^[^\x00-\x1f\x7f]+$"
@@ -113,6 +115,13 @@ class ScopeShown(BaseModel):
             "model": quota.model,
             "each": list(quota.each),
         }
+
+
+def raise_of(quota: Quota) -> Raise | None:
+    """The temporary raise, while it holds."""
+    if quota.raised_amount is None or quota.raised_until is None or quota.raised_until <= time.time():
+        return None
+    return Raise(quota.raised_amount, datetime.fromtimestamp(quota.raised_until, UTC))
 
 
 def moment(epoch_us: int | None) -> datetime | None:
