@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from tollway.routing.failure import Failure, FailureKind
+from tollway.routing.json_object import MALFORMED, decode_object
 
 MESSAGE_MAX_CHARS = 2_000
 RETRY_AFTER_MAX_S = 86_400.0
@@ -22,6 +25,10 @@ _BY_STATUS = {
     529: FailureKind.OVERLOADED,
 }
 _SERVER_FAULT = 500
+_REFUSALS = range(400, 600)
+_UNSTATED = 502
+_OF_ANSWERS = frozenset({"object", "choices", "output", "content", "data", "results", "text", "usage"})
+"""Members by which an answer is known, also one that tells an error beside what it says."""
 _CONTEXT = re.compile(
     r"context.?length|context.?window|maximum context|too many (input )?tokens|prompt is too long|input is too long"
     r"|exceeds? the (maximum|limit).{0,40}tokens|reduce the length|token limit",
@@ -35,6 +42,13 @@ _EXHAUSTED = re.compile(
 _NO_MODEL = re.compile(
     r"model.{0,80}(not (found|exist|supported|available)|does not exist)|no such model", re.IGNORECASE
 )
+
+
+class _Error(msgspec.Struct):
+    code: int | str | None = None
+
+
+_decode_code = msgspec.json.Decoder(_Error).decode
 
 
 def failure_by_status(status: int, headers: Sequence[tuple[str, str]], *, message: str = "", code: str = "") -> Failure:
@@ -53,6 +67,25 @@ def failure_by_status(status: int, headers: Sequence[tuple[str, str]], *, messag
     elif kind is FailureKind.RATE_LIMITED and _EXHAUSTED.search(words):
         kind = FailureKind.EXHAUSTED
     return Failure(kind, status, message[:MESSAGE_MAX_CHARS], code[:256], retry_after_s(headers))
+
+
+def status_told(body: bytes) -> int:
+    """The status of an error that is told where an answer should be, as some do whose own provider failed.
+
+    502 if it tells none; 0 if the body is no such error.
+    """
+    try:
+        fields = decode_object(body)
+        error = fields["error"]
+    except (*MALFORMED, KeyError):
+        return 0
+    if bytes(error) == b"null" or not _OF_ANSWERS.isdisjoint(fields):
+        return 0
+    try:
+        code = _decode_code(error).code
+    except MALFORMED:
+        return _UNSTATED
+    return code if isinstance(code, int) and code in _REFUSALS else _UNSTATED
 
 
 def _by_words(words: str) -> FailureKind:

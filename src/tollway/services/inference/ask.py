@@ -19,6 +19,7 @@ from tollway.errors import (
 )
 from tollway.providers.adapter import Answer, StreamReader, UpstreamRequest
 from tollway.providers.auth import STATIC, without_secrets
+from tollway.providers.failure import status_told
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.providers.transport import Transport, Upstream
 from tollway.routing.failure import Failure, FailureKind
@@ -168,20 +169,23 @@ class Asker:
 
     def _read(self, exchange: Exchange, reply: Reply) -> None:
         """Find out what a whole reply is."""
-        target, upstream = exchange.target, reply.upstream
-        if upstream.status in _OK:
-            reply.answer = target.adapter.parse_reply(reply.body, spec=target.spec)
-            if reply.answer is None:
+        target, upstream, status = exchange.target, reply.upstream, reply.upstream.status
+        if status in _OK:
+            answer = reply.answer = target.adapter.parse_reply(reply.body, spec=target.spec)
+            if answer is not None and (answer.usage is not None or answer.body is not None):
+                return
+            reply.body = without_secrets(reply.body, reply.shown)  # some tell an error so
+            status = status_told(reply.body)
+            if not status and answer is not None:
+                return
+            if not status:
                 raise UpstreamMalformedError(
                     f"Provider {target.deployment.name!r} answered with something that is not a JSON object.",
                     next_step="Try again; if it lasts, the operator checks the provider's address.",
                 )
-            if reply.answer.usage is None and reply.answer.body is None:  # some tell an error so
-                reply.body = without_secrets(reply.body, reply.shown)
-        else:
-            reply.failure = target.adapter.classify_failure(upstream.status, upstream.headers, reply.body)
-            if target.spec.sign_in and reply.failure.kind is FailureKind.CREDENTIAL:
-                self._sign_in.distrust(target.deployment, target.spec)
+        reply.failure = target.adapter.classify_failure(status, upstream.headers, reply.body)
+        if target.spec.sign_in and reply.failure.kind is FailureKind.CREDENTIAL:
+            self._sign_in.distrust(target.deployment, target.spec)
 
 
 def _is_sound(exchange: Exchange, upstream: Upstream) -> bool:

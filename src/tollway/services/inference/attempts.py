@@ -237,7 +237,7 @@ class Attempts:
                 raise UpstreamError("The provider's stream began with an error.", next_step="Try again.")
             await self._stream(exchange, failed.reply, failed.reply.reader, caller)  # as it came
         else:
-            await self._relay.refusal(exchange, failed.reply, caller)
+            await self._relay.refusal(exchange, failed.reply, failed.failure, caller)
 
     # --- what comes next --------------------------------------------------------------------------------
 

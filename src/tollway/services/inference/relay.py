@@ -6,8 +6,9 @@ from tollway.errors import UpstreamError
 from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.money import usd_text
 from tollway.providers.adapter import Answer
+from tollway.routing.failure import Failure
 from tollway.services.inference.ask import Reply
-from tollway.services.inference.ending import estimate
+from tollway.services.inference.ending import estimate, may_be_billed
 from tollway.services.inference.exchange import Caller, Exchange
 from tollway.services.inference.flow import flow
 from tollway.services.inference.record import Recorder
@@ -49,12 +50,20 @@ class Relay:
         await caller.finish(told)
         return None
 
-    async def refusal(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
+    async def refusal(self, exchange: Exchange, reply: Reply, failure: Failure, caller: Caller) -> None:
         """The provider refused: its status and its words go to the caller."""
+        billed = exchange.attempting and may_be_billed(exchange, None)
         exchange.end_attempt(reply.upstream.status, "upstream_error")
-        status, body = error_reply(exchange, reply.upstream, reply.body)
+        status, body = error_reply(exchange, failure, reply.body)
         exchange.passed(len(body))
-        entry = self._recorder.settle(exchange, outcome=Outcome.UPSTREAM_ERROR, status=status, error="upstream_error")
+        entry = self._recorder.settle(
+            exchange,
+            outcome=Outcome.UPSTREAM_ERROR,
+            status=status,
+            error="upstream_error",
+            answer=estimate(exchange, []) if billed else None,
+            source=UsageSource.ESTIMATED if billed else UsageSource.NONE,
+        )
         cost = usd_text(entry.charge)
         headers = reply_headers(exchange, reply.upstream, cost=cost, length=len(body), failed=True)
         await caller.start(status, headers)

@@ -2,6 +2,7 @@
 
 from tollway.errors import UpstreamError
 from tollway.providers.transport import Upstream
+from tollway.routing.failure import Failure
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.quota_headers import quota_headers
 
@@ -82,17 +83,15 @@ def _passed(upstream: Upstream, *, content_type: bool, limits: bool) -> list[tup
     return headers
 
 
-def error_reply(exchange: Exchange, upstream: Upstream, body: bytes) -> tuple[int, bytes]:
+def error_reply(exchange: Exchange, failure: Failure, body: bytes) -> tuple[int, bytes]:
     """Status and body for the caller when a provider refused.
 
     A redirect is never followed and never passed on: it would send the caller, or our credential, elsewhere.
     """
     provider = exchange.target.deployment.name
-    if upstream.status in _REDIRECTS:
+    if failure.status in _REDIRECTS:
         fault = UpstreamError(
-            f"Provider {provider!r} answered with a redirect ({upstream.status}), which is not followed."
+            f"Provider {provider!r} answered with a redirect ({failure.status}), which is not followed."
         )
         return fault.status, exchange.inbound.dialect.error_body(fault)
-    adapter = exchange.target.adapter
-    failure = adapter.classify_failure(upstream.status, upstream.headers, body)
-    return upstream.status, adapter.error_body(failure, body, provider=provider)
+    return failure.status, exchange.target.adapter.error_body(failure, body, provider=provider)
