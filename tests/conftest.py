@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from support.postgres import DatabaseUrls, PostgresServer
 from tollway.data.session import Database, create_engine
@@ -12,7 +12,7 @@ from tollway.data.session import Database, create_engine
 pytest_plugins = ["support.fixtures"]
 
 # A property holds or does not; how long an example takes on a busy machine says nothing about it.
-settings.register_profile("tollway", deadline=None)
+settings.register_profile("tollway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tollway")
 
 
@@ -54,6 +54,6 @@ def database_url(database_urls: DatabaseUrls) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """Sessions on a fresh, migrated database."""
-    opened = Database(create_engine(database_url, pool_size=4, timeout_s=10.0))
+    opened = Database(create_engine(database_url, pool_size=4, timeout_s=60.0))
     yield opened
     asyncio.run(opened.close())

@@ -1,12 +1,10 @@
-from datetime import UTC, datetime
-
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from support.postgres import DatabaseUrls
 
-PARTS = ("ledger_entry", f"ledger_entry_{datetime.now(UTC):%Y%m}")
+PARENT = "ledger_entry"
 FORBIDDEN = (
     "UPDATE {} SET charge_pico = 0",
     "DELETE FROM {}",
@@ -19,7 +17,18 @@ FORBIDDEN = (
 )
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.fixture(params=["the table", "its last partition"])
+def part(request: pytest.FixtureRequest, database_urls: DatabaseUrls) -> str:
+    """What is attacked."""
+    if request.param == "the table":
+        return PARENT
+    with psycopg.connect(database_urls.owner) as connection:
+        query = "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = %s::regclass"
+        row = connection.execute(query, [PARENT]).fetchone()
+    assert row
+    return str(row[0])
+
+
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_the_application_can_neither_change_nor_remove_entries(
     database_urls: DatabaseUrls, statement: str, part: str

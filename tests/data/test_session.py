@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from sqlalchemy import text
@@ -13,7 +13,7 @@ from tollway.data.connection import PATIENCE_S
 from tollway.data.session import Database, ReadSession, create_engine
 from tollway.errors import DatabaseUnavailableError
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 2.0
 
 
 @asynccontextmanager
@@ -34,13 +34,29 @@ async def impatient(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    token = PATIENCE_S.set(seconds)
+    yield
+    PATIENCE_S.reset(token)
+
+
+async def answers(database: Database) -> bool:
+    try:
+        async with database.read() as session:
+            return (await session.execute(text("SELECT 2"))).scalar_one() == 2
+    except DatabaseUnavailableError:
+        return False
+
+
 async def test_a_server_that_is_frozen_is_given_up_and_the_next_connection_serves(impatient: Database) -> None:
     with pytest.raises(DatabaseUnavailableError, match="not be reached") as fault:
         async with impatient.read() as session, frozen_backend(session):
             await session.execute(text("SELECT 1"))
     assert dict(fault.value.headers)["retry-after"]
-    async with impatient.read() as session:
-        assert (await session.execute(text("SELECT 2"))).scalar_one() == 2
+    async with asyncio.timeout(60):
+        while not await answers(impatient):  # a busy machine may be late more than once
+            pass
 
 
 async def test_whoever_stops_waiting_for_a_frozen_server_is_free_at_once(database: Database) -> None:
@@ -49,20 +65,20 @@ async def test_whoever_stops_waiting_for_a_frozen_server_is_free_at_once(databas
         done, _ = await asyncio.wait([waiting], timeout=0.05)
         assert not done
         waiting.cancel()
-        done, _ = await asyncio.wait([waiting], timeout=3)  # psycopg alone would take ten seconds
+        done, _ = await asyncio.wait([waiting], timeout=8)  # psycopg alone would take ten seconds
         assert done
         assert waiting.cancelled()
 
 
 async def test_a_statement_may_be_allowed_to_take_longer(impatient: Database) -> None:
     async with impatient.read() as session, session.begin():
-        await session.execute(text("SET LOCAL statement_timeout = '10s'"))
-        PATIENCE_S.set(10.0)
-        await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": TIMEOUT_S + 1.2})
+        await session.execute(text("SET LOCAL statement_timeout = '60s'"))
+        with patience(60.0):
+            await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": TIMEOUT_S + 1.2})
 
 
 async def test_a_statement_that_takes_too_long_is_told_as_that(impatient: Database) -> None:
-    with pytest.raises(DatabaseUnavailableError, match="took too long"):
+    with pytest.raises(DatabaseUnavailableError, match="took too long"), patience(60.0):  # the server is to say so
         async with impatient.read() as session:
             await session.execute(text("SELECT pg_sleep(9)"))
 
@@ -82,7 +98,7 @@ async def test_a_killed_backend_is_told_and_the_pool_mends_itself(database: Data
         async with database.read() as session:
             backend = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
             async with database.read() as other:
-                await other.execute(text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend})
+                await other.execute(text("SELECT pg_terminate_backend(:backend, 30000)"), {"backend": backend})
             await session.execute(text("SELECT 1"))
 
     with pytest.raises(DatabaseUnavailableError):

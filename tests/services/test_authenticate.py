@@ -73,7 +73,10 @@ async def test_a_known_key_does_not_reach_the_database_again(keys: Keys, authent
     assert keys.asked == 1
 
 
-async def test_a_flood_of_one_unknown_key_does_not_reach_the_database(keys: Keys, authenticator: Authenticator) -> None:
+async def test_a_flood_of_one_unknown_key_does_not_reach_the_database(
+    keys: Keys, authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticate, "UNKNOWN_KEY_TTL_S", 3_600.0)
     for _ in range(50):
         with pytest.raises(AuthenticationError):
             await authenticator.authenticate(b"tw-nobody")

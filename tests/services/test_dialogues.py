@@ -79,7 +79,7 @@ class Dialogues:
         for each in kept:
             self.store.keep(each)
         for each in kept:
-            await self.store.written(*each.key, timeout_s=10)
+            await self.store.written(*each.key, timeout_s=60)
 
     async def said(self, principal: Principal, response_id: str) -> list[str]:
         """The contents of the dialogue that ends with a response."""
@@ -259,7 +259,7 @@ async def test_what_waits_is_written_when_the_database_is_back(tmp_path: Path) -
     with PostgresServer(tmp_path / "database") as server:
         urls = server.create()
         one = a_principal(urls.owner)
-        database = Database(create_engine(urls.app, pool_size=2, timeout_s=2.0))
+        database = Database(create_engine(urls.app, pool_size=2, timeout_s=60.0))
         dialogues = Dialogues(database)
         server.stop()
         waiting = a_response(one, "r1")
@@ -268,7 +268,7 @@ async def test_what_waits_is_written_when_the_database_is_back(tmp_path: Path) -
             await dialogues.store.written(*waiting.key, timeout_s=0.3)
         assert dialogues.store.pending(*waiting.key) is not None
         server.start()
-        await dialogues.store.written(*waiting.key, timeout_s=20)
+        await dialogues.store.written(*waiting.key, timeout_s=60)
         assert dialogues.store.pending(*waiting.key) is None
         assert await dialogues.said(one, "r1") == ["hi", "to-hi"]
         await database.close()
@@ -348,7 +348,7 @@ async def test_the_last_byte_leaves_when_what_can_be_gone_on_with_is_written(
             assert (heard.last is not None) is ends_first
         await ending
         assert heard.last == bytes(kept.turn.response)
-        await dialogues.store.written(*kept.key, timeout_s=10)
+        await dialogues.store.written(*kept.key, timeout_s=60)
 
 
 async def test_one_request_after_the_other_goes_on_with_a_conversation(

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from support.waiting import eventually
-from tollway.data.changes import Change
+from tollway.data.changes import ALL, Change
 from tollway.data.session import Database
 from tollway.ledger.usage import Usage
 from tollway.routing.breaker import FAILURES_MAX, BreakerState
@@ -29,16 +29,18 @@ pytestmark = pytest.mark.anyio
 async def workers(database: Database, url: str) -> AsyncIterator[tuple[LiveHealth, LiveHealth]]:
     """Two workers that hear each other."""
     both = [LiveHealth(database, name, workers=lambda: 2) for name in ("one", "two")]
-    listening = asyncio.Event()
+    listening = asyncio.Barrier(3)
 
     async def hear(health: LiveHealth) -> None:
         async for change in ChangeFeed(url).listen():
-            listening.set()
+            if change == Change(ALL):
+                await listening.wait()
             if change.noun == "health":
                 health.hear(change)
 
     tasks = [asyncio.create_task(part) for health in both for part in (health.run(), hear(health))]
-    await asyncio.wait_for(listening.wait(), 10)
+    async with asyncio.timeout(60):
+        await listening.wait()
     yield both[0], both[1]
     for task in tasks:
         task.cancel()
@@ -49,13 +51,9 @@ async def test_what_one_worker_sees_fail_the_other_leaves_alone(database: Databa
     async with workers(database, database_url) as (one, two):
         patient = one.patient(EAST, "m")
         heard = two.patient(EAST, "m")
-
-        def break_it() -> bool:
-            for _ in range(FAILURES_MAX):
-                one.failed(patient, Failure(FailureKind.SERVER, 500), ID)
-            return heard.breaker.state(time.monotonic()) is not BreakerState.CLOSED
-
-        await eventually(break_it)
+        for _ in range(FAILURES_MAX):
+            one.failed(patient, Failure(FailureKind.SERVER, 500), ID)
+        await eventually(lambda: heard.breaker.state(time.monotonic()) is not BreakerState.CLOSED)
         one.answered(patient, Usage(), 1_000, 2_000, stream=True)
         await eventually(lambda: heard.breaker.allows(0.0))
 

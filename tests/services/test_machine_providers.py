@@ -1,8 +1,8 @@
 import time
 
 import pytest
-import structlog
 
+from support.logs import logged
 from tollway.data.session import Database
 from tollway.identity.vault import Vault
 from tollway.providers.registry import REGISTRY, OptionSpec, ProviderSpec
@@ -62,7 +62,7 @@ async def test_a_changed_variable_wins_at_the_next_start(database: Database, mac
 
 
 async def test_a_value_that_cannot_be_used_is_logged_and_does_not_stop_the_others(machine: MachineProviders) -> None:
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         names = await machine.register({"OLLAMA_HOST": "ftp://box", "GROQ_API_KEY": "gsk-1"})
     assert names == ("groq",)
     assert [entry["provider"] for entry in logs] == ["ollama"]

@@ -1,6 +1,8 @@
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -70,17 +72,16 @@ def write(writer: JournalWriter, settlement: Settlement, count: int) -> list[Led
 
 async def drain_until_back(drain: Drain) -> None:
     """The connections of before are dead: the first passes may fail."""
-    for _ in range(10):
-        try:
-            await drain_all(drain)
-        except DatabaseUnavailableError:
-            continue
-        return
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(DatabaseUnavailableError):
+                return await drain_all(drain)
+            await asyncio.sleep(0.01)
 
 
 async def test_what_a_promoted_standby_lacks_is_sent_again(failover: Failover, tmp_path: Path) -> None:
     urls = failover.server.create()
-    database = Database(create_engine(urls.app, pool_size=2, timeout_s=10.0))
+    database = Database(create_engine(urls.app, pool_size=2, timeout_s=60.0))
     drain = a_drain(database, tmp_path, recovery_window_s=600)
     settlement = a_settlement(a_quota(urls.owner, an_organization(urls.owner)), 10)
     live_id, early_id, late_id = ids = [uuid7() for _ in range(3)]

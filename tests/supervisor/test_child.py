@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.processes import has_ended
 from support.waiting import eventually, wait_until
 from tollway.supervisor.backoff import Backoff
 from tollway.supervisor.child import Child, ChildSpec, ProcessUser
@@ -18,7 +19,12 @@ ANNOUNCE = "import os\nos.write(int(os.environ['TOLLWAY_READY_FD']), b'ready\\n'
 
 
 def spec(code: str, **changes: object) -> ChildSpec:
-    defaults: dict[str, object] = {"announces_ready": True, "stop_timeout_s": 5.0, "on_line": lambda _: None}
+    defaults: dict[str, object] = {
+        "announces_ready": True,
+        "ready_timeout_s": 90.0,
+        "stop_timeout_s": 60.0,
+        "on_line": lambda _: None,
+    }
     return ChildSpec(name="child", command=(sys.executable, "-c", code), **(defaults | changes))  # type: ignore[arg-type]
 
 
@@ -118,7 +124,7 @@ asyncio.run(main())
         assert supervisor.stdout
         child = psutil.Process(int(supervisor.stdout.readline()))
         supervisor.kill()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(child))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

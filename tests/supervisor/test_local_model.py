@@ -57,7 +57,7 @@ async def test_it_lists_its_model_and_embeds(http: httpx.AsyncClient) -> None:
 
 
 async def test_another_process_on_the_machine_needs_its_key(model: LocalModel) -> None:
-    async with httpx.AsyncClient(base_url=model.base_url) as client:
+    async with httpx.AsyncClient(base_url=model.base_url, timeout=60.0) as client:
         assert (await client.post("/chat/completions", json=CHAT)).status_code == 401
 
 
@@ -66,7 +66,7 @@ async def test_after_a_crash_it_answers_at_the_same_address(model: LocalModel, h
     assert crashed
     os.kill(crashed, signal.SIGSEGV)
     await eventually(lambda: model.child.ready and model.child.pid != crashed)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await answers(http):  # noqa: ASYNC110 -- another process answers; there is no event to wait for
             await asyncio.sleep(0.05)
 

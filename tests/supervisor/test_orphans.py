@@ -39,10 +39,13 @@ def left_behind(database_dir: Path, deaf_to: str) -> Iterator[subprocess.Popen[b
 async def test_an_orphan_is_stopped_as_gently_as_it_lets_us(
     database_dir: Path, deaf_to: str, ended_by: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orphans, "_STEPS", tuple((number, 0.5) for number, _ in orphans._STEPS))
+    steps = [
+        (number, 0.1 if number.name.removeprefix("SIG") in deaf_to.split() else 60.0) for number, _ in orphans._STEPS
+    ]
+    monkeypatch.setattr(orphans, "_STEPS", tuple(steps))
     with left_behind(database_dir, deaf_to) as process:
         await stop_orphans(database_dir, database_dir.parent / "run")
-        assert process.wait(10) == -ended_by
+        assert process.wait(60) == -ended_by
 
 
 def test_lock_files_whose_process_id_belongs_to_another_program_are_cleared(database_dir: Path) -> None:

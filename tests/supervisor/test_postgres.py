@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from support.processes import has_ended
 from support.waiting import eventually, wait_until
 from tollway.config import load_settings
 from tollway.data.session import Database
@@ -33,13 +34,6 @@ def answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def is_gone(process_id: int) -> bool:
-    try:
-        return psutil.Process(process_id).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 async def test_workers_connect_as_a_role_that_is_not_the_owner(database: Database) -> None:
@@ -135,19 +129,19 @@ async def main():
         await asyncio.sleep(1000)
 asyncio.run(main())
 """
-    process_ids = []
+    servers = []
     for _ in range(2):
         command = [sys.executable, "-c", code, str(tmp_path / "data")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
             assert supervisor.stdout
             process_id, url = next(line for line in supervisor.stdout if "postgresql://" in line).split()
             assert answers(url)
+            servers.append(psutil.Process(int(process_id)))
             os.kill(int(process_id), signal.SIGSTOP)  # it cannot follow its supervisor into death
             supervisor.kill()
-        process_ids.append(int(process_id))
-    assert is_gone(process_ids[0])
-    os.kill(process_ids[1], signal.SIGCONT)
-    wait_until(lambda: is_gone(process_ids[1]))
+    assert has_ended(servers[0])
+    servers[1].resume()
+    wait_until(lambda: has_ended(servers[1]))
 
 
 def test_a_cpu_without_the_needed_instructions_is_told(tmp_path: Path) -> None:

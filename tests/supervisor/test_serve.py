@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from support.gateway import clean_environment, free_port
+from support.processes import has_ended
 from support.waiting import wait_until
 
 COMMAND = (sys.executable, "-m", "tollway", "serve")
@@ -40,7 +41,7 @@ class Served:
         self.output.write_text("")
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(COMMAND, env=self.environment, stdout=output, stderr=output)
-        wait_until(self._is_ready, within_s=90.0, what=f"ready; see {self.output}")
+        wait_until(self._is_ready, within_s=110.0, what=f"ready; see {self.output}")
         return self
 
     def _is_ready(self) -> bool:
@@ -107,7 +108,7 @@ def test_a_reply_of_the_local_model_costs_nothing_and_says_so(served: Served) ->
 
 def test_providers_of_the_environment_are_registered_and_their_keys_stay_hidden(served: Served) -> None:
     headers = {"authorization": f"Bearer {served.key('admin_key')}"}
-    rows = httpx.get(f"{served.url}/api/v1/providers", headers=headers).json()["data"]
+    rows = httpx.get(f"{served.url}/api/v1/providers", headers=headers, timeout=60.0).json()["data"]
     assert {"groq", "local"} == {row["name"] for row in rows}
     assert "gsk-of-the-environment" not in json.dumps(rows)
     assert "groq (from the environment)" in served.text()
@@ -117,7 +118,7 @@ def test_providers_of_the_environment_are_registered_and_their_keys_stay_hidden(
 def test_whatever_is_killed_comes_back_and_requests_are_served(served: Served, part: str) -> None:
     victim = served.child(part)
     victim.kill()
-    wait_until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(victim))
     assert served.child(part).pid != victim.pid
     wait_until(lambda: is_up(served), within_s=60.0)
 
@@ -130,7 +131,7 @@ def test_a_crash_of_the_local_model_leaves_the_worker_alone(served: Served) -> N
 
 
 def test_a_second_supervisor_is_refused_and_told_which_process_has_the_directory(served: Served) -> None:
-    other = subprocess.run(COMMAND, env=served.environment, capture_output=True, text=True, timeout=60, check=False)
+    other = subprocess.run(COMMAND, env=served.environment, capture_output=True, text=True, timeout=100, check=False)
     assert other.returncode == 1
     assert f"(process {served.process.pid})" in other.stderr
     assert "Traceback" not in other.stderr
@@ -138,7 +139,7 @@ def test_a_second_supervisor_is_refused_and_told_which_process_has_the_directory
 
 def test_a_port_in_use_is_refused(served: Served, tmp_path: Path) -> None:
     environment = served.environment | {"TOLLWAY_DATA_DIR": str(tmp_path / "data")}
-    other = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    other = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert other.returncode == 1
     assert f"cannot listen on 127.0.0.1:{served.port}" in other.stderr
 
@@ -153,7 +154,7 @@ def test_a_killed_supervisor_takes_all_with_it_and_the_next_start_serves_the_sam
     children = psutil.Process(served.process.pid).children(recursive=True)
     key = served.key()
     served.stop(signal.SIGKILL)
-    wait_until(lambda: not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE])
+    wait_until(lambda: all(map(has_ended, children)))
     served.start()
     assert served.key() == key
     assert key not in served.text()
@@ -164,7 +165,7 @@ def test_a_killed_supervisor_takes_all_with_it_and_the_next_start_serves_the_sam
 def test_it_stops_gracefully_with_exit_code_0_and_leaves_no_process(served: Served) -> None:
     children = psutil.Process(served.process.pid).children(recursive=True)
     assert served.stop() == 0
-    assert not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    wait_until(lambda: all(map(has_ended, children)))
     assert not re.search(r"\"level\":\"(error|critical)\"", served.text())
 
 

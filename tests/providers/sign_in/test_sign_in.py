@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
-from structlog.testing import capture_logs
 
 from support.authority import Authority
 from support.cloud import Asked, Cloud, Told
+from support.logs import logged
 from tollway.errors import SignInError, SignInMissingError
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.registry import REGISTRY
@@ -149,7 +149,7 @@ async def test_a_pods_web_identity_signs(sign_in: SignIn, monkeypatch: pytest.Mo
 
 
 async def test_a_machine_without_any_keys_of_aws_is_told_so(sign_in: SignIn) -> None:
-    with capture_logs() as logs, pytest.raises(SignInError, match="gave no token or keys"):
+    with logged() as logs, pytest.raises(SignInError, match="gave no token or keys"):
         await signed(sign_in, "bedrock", "", REGION | {"sign_in": "ambient"})
     assert "instance role" in logs[0]["reason"]
 
@@ -244,7 +244,7 @@ async def test_the_metadata_server_gives_the_machines_token(sign_in: SignIn, mon
 
 async def test_a_refusal_is_told_without_a_secret(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = {"error": "invalid_grant", "error_description": "Account not found"}
-    with Cloud(lambda _: Told(refusal, status=400)) as cloud, capture_logs() as logs:
+    with Cloud(lambda _: Told(refusal, status=400)) as cloud, logged() as logs:
         monkeypatch.setattr(google, "_TOKEN_URI", f"{cloud.url}/token")
         with pytest.raises(SignInError) as told:
             await signed(sign_in, "vertex", service_account(), PROJECT)

@@ -14,7 +14,7 @@ texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, 
 moments = st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2036, 1, 1)).map(lambda found: found.replace(microsecond=0))  # noqa: DTZ001 -- made UTC below
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     model=texts.filter(lambda found: set(found) != {"."}),
     host=st.sampled_from(["bedrock-runtime.eu-west-1.amazonaws.com", "127.0.0.1:8443", "proxy.example:443"]),
