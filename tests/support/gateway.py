@@ -264,6 +264,8 @@ def running(
         if standin:
             gateway.add_stub(standin)
             gateway.keep_content()
+            model = gateway.client.get("/v1/models/stub/plain", headers=gateway.headers())
+            assert model.is_success, model.text  # and so it is known from now on
         yield gateway
     finally:
         gateway.close()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tollway.data.session import Database
-from tollway.errors import NotReadyError, UnprocessableError
+from tollway.errors import ModelNotFoundError, NotReadyError, UnprocessableError
 from tollway.routing.explain import Description, Explanation, Question
 from tollway.services.inference.explainer import Explainer
 from tollway.services.key_list import require_key
@@ -38,7 +38,12 @@ class RouteExplain:
             raise NotReadyError("This process serves no requests.", next_step="Ask a running server.")
         described = {name: getattr(question, name) for name in Description.__struct_fields__}
         whose = await self._asker(organization_id, question)
-        return self._explainer.explain(Question(organization_id=organization_id, **whose, **described))
+        asked = Question(organization_id=organization_id, **whose, **described)
+        try:
+            return self._explainer.explain(asked)
+        except ModelNotFoundError:  # it may have been made a moment ago
+            await self._explainer.catch_up()
+            return self._explainer.explain(asked)
 
     async def _asker(self, organization_id: str, question: RouteQuestion) -> dict[str, Any]:
         """Whose request it is."""

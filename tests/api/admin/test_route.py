@@ -133,6 +133,12 @@ def test_a_route_is_explained_to_its_own_tenant(plane: ControlPlane) -> None:
         assert answer.status_code == HTTPStatus.NOT_FOUND
 
 
+def test_a_route_that_was_made_a_moment_ago_is_explained(plane: ControlPlane) -> None:
+    plane.must("PUT", "/aliases/web/new", json={"target": "upstream/one"})
+    found = plane.must("POST", "/route/explain", json={"model": "new", "project": "web"})
+    assert ([attempt["target"] for attempt in found["attempts"]], found["is_alias"]) == (["upstream/one"], True)
+
+
 def test_a_process_that_serves_no_requests_explains_none(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plane.factory, "explainer", None)
     answer = plane("POST", "/route/explain", json={"model": "fast", "project": "web"})

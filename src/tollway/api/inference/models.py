@@ -25,7 +25,7 @@ class _List(msgspec.Struct):
 
 
 class ModelList:
-    """Answers from memory."""
+    """Answers from memory, and looks again before a model is said not to exist."""
 
     def __init__(self, authenticator: Authenticator, live: LiveCatalog) -> None:
         self._authenticator = authenticator
@@ -49,10 +49,14 @@ class ModelList:
         """One model, if the key can ask for it; arguments as of `list_all`.
 
         Raises:
-            ModelNotFoundError, ModelNotAllowedError: it cannot.
+            ModelNotFoundError, ModelNotAllowedError, DatabaseUnavailableError: it cannot.
         """
         principal = await self._principal(key)
-        _, candidates = resolve(model, principal, self._live.catalog)
+        try:
+            _, candidates = resolve(model, principal, self._live.catalog)
+        except ModelNotFoundError:  # it may have been made a moment ago
+            await self._live.catch_up()
+            _, candidates = resolve(model, principal, self._live.catalog)
         return one_model(model) if for_messages else _encode(_Model(model, candidates[0].deployment.name))
 
     async def _principal(self, key: bytes) -> Principal:

@@ -1,4 +1,4 @@
-"""Say how a request would be planned. No I/O: everything is in memory."""
+"""Say how a request would be planned. Everything is in memory."""
 
 import random
 import time
@@ -7,9 +7,10 @@ from tollway.identity.principal import Principal, Scope
 from tollway.ledger.price import PriceSheet
 from tollway.routing.breaker import BreakerState
 from tollway.routing.explain import ExplainedAttempt, Explanation, LeftOut, Question
+from tollway.routing.needs import sticky_name
 from tollway.routing.plan import Asked, Standing, Step, order
 from tollway.routing.resolve import Candidate, resolve
-from tollway.routing.route import Capability, Hedge, Route, Sticky
+from tollway.routing.route import Capability, Hedge, Route
 from tollway.services.inference.planner import Planner, cost_of, sheet_of
 from tollway.services.live_catalog import LiveCatalog
 from tollway.services.live_health import LiveHealth, credential_ids
@@ -24,6 +25,10 @@ class Explainer:
         self._live = live
         self._health = health
         self._planner = planner
+
+    async def catch_up(self) -> None:
+        """Read again what may have changed a moment ago: see `LiveCatalog.catch_up`."""
+        await self._live.catch_up()
 
     def explain(self, question: Question) -> Explanation:
         """Which attempts a request would lead to, and why.
@@ -115,12 +120,6 @@ def _principal(question: Question) -> Principal:
 
 def _asked(question: Question, route: Route) -> Asked:
     needs = frozenset(question.needs) | ({Capability.STREAMING} if question.stream else set())
-    named = {
-        Sticky.NONE: "",
-        Sticky.CONVERSATION: question.conversation or question.model,
-        Sticky.USER: f"{question.project_id} {question.user_tag}",
-        Sticky.KEY: question.key_id or question.project_id,
-    }
     return Asked(
         model=question.model,
         project_id=question.project_id,
@@ -128,7 +127,13 @@ def _asked(question: Question, route: Route) -> Asked:
         tags=question.tags,
         needs=needs,
         prompt_tokens=question.prompt_tokens,
-        sticky=named[route.sticky],
+        sticky=sticky_name(
+            route.sticky,
+            project_id=question.project_id,
+            key_id=question.key_id or question.project_id,
+            user_tag=question.user_tag,
+            conversation=question.conversation or question.model,
+        ),
         at_s=time.time() if question.at_s is None else question.at_s,
     )
 
