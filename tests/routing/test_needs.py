@@ -4,11 +4,12 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.routing.call import Call
+from tollway.routing.call import Call, Recalled
 from tollway.routing.json_object import decode_object
 from tollway.routing.needs import needs_of, prompt_tokens, sticky_key
 from tollway.routing.route import Capability, Sticky
@@ -73,3 +74,49 @@ def test_what_the_caller_names_tells_conversations_users_and_keys_apart() -> Non
     assert key_of(said, Sticky.USER) == key_of(said, Sticky.KEY) == "key"
     assert not key_of(said, Sticky.NONE)
     assert key_of({"prompt": "a text"}) != key_of({"prompt": "another"})
+
+
+def said(role: str, content: object) -> dict[str, object]:
+    return {"role": role, "content": content}
+
+
+def test_a_turn_is_of_the_same_conversation_whatever_follows_its_first_words_and_however_they_are_written() -> None:
+    mark = {"type": "ephemeral"}
+    first = [said("user", "Hello.")]
+    later = [*first, said("assistant", "Hi."), said("user", "More.")]
+    marked = [said("user", [{"type": "text", "text": "Hello.", "cache_control": mark}])]
+    item = {"type": "message", "id": "msg_1", "status": "completed"} | said(
+        "user", [{"type": "input_text", "text": "Hello."}]
+    )
+    turns: list[dict[str, Any]] = [
+        {"messages": first},
+        {"messages": later},
+        {"messages": marked},
+        {"input": "Hello."},
+        {"input": [item, said("assistant", "Hi."), said("user", "More.")]},
+    ]
+    assert len({key_of(turn) for turn in turns}) == 1
+    assert key_of({"messages": [said("user", "Hello!"), *later[1:]]}) != key_of({"messages": later})
+    assert key_of({"messages": first, "system": "Be brief."}) != key_of({"messages": first})
+    assert key_of({"messages": first, "system": "Be brief."}) == key_of(
+        {"messages": later, "system": [{"type": "text", "text": "Be brief.", "cache_control": mark}]}
+    )
+
+
+def test_a_conversation_that_is_kept_here_is_told_by_its_id() -> None:
+    def kept(id_: str, text: str) -> str:
+        told = {"conversation": msgspec.Raw(json.dumps({"id": id_}).encode())}
+        return key_of({"input": text}, recalled=Recalled(told))
+
+    assert kept("conv_a", "One.") == kept("conv_a", "Two.") != kept("conv_b", "One.")
+
+
+@pytest.mark.parametrize("prompt", [[1, 2, 3], [[1, 2], [3]], ["a", "b"], 7, {"a": 1}, "x" * 9])
+def test_what_is_no_conversation_has_a_key_of_its_own_as_well(prompt: object) -> None:
+    assert key_of({"prompt": prompt}) != key_of({"prompt": [2, prompt]})
+
+
+def test_nesting_without_end_has_a_key() -> None:
+    body = b'{"messages": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}"
+    deep = Call("chat", "m", {"messages": msgspec.Raw(body[13:-1])}, body)
+    assert sticky_key(deep, Sticky.CONVERSATION, project_id="web", key_id="key")

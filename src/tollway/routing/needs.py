@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from tollway.constants import BYTES_PER_TOKEN
 from tollway.routing.call import Call
+from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.routing.route import Capability, Sticky
 
 _PACKED_MIN_BYTES = 65_536
@@ -26,8 +29,19 @@ _PARTS = (
     (Capability.FILES, re.compile(rb'"(?:file|input_file|document)"')),
 )
 _MESSAGES = ("messages", "input", "prompt")
-_IDENTITIES = ("prompt_cache_key", "conversation", "previous_response_id")
-_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_LEADING_MAX = 8
+"""Messages that are looked at for the first words of the user."""
+_BESIDE_WORDS = frozenset({"role", "type", "id", "status", "cache_control"})
+"""Members of messages that are no words, and that the same message has in one turn and not in another."""
+
+
+class _Message(msgspec.Struct):
+    role: str = ""
+
+
+_messages = tolerant(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+_decode_role = tolerant(msgspec.json.Decoder(_Message).decode)
+_decode = tolerant(msgspec.json.Decoder().decode)
 
 
 def needs_of(call: Call) -> frozenset[Capability]:
@@ -53,30 +67,87 @@ def prompt_tokens(call: Call) -> int:
 
 
 def sticky_key(call: Call, sticky: Sticky, *, project_id: str, key_id: str) -> str:
+    """What tells apart who keeps to one target; empty if nothing is to. Args: see `sticky_name`."""
+    told = conversation_of(call) if sticky is Sticky.CONVERSATION else ""
+    return sticky_name(sticky, project_id=project_id, key_id=key_id, user_tag=call.user_tag, conversation=told)
+
+
+def sticky_name(sticky: Sticky, *, project_id: str, key_id: str, user_tag: str, conversation: str) -> str:
     """What tells apart who keeps to one target; empty if nothing is to.
 
-    A conversation is known by what the caller names it (``prompt_cache_key``), else by its first two messages: the part
-    of the prompt that the provider's cache holds, and that every turn of it repeats.
+    Args:
+        sticky: what keeps to one.
+        project_id: of the caller.
+        key_id: of the caller.
+        user_tag: the end user, empty if none is named.
+        conversation: what tells it from the others.
     """
     if sticky is Sticky.NONE:
         return ""
-    if sticky is Sticky.KEY or (sticky is Sticky.USER and not call.user_tag):
+    if sticky is Sticky.KEY or (sticky is Sticky.USER and not user_tag):
         return key_id
     if sticky is Sticky.USER:
-        return f"{project_id} {call.user_tag}"
-    told = next((bytes(call.fields[name]) for name in _IDENTITIES if _asks(call.fields.get(name))), b"")
-    return hashlib.blake2b(told or _beginning(call), digest_size=16, key=project_id.encode()[:64]).hexdigest()
+        return f"{project_id} {user_tag}"
+    told = conversation.encode(errors="replace")
+    return hashlib.blake2b(told, digest_size=16, key=project_id.encode()[:64]).hexdigest()
 
 
-def _beginning(call: Call) -> bytes:
-    parts = [bytes(call.fields[name]) for name in ("system", "instructions") if name in call.fields]
-    for name in _MESSAGES:
-        if name in call.fields:
-            try:
-                parts += [bytes(message) for message in _messages(call.fields[name])[:2]]
-            except msgspec.DecodeError:  # a text, or what the provider will refuse
-                parts.append(bytes(call.fields[name]))
-    return b"\n".join(parts)
+def conversation_of(call: Call) -> str:
+    """What tells a conversation from others.
+
+    That is what the caller names it (`prompt_cache_key`, else the one that Tollway keeps), else the words that each of
+    its turns begins with, and that the provider's cache holds: what comes before its user's first words, and these. How
+    they are written does not matter: the marks of what is to be cached move on with each turn.
+    """
+    name = call.fields.get("prompt_cache_key")
+    if _asks(name):
+        return " ".join(_words(name))
+    kept = call.recalled.told.get("conversation") if call.recalled is not None else None
+    if kept is not None:
+        return bytes(kept).decode(errors="replace")
+    fields = call.fields
+    words = [word for name in ("system", "instructions") if name in fields for word in _words(fields[name])]
+    words += [word for name in _MESSAGES if name in fields for word in _first_words(fields[name])]
+    return "\n".join(words)
+
+
+def _first_words(raw: msgspec.Raw) -> list[str]:
+    """Those up to the first ones of the user."""
+    try:
+        messages = _messages(raw)[:_LEADING_MAX]
+    except MALFORMED:  # a text, or what the provider will refuse
+        return _words(raw)
+    words: list[str] = []
+    for message in messages:
+        words += _words(message)
+        if bytes(message).startswith(b'"') or _is_of_user(message):
+            break
+    return words
+
+
+def _is_of_user(message: msgspec.Raw) -> bool:
+    try:
+        return _decode_role(message).role == "user"
+    except MALFORMED:
+        return False
+
+
+def _words(raw: msgspec.Raw | None) -> list[str]:
+    """All texts in a value, in their order."""
+    try:
+        return list(_texts(_decode(raw or b"null")))
+    except MALFORMED:
+        return [bytes(raw or b"").decode(errors="replace")]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = [member for name, member in value.items() if name not in _BESIDE_WORDS]
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif value is not None:
+        yield str(value)
 
 
 def _asks(value: msgspec.Raw | None) -> bool:
