@@ -117,6 +117,33 @@ def test_another_target_answers_for_one_that_fails_and_the_caller_does_not_notic
     assert len(standin.marked(mark)) == 2
 
 
+def test_a_conversation_keeps_to_the_target_that_is_explained_through_every_turn_and_dialect(
+    routed: Gateway, standin: StandIn
+) -> None:
+    targets = [{"provider": "stub", "model": new_model(standin, plain).partition("/")[2]} for _ in range(4)]
+    alias = make_route(routed, *targets, strategy="weighted", sticky="conversation")
+    for number in range(4):
+        question = {"project": "default", "model": alias, "conversation": f"c{number}"}
+        explained = routed.admin("POST", "/route/explain", question)["attempts"][0]["target"]
+        answer, _ = ask(routed, alias, prompt_cache_key=f"c{number}")
+        assert f"stub/{answer.headers['x-tollway-model']}" == explained
+        assert len(_asked_in_turns(routed, {"model": alias, "input": f"Hello {number}."})) == 1
+        kept = routed.client.post("/v1/conversations", json={}, headers=routed.headers()).json()["id"]
+        assert len(_asked_in_turns(routed, {"model": alias, "input": "Hello.", "conversation": kept})) == 1
+
+
+def _asked_in_turns(gateway: Gateway, first: dict[str, Any]) -> set[str]:
+    """The models that answer three turns of a dialogue."""
+    models, more = set(), {}
+    for turn in range(3):
+        answer = gateway.post("/v1/responses", first | more)
+        models.add(answer.headers["x-tollway-model"])
+        more = {"input": f"More {turn}."}
+        if "conversation" not in first:
+            more["previous_response_id"] = answer.json()["id"]
+    return models
+
+
 def test_a_provider_that_nobody_listens_at_is_left_for_the_next(routed: Gateway) -> None:
     alias = make_route(routed, "gone/x", "stub/plain")
     answer, mark = ask(routed, alias)
