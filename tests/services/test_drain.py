@@ -12,6 +12,7 @@ import pytest
 from chaos.small_disk import can_mount, fill, small_disk
 from support.entries import a_writer, an_entry, opening
 from support.ledger import a_drain, drain_all, rollup_sums, stored_ids, write_journal
+from support.logs import logged
 from support.postgres import DatabaseUrls
 from support.quotas import a_settlement, window_rows
 from support.waiting import eventually
@@ -20,6 +21,7 @@ from tollway.errors import DatabaseUnavailableError
 from tollway.ids import uuid7
 from tollway.journal.segment import worker_directories
 from tollway.ledger.entry import LedgerEntry, UsageSource
+from tollway.services.drain import Drain
 from tollway.services.ledger_audit import LedgerAudit
 from tollway.services.ledger_query import EntryQuery, LedgerQuery
 
@@ -141,7 +143,7 @@ async def test_entries_wait_while_the_database_is_away(
     with pytest.raises(DatabaseUnavailableError):
         await refused.pass_over()
     refused.close()
-    reachable = Database(create_engine(database_urls.app, pool_size=1, timeout_s=5.0))
+    reachable = Database(create_engine(database_urls.app, pool_size=1, timeout_s=60.0))
     drain, stop = a_drain(nowhere, tmp_path, batch_entries=3), asyncio.Event()
     running = asyncio.create_task(drain.run(stop, interval_s=0.01))
     await asyncio.sleep(0)
@@ -150,6 +152,43 @@ async def test_entries_wait_while_the_database_is_away(
     stop.set()
     await running
     await reachable.close()
+
+
+async def pauses_of(drain: Drain, failures: int) -> list[float]:
+    """Seconds for which a drain waits after each of its first failures."""
+    stop = asyncio.Event()
+    with logged() as logs:
+        running = asyncio.create_task(drain.run(stop, interval_s=0.01))
+        await eventually(lambda: len(logs) >= failures)
+        stop.set()
+        await running
+    assert {log["event"] for log in logs} == {"drain_waits"}
+    assert [log["log_level"] for log in logs[:2]] == ["warning", "debug"], "one outage is told of once"
+    return [log["retry_s"] for log in logs]
+
+
+async def test_a_database_that_is_away_is_asked_about_once_a_second(tmp_path: Path) -> None:
+    await write_journal(tmp_path, [an_entry()])
+    nowhere = Database(create_engine("postgresql://nobody@127.0.0.1:1/none", pool_size=1, timeout_s=1.0))
+    drain = a_drain(nowhere, tmp_path)
+    pauses = await pauses_of(drain, failures=5)
+    assert all(0.5 <= pause_s <= 1.0 for pause_s in pauses[2:])
+    drain.close()
+    await nowhere.close()
+
+
+async def test_a_database_that_answers_and_takes_nothing_is_given_more_and_more_time(
+    database: Database, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    drain = a_drain(database, tmp_path)
+    await drain.pass_over()
+    await database.close()
+    with psycopg.connect(database_urls.owner, autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE {database_urls.name} SET default_transaction_read_only = on")
+    await write_journal(tmp_path, [an_entry()])
+    pauses = await pauses_of(drain, failures=4)
+    assert pauses[3] >= 1.6
+    drain.close()
 
 
 async def test_connections_cut_in_mid_batch_lose_and_double_nothing(
@@ -217,12 +256,13 @@ async def test_a_wrong_clock_neither_loses_an_entry_nor_bends_its_time(database:
 async def test_a_partition_that_somebody_removed_is_made_again(
     database: Database, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
-    drain = a_drain(database, tmp_path)
-    await write_journal(tmp_path, [an_entry()])
+    drain, moment = a_drain(database, tmp_path), datetime.now(UTC)
+    admitted_at_us = int(moment.timestamp() * 1_000_000)
+    await write_journal(tmp_path, [an_entry(admitted_at_us=admitted_at_us)])
     await drain_all(drain)
     with psycopg.connect(database_urls.owner) as owner:
-        owner.execute(f"DROP TABLE ledger_entry_{datetime.now(UTC):%Y%m}")
-    entry = an_entry()
+        owner.execute(f"DROP TABLE ledger_entry_{moment:%Y%m}")
+    entry = an_entry(admitted_at_us=admitted_at_us)
     await write_journal(tmp_path, [entry])
     await drain_all(drain)
     assert stored_ids(database_urls.app) == [entry.entry_id]

@@ -1,6 +1,7 @@
 """Bring the journals of all workers, live and dead, into the database."""
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -27,6 +28,9 @@ _LOADS_A_TURN = 8
 """Transactions of one worker before the next worker's turn, so that none waits for a long backlog of another."""
 _PARTITION_INTERVAL_S = 3_600.0
 _BACK_OFF_MAX_S = 5.0
+_AWAY_BACK_OFF_MAX_S = 1.0
+"""While the database does not even answer. All it is asked then is one small question, by one process a data directory;
+and what waits begins to land so soon after its return."""
 
 
 class DrainReport(msgspec.Struct):
@@ -70,6 +74,7 @@ class Drain:
         self._lock: int | None = None
         self._partitions_due_s = 0.0
         self._stored_loads = 0
+        self._answered = True
 
     async def pass_over(self) -> DrainReport:
         """Give every worker's journal a turn. Does nothing while another process drains this data directory.
@@ -86,13 +91,11 @@ class Drain:
             self._resend.sent.trim()
         except OSError as error:
             fault = error  # what can be drained is drained all the same
-        if time.monotonic() >= self._partitions_due_s:
-            await self._store.make_partitions_ahead()
-            self._partitions_due_s = time.monotonic() + _PARTITION_INTERVAL_S
+        is_promoted = await self._ask()
         directories = worker_directories(self._data_dir)
         for gone in self._backlogs.keys() - set(directories):
             self._backlogs.pop(gone).release()
-        if await self._resend.due():
+        if is_promoted:
             await self._send_again(directories)
         for directory in directories:
             try:
@@ -105,26 +108,30 @@ class Drain:
 
     async def run(self, stop: asyncio.Event, *, interval_s: float) -> None:
         """Drain until `stop` is set, then what is left, and return. Outlives an absent database and a full disk."""
-        failures = 0
+        failures, told = 0, ""
         while True:
-            last = stop.is_set()
-            more = False
+            last, more, pause_s = stop.is_set(), False, interval_s
             before = self._stored_loads
             try:
                 report = await self.pass_over()
-                failures, more = 0, report.more
+                if failures:
+                    _log.info("drain_goes_on", failures=failures)
+                failures, told, more = 0, "", report.more
                 if report.read:
                     _log.debug("drained", **msgspec.structs.asdict(report))
             except (DatabaseUnavailableError, OSError) as error:
                 failures = failures + 1 if self._stored_loads == before else 1
-                _log.warning("drain_waits", reason=str(error), failures=failures)
+                pause_s = self._back_off_s(failures)
+                level, told = logging.DEBUG if told == str(error) else logging.WARNING, str(error)
+                _log.log(level, "drain_waits", reason=told, failures=failures, retry_s=pause_s)
             except Exception:  # noqa: BLE001 -- entries wait on disk: whatever the fault, trying again beats dying
                 failures += 1
+                pause_s = self._back_off_s(failures)
                 _log.exception("drain_failed", failures=failures)
             if last and not more:
                 return
             if not more:
-                await _sleep(stop, interval_s if not failures else _back_off_s(failures))
+                await _sleep(stop, pause_s)
 
     def close(self) -> None:
         """Give up all locks."""
@@ -134,6 +141,21 @@ class Drain:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    async def _ask(self) -> bool:
+        """What is asked before anything is stored; whether a standby was promoted since then."""
+        self._answered = False
+        if time.monotonic() >= self._partitions_due_s:
+            await self._store.make_partitions_ahead()
+            self._partitions_due_s = time.monotonic() + _PARTITION_INTERVAL_S
+        is_promoted = await self._resend.due()
+        self._answered = True
+        return is_promoted
+
+    def _back_off_s(self, failures: int) -> float:
+        longest_s = _BACK_OFF_MAX_S if self._answered else _AWAY_BACK_OFF_MAX_S
+        wait_s: float = min(longest_s, 0.2 * 2 ** min(failures, 10))
+        return wait_s * random.uniform(0.5, 1.0)  # noqa: S311 -- spreads retries, keeps no secret
 
     def _sole(self) -> bool:
         if self._lock is None:
@@ -236,11 +258,6 @@ class _Load:
         self.intake = Intake()
         self.read = 0
         self.damages: list[Damage] = []
-
-
-def _back_off_s(failures: int) -> float:
-    longest_s: float = min(_BACK_OFF_MAX_S, 0.2 * 2 ** min(failures, 10))
-    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 -- spreads retries, keeps no secret
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
