@@ -25,7 +25,7 @@ def upstream_port() -> Iterator[int]:
 
 
 def ask(port: int, method: str, path: str, body: str = "") -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body)
     reply = connection.getresponse().read()
     connection.close()
@@ -76,6 +76,7 @@ def test_the_open_loop_sends_exactly_what_it_was_told(upstream_port: int) -> Non
     assert counts(upstream_port)["requests"] == 300
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk (Debian: apt install wrk)")
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 def test_a_smoke_run_ends_in_a_table_and_a_json_file(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_smoke_run_ends_in_a_table_and_a_json_file(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
 
     assert done.returncode == 0, done.stderr

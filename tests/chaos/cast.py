@@ -51,6 +51,8 @@ class Request:
     content: str
     idempotency_key: str | None
     leave_after_s: float | None
+    began_s: float = 0.0
+    """When it was sent first (monotonic clock)."""
 
     @property
     def body(self) -> dict[str, object]:

@@ -18,7 +18,7 @@ from chaos.world import World
 
 _DELAY_S = (0.01, 0.2)
 _MODULE_WORKER, _MODULE_DRAIN = "tollway.worker", "tollway.jobs.drain"
-_STOPPED_WITHIN_S = 40.0
+_STOPPED_WITHIN_S = 90.0
 _DISTURBED = frozenset({"database", "worker"})
 _AFTERMATH_US = 3_000_000
 """By then workers are connected again, and have heard what they missed."""

@@ -85,7 +85,7 @@ def _leaked(held: Holdings) -> Iterator[str]:
     names = {quota_id: name for name, quota_id in held.ids.items()}
     for window in held.windows:
         if window["granted"]:
-            name = names[window["quota_id"]]
+            name = names.get(window["quota_id"])  # none: of who asks what workers know
             yield f"{name!r} {window['subject']}: {window['granted']} still granted after the stop"
     if held.leases:
         workers = Counter(lease["worker_id"] for lease in held.leases)

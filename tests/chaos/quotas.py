@@ -8,17 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import psutil
 
 from chaos.cast import PICO, Budget, Cast, Limit, Scope
 from chaos.watch import Spending
 from support.gateway import Gateway
+from support.spender import all_know
 
-IN_FORCE_AFTER_S = 1.0
-"""The promise: by then every worker heeds a change."""
 _FACTORS = (0.6, 0.8, 1.3, 2.0)
 _TRIES, _RETRIES_AFTER_S = 5, 0.7
 _SURELY_IN_FORCE_S = 3.0
-"""And by then the provider has had the last request that was admitted under the higher amount."""
+"""Three times what is promised, and whether every worker knows of it is asked all the same."""
 
 Calm = Callable[[int, int], bool]
 """Whether nothing was wrong with the database and the workers between two times, in epoch microseconds."""
@@ -44,7 +44,7 @@ class Quotas:
             self.ids[budget.name] = self._gateway.admin("PUT", "/budgets", _budget_body(budget))["id"]
         for limit in self._people.limits:
             self.ids[limit.name] = self._gateway.admin("PUT", "/limits", _limit_body(limit))["id"]
-        time.sleep(IN_FORCE_AFTER_S)
+        all_know(self._gateway)
 
     async def change(self, spending: Spending, rng: random.Random, calm: Calm) -> str:
         """Raise or lower a budget, and hold it to the new amount as soon as that must be in force.
@@ -62,10 +62,18 @@ class Quotas:
         done_us = time.time_ns() // 1_000
         spending.amount = amount
         await asyncio.sleep(_SURELY_IN_FORCE_S)
-        held_to_it = spending.amount == amount and calm(done_us, time.time_ns() // 1_000)
+        held_to_it = await self._all_know() and spending.amount == amount and calm(done_us, time.time_ns() // 1_000)
         if held_to_it:
             spending.lower(amount)
         return f"{spending.budget.name}: {_usd(amount)} USD{' at once' if held_to_it else ''}"
+
+    async def _all_know(self) -> bool:
+        """Whether every worker knows of the change; not in a fault."""
+        try:
+            await asyncio.to_thread(all_know, self._gateway)
+        except (AssertionError, OSError, httpx.HTTPError, psutil.Error):
+            return False
+        return True
 
     async def _patch(self, path: str, body: dict[str, str]) -> bool:
         for _ in range(_TRIES):

@@ -16,7 +16,7 @@ FAULTS_S = 6.0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_seconds_of_faults_at_random_break_no_promise() -> None:
     with_small_disk = can_mount()
     decided = plan(SEED, faults_s=FAULTS_S, small_disk=with_small_disk)

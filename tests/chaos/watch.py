@@ -1,6 +1,7 @@
 """Hold what the provider billed against the budgets, all the time."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ class Spending:
         ceiling: pico-dollars that may not be passed: the highest amount that may be in force anywhere.
         highest: the highest amount there ever was.
         spent: pico-dollars by subject.
+        lowered_s: since when the ceiling is in force (monotonic clock): what was sent before may still be billed.
     """
 
     budget: Budget
@@ -28,6 +30,7 @@ class Spending:
     ceiling: int
     highest: int
     spent: dict[tuple[str, ...], int] = field(default_factory=lambda: defaultdict(int))
+    lowered_s: float = 0.0
 
     def add(self, request: Request, billed: Billed) -> str | None:
         """Count one call; what is wrong, if it is one too many."""
@@ -35,6 +38,8 @@ class Spending:
             return None
         subject = self.budget.scope.subject(request)
         self.spent[subject] += price_pico(billed)
+        if request.began_s < self.lowered_s and self.spent[subject] <= self.highest:
+            self.ceiling = max(self.ceiling, self.spent[subject])
         if self.spent[subject] <= self.ceiling:
             return None
         return (
@@ -48,8 +53,9 @@ class Spending:
         self.highest = max(self.highest, amount)
 
     def lower(self, amount: int) -> None:
-        """A lower amount is in force everywhere by now: what is spent stays, nothing may be added beyond it."""
+        """A lower amount is in force everywhere by now: what is spent stays, nothing sent now may add to it."""
         self.ceiling = max(amount, *self.spent.values(), 0)
+        self.lowered_s = time.monotonic()
 
 
 class Watch:

@@ -27,8 +27,8 @@ from tollway.supervisor.orphans import find_orphans
 from tollway.supervisor.postgres import EmbeddedPostgres
 
 WORKERS = 4
-_STOPPED_BY_FORCE_S = 10.0
-_THERE_AGAIN_WITHIN_S = 20.0
+_STOPPED_BY_FORCE_S = 30.0
+_THERE_AGAIN_WITHIN_S = 90.0
 """A killed server reads its log again, on a machine that does ten things at once."""
 _LOOKS_EVERY_S = 0.2
 _SOCKET_NAME = ".s.PGSQL.5432"

@@ -29,7 +29,7 @@ def test_for_programs_answer_usage_and_cost_are_json(tollway: Command) -> None:
     assert told["usage"]["total_tokens"] > 0
     assert float(told["cost_usd"]) > 0
     assert told["finish_reason"] == "stop"
-    explained = tollway.ok("ledger", "explain", told["request_id"], "--json").json["data"][0]
+    explained = tollway.ok("ledger", "explain", told["request_id"], "--wait-s", "60", "--json").json["data"][0]
     assert explained["charge_usd"] == told["cost_usd"]
 
 

@@ -33,7 +33,7 @@ def entries(tollway: Command, key: str, *words: str) -> list[dict[str, object]]:
 
 def test_requests_are_listed_summed_explained_and_exported(tollway: Command, key: str, gateway: Gateway) -> None:
     last = gateway.post("/v1/chat/completions", {"model": "stub/plain", "messages": []}).headers["x-request-id"]
-    explained = tollway.ok("ledger", "explain", last)
+    explained = tollway.ok("ledger", "explain", last, "--wait-s", "60")
     assert "recomputed, the same" in explained.out
     assert "USD / 1,000,000" in explained.out
     assert tollway.ok("ledger", "explain", last, "--json").json["data"][0]["agrees"] is True

@@ -61,7 +61,7 @@ def refusal(tmp_path: Path, **settings: str) -> str:
         **settings,
     }
     command = [sys.executable, "-m", "tollway", "serve"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return done.stderr

@@ -17,7 +17,7 @@ from reference_pages.pages import ROOT, pages
 from support.gateway import Gateway, clean_environment, running
 from support.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("docs")  # one gateway for all pages
+pytestmark = pytest.mark.timeout(600)  # a small model answers here, on a machine that may be busy
 
 _BLOCK = re.compile(r"^```(?P<language>bash|python) run\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 

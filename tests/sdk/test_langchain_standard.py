@@ -40,7 +40,7 @@ class _Standard(ChatModelIntegrationTests):
 
     @property
     def standard_chat_model_params(self) -> dict[str, Any]:
-        return {"temperature": 0, "max_tokens": 500, "timeout": 20, "max_retries": 0}
+        return {"temperature": 0, "max_tokens": 500, "timeout": 90, "max_retries": 0}
 
     @property
     def enable_vcr_tests(self) -> bool:

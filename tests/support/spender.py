@@ -1,7 +1,6 @@
 """A caller with budgets and limits of its own."""
 
 import itertools
-import json
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,8 @@ from support import raw
 from support.gateway import Gateway, chat_body, new_mark
 from support.waiting import early_in, wait_until
 
-PATH = "/v1/chat/completions"
+_VISIT = "/v1/responses/any"
+"""Counts in limits of requests, and asks no provider."""
 _numbers = itertools.count(1_000_000)
 
 
@@ -22,7 +22,8 @@ def all_know(gateway: Gateway) -> None:
     key = gateway.new_key(name=name)
     gateway.admin("PUT", "/limits", {"key": name, "unit": "requests", "window": "day", "limit": number})
     if gateway.workers == 1:
-        wait_until(lambda: _limit(gateway.post(PATH, chat_body(), key=key).headers) == number, what="the quotas known")
+        visit = gateway.client.build_request("GET", _VISIT, headers=gateway.headers(key))
+        wait_until(lambda: _limit(gateway.client.send(visit).headers) == number, what="the worker to know the quotas")
         return
     knowing: set[int] = set()
 
@@ -40,7 +41,7 @@ def _limit(headers: Mapping[str, str]) -> int:
 
 def _ask_one(gateway: Gateway, key: str) -> tuple[int, Mapping[str, str]]:
     """Ask over a connection of its own, which any worker may take: the id of its process, and what it answers."""
-    sent = raw.request(PATH, json.dumps(chat_body()).encode(), key=key).replace(b"connection: close\r\n", b"")
+    sent = raw.request(_VISIT, b"", key=key, method="GET").replace(b"connection: close\r\n", b"")
     with socket.create_connection(raw.address(gateway.url), timeout=60) as connection:
         connection.sendall(sent)
         headers = raw.read_answer(connection).headers

@@ -110,7 +110,7 @@ def explain(
     *,
     wait_s: Annotated[
         float, typer.Option("--wait-s", min=0, max=60, help="Seconds to wait for an entry that is on its way.")
-    ] = 3.0,
+    ] = 10.0,
 ) -> None:
     """Show what a request cost, and the arithmetic behind it."""
     found = _landed(desk, request_id, time.monotonic() + wait_s)

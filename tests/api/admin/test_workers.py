@@ -13,7 +13,7 @@ def furnish(plane: ControlPlane, database_url: str) -> str:
     budget = plane.must("PUT", "/budgets", json={"window": "total", "limit_usd": "10"})["id"]
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO worker VALUES (%s, 'one', now(), now() - interval '1 hour')", [DEAD])
-        connection.execute("INSERT INTO worker VALUES (%s, 'two', now(), now())", [ALIVE])
+        connection.execute("INSERT INTO worker VALUES (%s, 'two', now(), now() + interval '1 hour')", [ALIVE])
         connection.execute("INSERT INTO quota_window VALUES (%s, 0, '', 0, 1, %s, 0)", [budget, 2 * USD])
         for worker in (DEAD, ALIVE):
             connection.execute("INSERT INTO quota_lease VALUES (%s, %s, 0, '', 0, %s, 0, 0)", [worker, budget, USD])
