@@ -81,12 +81,13 @@ def silent(*pieces: bytes) -> Callable[[Provider], Connected]:
 
     def script(provider: Provider) -> Connected:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await provider.request(reader)
-            for piece in pieces:
-                writer.write(piece)
-            with contextlib.suppress(OSError):
+            try:
+                await provider.request(reader)
+                for piece in pieces:
+                    writer.write(piece)
                 await reader.read()
-            provider.left += 1
+            finally:
+                provider.left += 1
 
         return connected
 

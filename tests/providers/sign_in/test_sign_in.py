@@ -23,7 +23,7 @@ from support.logs import logged
 from tollway.errors import SignInError, SignInMissingError
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.registry import REGISTRY
-from tollway.providers.sign_in import google
+from tollway.providers.sign_in import google, kept
 from tollway.providers.sign_in.sign_in import SignIn
 from tollway.routing.catalog import Credential, Deployment
 
@@ -40,6 +40,9 @@ CERTIFICATE_DAYS = dt.timedelta(days=1)
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of this machine's own identities."""
+    monkeypatch.setattr(kept, "FETCH_TIMEOUT_S", 100.0)
+    monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "30")  # else a second, and one attempt
+    monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "3")
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -350,11 +353,11 @@ async def test_an_identity_whose_credential_was_rotated_or_removed_is_forgotten(
     for key in ("first", "second", "third"):
         await signed(sign_in, "bedrock", key, REGION)
 
-    def kept(*present: Deployment) -> set[str]:
+    def left(*present: Deployment) -> set[str]:
         sign_in.retain((each, REGISTRY[each.spec]) for each in present)
         return {identity.credential for identity in sign_in._signed_in}
 
     assert spec.sign_in
-    assert kept(provider, other) == {"first", "second", "third"}
-    assert kept(replace(provider, credential="rotated", credentials=turns[1:])) == {"third"}
-    assert kept(replace(provider, options={"region": "us-east-1"})) == set()
+    assert left(provider, other) == {"first", "second", "third"}
+    assert left(replace(provider, credential="rotated", credentials=turns[1:])) == {"third"}
+    assert left(replace(provider, options={"region": "us-east-1"})) == set()

@@ -24,7 +24,7 @@ async def open_transport() -> AsyncIterator[Open]:
     opened: list[Transport] = []
 
     def make(**limits: float) -> Transport:
-        opened.append(Transport(LimitSettings(**limits)))  # type: ignore[arg-type]
+        opened.append(Transport(LimitSettings(**({"connect_timeout_s": 60.0} | limits))))  # type: ignore[arg-type]
         return opened[-1]
 
     yield make

@@ -318,14 +318,14 @@ def dripping(provider: Provider) -> Connected:
     """One byte after the other, without an end."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await provider.request(reader)
-        writer.write(OK + b"\r\n")
         try:
+            await provider.request(reader)
+            writer.write(OK + b"\r\n")
             while True:
                 writer.write(b".")
                 await writer.drain()
                 await asyncio.sleep(0)
-        except OSError:
+        finally:
             provider.left += 1
 
     return connected

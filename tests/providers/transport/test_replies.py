@@ -146,7 +146,7 @@ async def test_an_answer_before_the_end_of_the_request_ends_the_connection(trans
         async def connected(reader, writer) -> None:  # noqa: ANN001
             await reader.readuntil(b"\r\n\r\n")
             writer.write(refusal)
-            await eventually(lambda: writer.is_closing() or reader.at_eof(), within_s=1)
+            await eventually(lambda: writer.is_closing() or reader.at_eof())
 
         return connected
 

@@ -33,7 +33,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 
 async def ask(url: str, *, times: int = 1) -> list[bytes]:
-    transport = Transport(LimitSettings())
+    transport = Transport(LimitSettings(connect_timeout_s=60.0))
     bodies = []
     try:
         for _ in range(times):
