@@ -38,7 +38,8 @@ class ProjectArchive:
                 revoked = await keys.revoke_of_project(session, row.id, row.archived_at)
                 events = [key_events(Action.KEY_REVOKED, key, row.name, actor_key_id=actor_key_id) for key in revoked]
                 await raise_events(session, [*chain.from_iterable(events)])
-                await announce(session, Change("key"))
+                for key in revoked:
+                    await announce(session, Change.key_ends(key.id, 0.0))
                 await remove_quotas(session, await quotas.lock_of_project(session, row.id), actor_key_id=actor_key_id)
                 await raise_events(
                     session,

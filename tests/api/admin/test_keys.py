@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from itertools import takewhile
 from pathlib import Path
 
 import psycopg
@@ -8,6 +9,8 @@ from psycopg import sql
 
 from support.control_plane import CREDENTIAL, ControlPlane
 from support.postgres import DatabaseUrls
+from tollway.constants import NOTIFY_CHANNEL
+from tollway.data.changes import Change
 
 
 def _works(plane: ControlPlane, key: str) -> bool:
@@ -103,6 +106,20 @@ def test_a_name_is_unique_among_live_keys_of_a_project_and_ambiguous_across_proj
     plane.must("POST", "/keys", json={"name": "ci", "project": "app"})
     assert plane("GET", "/keys/ci").status_code == HTTPStatus.CONFLICT
     assert plane.must("GET", "/keys/ci", params={"project": "app"})["project"] == "app"
+
+
+def test_archiving_a_project_tells_the_workers_of_its_keys_and_of_no_others(
+    plane: ControlPlane, database_urls: DatabaseUrls
+) -> None:
+    plane.must("POST", "/projects", json={"name": "app"})
+    dead, one, two = (plane.must("POST", "/keys", json={"name": name, "project": "app"}) for name in ("x", "1", "2"))
+    plane.must("POST", f"/keys/{dead['id']}/revoke")
+    with psycopg.connect(database_urls.owner, autocommit=True) as listener:
+        listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(NOTIFY_CHANNEL)))
+        plane.must("DELETE", "/projects/app")
+        listener.execute("SELECT pg_notify(%s, 'the end')", [NOTIFY_CHANNEL])
+        heard = {each.payload for each in takewhile(lambda each: each.payload != "the end", listener.notifies())}
+    assert heard == {Change.key_ends(key["id"], 0.0).payload for key in (one, two)}
 
 
 def test_archiving_a_project_revokes_its_keys_and_frees_its_name(plane: ControlPlane) -> None:
