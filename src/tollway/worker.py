@@ -25,7 +25,7 @@ from tollway.api.inference.objects import ObjectEndpoints
 from tollway.api.inference.responses import ResponseEndpoints
 from tollway.api.inference.stored import Stored
 from tollway.app import Tollway, create_control_plane
-from tollway.config import Settings, load_settings
+from tollway.config import WORKER_NUMBER_VARIABLE, Settings, load_settings
 from tollway.errors import TollwayError
 from tollway.factory.context import ProcessContext
 from tollway.factory.worker import Inference, WorkerFactory
@@ -85,7 +85,7 @@ class Worker:
             max_bytes=storage.journal_max_bytes // self._settings.server.worker_count,
             fsync_interval_s=storage.journal_fsync_interval_ms / 1_000,
         )
-        metrics = Metrics(storage.data_dir)
+        metrics = Metrics(storage.data_dir, int(os.environ.get(WORKER_NUMBER_VARIABLE, "1")))
         access_log = AccessLog(enabled=self._settings.logs.access_log, pretty=is_pretty(self._settings.logs))
         observer = Observer(access_log, metrics)
         factory = WorkerFactory(context)

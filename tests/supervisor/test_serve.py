@@ -123,6 +123,21 @@ def test_whatever_is_killed_comes_back_and_requests_are_served(served: Served, p
     wait_until(lambda: is_up(served), within_s=60.0)
 
 
+def test_who_comes_back_in_the_place_of_a_killed_worker_goes_on_from_its_counters(served: Served) -> None:
+    served.ask()
+    wait_until(lambda: counted(served) > 0)
+    before = counted(served)  # what a page shows is on disk
+    served.child("tollway.worker").kill()
+    wait_until(lambda: is_up(served), within_s=60.0)
+    assert counted(served) >= before
+
+
+def counted(served: Served) -> float:
+    """Requests that the metrics know of."""
+    lines = httpx.get(f"{served.url}/metrics", timeout=60.0).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("tollway_requests_total{"))
+
+
 def test_a_crash_of_the_local_model_leaves_the_worker_alone(served: Served) -> None:
     worker = served.child("tollway.worker")
     served.child("local_model_server").send_signal(signal.SIGSEGV)

@@ -23,15 +23,8 @@ def samples(page: bytes) -> dict[tuple[str, ...], float]:
     }
 
 
-def worker(folder: Path, number: int) -> Metrics:
-    """The metrics of one worker: a file of its own."""
-    made = Metrics(folder)
-    made._path = made._path.with_name(f"{made._prefix}{number}{module._SUFFIX}")
-    return made
-
-
 def test_the_sums_of_all_workers_are_added_up(tmp_path: Path) -> None:
-    workers = [worker(tmp_path, number) for number in range(3)]
+    workers = [Metrics(tmp_path, number) for number in range(3)]
     entry: LedgerEntry = an_entry()
     for each in workers:
         each.ended(entry)
@@ -48,28 +41,55 @@ def test_the_sums_of_all_workers_are_added_up(tmp_path: Path) -> None:
 
 
 def test_rendering_twice_counts_once(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path)
+    metrics = Metrics(tmp_path, 1)
     metrics.ended(an_entry())
     assert metrics.render() == metrics.render()
 
 
-def test_a_worker_that_died_keeps_its_counts_until_tollway_is_started_anew(tmp_path: Path) -> None:
-    dead = worker(tmp_path, 1)
+def requests(metrics: Metrics) -> float:
+    return samples(metrics.render())["tollway_requests_total", "ok", "openai", "200", "chat"]
+
+
+def test_who_takes_the_place_of_a_dead_worker_goes_on_from_its_counts_in_its_file(tmp_path: Path) -> None:
+    dead, other = Metrics(tmp_path, 1), Metrics(tmp_path, 2)
     dead.ended(an_entry())
+    dead.refused("chat", "invalid_api_key")
     dead.save()
-    assert samples(worker(tmp_path, 2).render())["tollway_requests_total", "ok", "openai", "200", "chat"] == 1
+    assert requests(other) == 1
+    for lives in range(2, 5):
+        successor = Metrics(tmp_path, 1)
+        successor.ended(an_entry())
+        assert requests(successor) == requests(other) == lives
+    assert samples(other.render())["tollway_refusals_total", "invalid_api_key", "chat"] == 1
+    assert len(list((tmp_path / "metrics").iterdir())) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\xc1", b"\x01"])
+def test_a_file_that_cannot_be_read_keeps_no_worker_from_starting(tmp_path: Path, content: bytes) -> None:
+    Metrics(tmp_path, 1).save()
+    (file,) = (tmp_path / "metrics").iterdir()
+    file.write_bytes(content)
+    fresh = Metrics(tmp_path, 1)
+    fresh.ended(an_entry())
+    assert requests(fresh) == 1
+
+
+def test_counters_begin_anew_with_tollway(tmp_path: Path) -> None:
+    present = Metrics(tmp_path, 1)
+    present.ended(an_entry())
+    present.save()
     folder, parent = tmp_path / "metrics", os.getppid()
-    stale = [folder / f"{name}{module._SUFFIX}" for name in ("0-1-1", f"{parent}-1-1")]  # of supervisors that are gone
+    (file,) = folder.iterdir()
+    stale = [folder / f"{name}{file.suffix}" for name in ("0-1-1", f"{parent}-1-1")]  # of supervisors that are gone
     stale.append(folder / "0-1-1.partial")
-    for file in stale:
-        file.write_bytes(dead._path.read_bytes())
-    fresh = Metrics(tmp_path)
-    assert not [file for file in stale if file.exists()]
-    assert samples(fresh.render())["tollway_requests_total", "ok", "openai", "200", "chat"] == 1
+    for each in stale:
+        each.write_bytes(file.read_bytes())
+    assert requests(Metrics(tmp_path, 1)) == 1
+    assert not [each for each in stale if each.exists()]
 
 
 def test_each_kind_of_end_is_counted_apart(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path)
+    metrics = Metrics(tmp_path, 1)
     metrics.ended(an_entry(stream=True))
     metrics.ended(an_entry(outcome=Outcome.UPSTREAM_TIMEOUT, status=504, usage_source=UsageSource.NONE))
     metrics.ended(an_entry(priced=False, usage_source=UsageSource.ESTIMATED, usage=Usage(input=1)))
@@ -82,7 +102,7 @@ def test_each_kind_of_end_is_counted_apart(tmp_path: Path) -> None:
 
 
 def test_buckets_are_cumulative_and_hold_every_duration(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path)
+    metrics = Metrics(tmp_path, 1)
     for duration_us in (0, 5_000, 5_001, 10**12):
         metrics.ended(an_entry(duration_us=duration_us))
     found = samples(metrics.render())
@@ -92,18 +112,18 @@ def test_buckets_are_cumulative_and_hold_every_duration(tmp_path: Path) -> None:
 
 def test_series_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SERIES_MAX", 3)
-    metrics = Metrics(tmp_path)
+    metrics = Metrics(tmp_path, 1)
     for number in range(10):
         metrics.ended(an_entry(provider=f"p{number}"))
     assert len(metrics._series) == 3
 
 
 def test_labels_cannot_break_the_page(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path)
+    metrics = Metrics(tmp_path, 1)
     metrics.ended(an_entry(provider='a"b\\c\nd'))
     assert ("tollway_requests_total", "ok", 'a"b\\c\nd', "200", "chat") in samples(metrics.render())
 
 
 def test_every_metric_that_is_documented_is_on_the_page(tmp_path: Path) -> None:
-    page = Metrics(tmp_path).render().decode()
+    page = Metrics(tmp_path, 1).render().decode()
     assert all(f"# HELP {name}" in page for name in METRICS)

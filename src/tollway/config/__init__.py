@@ -25,6 +25,9 @@ READY_FD_VARIABLE = "TOLLWAY_READY_FD"
 START_FD_VARIABLE = "TOLLWAY_START_FD"
 """Set by the supervisor for its children: the descriptor whose end tells a child that it may begin."""
 
+WORKER_NUMBER_VARIABLE = "TOLLWAY_WORKER_NUMBER"
+"""Set by the supervisor for its workers: from 1 on; who is started in the place of one that died has its number."""
+
 
 class UnknownSettingError(ValueError):
     """A ``TOLLWAY_`` variable that no setting reads: most often a typing error."""
@@ -68,7 +71,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         pydantic.ValidationError: a value cannot be used.
     """
     known = variables()
-    accepted = {*known, *CLIENT_VARIABLES, READY_FD_VARIABLE, START_FD_VARIABLE}
+    accepted = {*known, *CLIENT_VARIABLES, READY_FD_VARIABLE, START_FD_VARIABLE, WORKER_NUMBER_VARIABLE}
     for name in os.environ:
         if name.startswith("TOLLWAY_") and name not in accepted:
             close = difflib.get_close_matches(name, known, n=1)

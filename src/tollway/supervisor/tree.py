@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from tollway.config import Settings
+from tollway.config import WORKER_NUMBER_VARIABLE, Settings
 from tollway.constants import LEASE_CONNECTIONS
 from tollway.supervisor.child import Child, ChildSpec
 from tollway.supervisor.errors import ChildFailedError, StartError
@@ -157,7 +157,11 @@ class ProcessTree:
         return tuple(
             Child(
                 _module(
-                    f"worker {number}", "tollway.worker", environment, self._workers_gate, stop_timeout_s=stop_timeout_s
+                    f"worker {number}",
+                    "tollway.worker",
+                    environment | {WORKER_NUMBER_VARIABLE: str(number)},
+                    self._workers_gate,
+                    stop_timeout_s=stop_timeout_s,
                 )
             )
             for number in range(1, server.worker_count + 1)

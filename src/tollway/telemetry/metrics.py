@@ -1,8 +1,8 @@
 """Metrics in Prometheus' form, counted for all workers together.
 
 On the hot path a metric is an addition to a plain integer. Once a second a worker writes its sums to a file of its own;
-whichever worker is asked for ``/metrics`` adds up the files. The files of a worker that died stay until Tollway is
-started anew, so that no counter goes backwards.
+whichever worker is asked for ``/metrics`` adds up the files. Who is started in the place of a worker that died goes on
+from its sums, so that no counter goes backwards before Tollway is started anew.
 """
 
 import os
@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -83,9 +84,17 @@ class _Series(msgspec.Struct, array_like=True):
 class _Sums(msgspec.Struct):
     """All sums of one worker, as they are written to its file."""
 
-    series: list[tuple[tuple[str, str, str, int], _Series]]
-    refusals: list[tuple[tuple[str, str], int]]
-    replays: dict[str, int]
+    series: dict[tuple[str, str, str, int], _Series] = {}
+    refusals: dict[tuple[str, str], int] = {}
+    replays: dict[str, int] = {}
+
+    def merge(self, other: "_Sums") -> None:
+        for key, found in other.series.items():
+            self.series.setdefault(key, _Series()).merge(found)
+        for reason, count in other.refusals.items():
+            self.refusals[reason] = self.refusals.get(reason, 0) + count
+        for surface, count in other.replays.items():
+            self.replays[surface] = self.replays.get(surface, 0) + count
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -97,19 +106,22 @@ class Metrics:
 
     Args:
         data_dir: the data directory, which all workers share.
+        number: of the worker; no two that run have the same.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, number: int) -> None:
         self._directory = data_dir / _DIRECTORY
         self._prefix = _supervisor()
-        self._path = self._directory / f"{self._prefix}{os.getpid()}{_SUFFIX}"
-        self._series: dict[tuple[str, str, str, int], _Series] = {}
-        self._refusals: dict[tuple[str, str], int] = {}
-        self._replays: dict[str, int] = {}
+        self._path = self._directory / f"{self._prefix}{number}{_SUFFIX}"
+        self._saving = Lock()
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in self._directory.iterdir():
             if not path.name.startswith(self._prefix):
                 path.unlink(missing_ok=True)
+        sums = _Sums()
+        with suppress(OSError, msgspec.MsgspecError):  # there was none before, or one of another version
+            sums = _decode(self._path.read_bytes())
+        self._series, self._refusals, self._replays = sums.series, sums.refusals, sums.replays
 
     def ended(self, entry: LedgerEntry) -> None:
         """Count one entry."""
@@ -142,27 +154,19 @@ class Metrics:
     def save(self) -> None:
         """Write this worker's sums where the others find them."""
         partial = self._path.with_suffix(".partial")
-        sums = _encode(_Sums(list(self._series.items()), list(self._refusals.items()), self._replays))
-        with suppress(OSError):  # a full disk: they are sums, so that nothing is missing from the next ones
-            partial.write_bytes(sums)
+        # Pages are made in other threads. Of a full disk: they are sums, so that nothing is missing from the next ones.
+        with self._saving, suppress(OSError):
+            partial.write_bytes(_encode(_Sums(self._series, self._refusals, self._replays)))
             partial.replace(self._path)
 
     def render(self) -> bytes:
         """All metrics of all workers, in Prometheus' text format. Reads a file for each worker."""
         self.save()
-        series: dict[tuple[str, str, str, int], _Series] = {}
-        refusals: dict[tuple[str, str], int] = {}
-        replays: dict[str, int] = {}
+        sums = _Sums()
         for path in self._directory.glob(f"{self._prefix}*{_SUFFIX}"):
-            sums = _decode(path.read_bytes())
-            for key, found in sums.series:
-                series.setdefault(key, _Series()).merge(found)
-            for reason, count in sums.refusals:
-                refusals[reason] = refusals.get(reason, 0) + count
-            for surface, count in sums.replays.items():
-                replays[surface] = replays.get(surface, 0) + count
+            sums.merge(_decode(path.read_bytes()))
         registry = CollectorRegistry()
-        registry.register(_Page(series, refusals, replays))
+        registry.register(_Page(sums))
         return generate_latest(registry)
 
 
@@ -176,28 +180,21 @@ def _supervisor() -> str:
 class _Page:
     """Sums as Prometheus' metric families."""
 
-    def __init__(
-        self,
-        series: dict[tuple[str, str, str, int], _Series],
-        refusals: dict[tuple[str, str], int],
-        replays: dict[str, int],
-    ) -> None:
-        self._series = series
-        self._refusals = refusals
-        self._replays = replays
+    def __init__(self, sums: _Sums) -> None:
+        self._sums = sums
 
     def collect(self) -> Iterator[Metric]:
         """One family a metric."""
         requests = _counter("tollway_requests_total", "surface", "provider", "outcome", "status")
-        for (surface, provider, outcome, status), found in self._series.items():
+        for (surface, provider, outcome, status), found in self._sums.series.items():
             requests.add_metric([surface, provider, outcome, str(status)], found.requests)
         yield requests
         refusals = _counter("tollway_refusals_total", "surface", "code")
-        for labels, count in self._refusals.items():
+        for labels, count in self._sums.refusals.items():
             refusals.add_metric(list(labels), count)
         yield refusals
         replays = _counter("tollway_replays_total", "surface")
-        for surface, count in self._replays.items():
+        for surface, count in self._sums.replays.items():
             replays.add_metric([surface], count)
         yield replays
         yield from self._by_provider()
@@ -206,7 +203,7 @@ class _Page:
 
     def _by_provider(self) -> Iterator[Metric]:
         sums: dict[str, _Series] = {}
-        for (_, provider, _, _), found in self._series.items():
+        for (_, provider, _, _), found in self._sums.series.items():
             sums.setdefault(provider, _Series()).merge(found)
         tokens = _counter("tollway_tokens_total", "provider", "direction")
         charge = _counter("tollway_charge_usd_total", "provider")
@@ -222,7 +219,7 @@ class _Page:
 
     def _times(self, pick: Callable[[_Series], _Times]) -> dict[str, _Times]:
         sums: dict[str, _Times] = {}
-        for (surface, _, _, _), found in self._series.items():
+        for (surface, _, _, _), found in self._sums.series.items():
             sums.setdefault(surface, _Times()).merge(pick(found))
         return sums
 
