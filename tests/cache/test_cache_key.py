@@ -30,6 +30,22 @@ def test_order_and_spelling_make_no_difference() -> None:
     assert key(spaced) == key()
 
 
+@pytest.mark.parametrize(
+    "content", ['{"a": 1, "a": 2}', '[{"content": "one", "c\\u006fntent": "two"}]', '"\\ud83d"', '["\\udc00"]']
+)
+def test_what_readers_may_read_differently_has_no_key(content: str) -> None:
+    raw = json.dumps(BODY).encode()[:-1] + b', "input": ' + content.encode() + b"}"
+    call = Call(surface="chat", model="p/m", fields=decode_object(raw), body=raw)
+    assert cache_key(call, project_id="one", path="/", route="") is None
+
+
+def test_long_numbers_are_told_apart_to_the_last_digit() -> None:
+    def with_seed(last: str) -> bytes:
+        return key(json.dumps(BODY).encode()[:-1] + b', "seed": ' + (f"{'1' * 29}{last}").encode() + b"}")
+
+    assert with_seed("1") != with_seed("2")
+
+
 def test_a_header_that_the_provider_gets_as_well_makes_another_answer() -> None:
     raw = json.dumps(BODY).encode()
     plain, beta = (
