@@ -24,8 +24,9 @@ def stored_ids(url: str) -> list[str]:
 
 
 def rollup_sums(url: str) -> dict[str, tuple[int, int]]:
-    """Requests and pico-dollars in each rollup."""
+    """Requests and pico-dollars in each rollup, as of one moment."""
     with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         found = {}
         for table in ROLLUPS:
             query = psycopg.sql.SQL("SELECT coalesce(sum(requests), 0), coalesce(sum(charge_pico), 0) FROM {}")
