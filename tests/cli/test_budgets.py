@@ -56,10 +56,30 @@ def test_several_limits_are_set_at_once(tollway: Command, organization: str, pro
     assert told in tollway.ok("limits", "list", "-o", organization).out
 
 
+def test_a_limit_is_raised_for_some_time_reset_and_removed(tollway: Command, organization: str, project: str) -> None:
+    words = ("--project", project, "--tokens-per-day", "100")
+    (made,) = run(tollway, organization, "limits", "set", *words)["data"]
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+    raised = run(tollway, organization, "limits", "raise", made["id"], "--limit", "900", "--until", until)
+    assert (raised["limit"], raised["raised"]["limit"], raised["left"]) == (100, 900, 900)
+    assert "900" in tollway.ok("limits", "show", made["id"], "-o", organization).out
+    assert run(tollway, organization, "limits", "raise", made["id"], "--end")["raised"] is None
+    assert tollway("limits", "reset", made["id"], "-o", organization, stdin="n\n").code == 1
+    assert run(tollway, organization, "limits", "reset", made["id"], "--yes")["used"] == 0
+    run(tollway, organization, "limits", "remove", made["id"], "--yes")
+    actions = [row["action"] for row in run(tollway, organization, "audit", "list")["data"]]
+    assert [action for action in actions if action.startswith("limit")] == [
+        "limit.removed", "limit.reset", "limit.changed", "limit.changed", "limit.created",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("limits", "set"),
+        ("limits", "raise", "some"),
+        ("limits", "raise", "some", "--limit", "5"),
+        ("limits", "raise", "some", "--end", "--until", "2027-01-01"),
         ("budgets", "set", "--window", "day", "--limit-usd", "1", "--tag", "=red"),
         ("budgets", "raise", "some", "--limit-usd", "1"),
     ],

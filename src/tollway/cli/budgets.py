@@ -5,8 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tollway.cli.desk import AnyKey, AnyProject, Desk, Yes, connected, given, path
-from tollway.cli.failure import usage_error
-from tollway.cli.moment import instant
+from tollway.cli.raising import End, Until, raise_body
 from tollway.cli.scope import (
     SCOPE_OPTIONS,
     scope_body,
@@ -150,16 +149,11 @@ def raise_budget(
     budget: BudgetId,
     *,
     limit_usd: Annotated[str | None, typer.Option("--limit-usd", metavar="USD", help="The higher limit.")] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Until when, for instance 2027-01-01T00:00:00Z.")
-    ] = None,
-    end: Annotated[bool, typer.Option("--end", help="End the raise that holds.")] = False,
+    until: Until = None,
+    end: End = False,
 ) -> None:
     """Raise a budget for some time."""
-    if end == bool(limit_usd and until) or (end and (limit_usd or until)):
-        raise usage_error("Give --limit-usd and --until, or --end.")
-    raised = None if end else {"limit_usd": limit_usd, "until": instant(until)}
-    _show(desk, desk.api.patch(path("budgets", budget), {"raised": raised}))
+    _show(desk, desk.api.patch(path("budgets", budget), raise_body("limit_usd", limit_usd, until, end=end)))
 
 
 @connected(app)

@@ -6,6 +6,7 @@ import typer
 
 from tollway.cli.desk import AnyKey, AnyProject, Desk, Yes, connected, given, path
 from tollway.cli.failure import usage_error
+from tollway.cli.raising import End, Until, raise_body
 from tollway.cli.scope import (
     SCOPE_OPTIONS,
     option,
@@ -34,6 +35,11 @@ COLUMNS: tuple[Column, ...] = (
     ("PAUSED", "paused"),
     ("ID", "id"),
 )
+RECORD: tuple[Column, ...] = (
+    *COLUMNS,
+    ("RAISED TO", "raised.limit"),
+    ("RAISED UNTIL", "raised.until"),
+)
 _UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
 _WINDOWS = ("second", "minute", "hour", "day")
 LimitId = Annotated[str, typer.Argument(metavar="ID", help="The id that `tollway limits list` shows.")]
@@ -44,7 +50,7 @@ _Queue = Annotated[
 
 
 def _show(desk: Desk, row: dict[str, Any]) -> None:
-    desk.show(row if desk.as_json else next(with_scope([row])), COLUMNS)
+    desk.show(row if desk.as_json else next(with_scope([row])), RECORD)
 
 
 @connected(app, "list")
@@ -127,6 +133,26 @@ def update(
 ) -> None:
     """Change a rate limit; what is not given stays."""
     _show(desk, desk.api.patch(path("limits", limit), given(limit=to, queue_s=queue, paused=paused)))
+
+
+@connected(app, "raise")
+def raise_limit(
+    desk: Desk,
+    limit: LimitId,
+    *,
+    to: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="The higher limit.")] = None,
+    until: Until = None,
+    end: End = False,
+) -> None:
+    """Raise a rate limit for some time."""
+    _show(desk, desk.api.patch(path("limits", limit), raise_body("limit", to, until, end=end)))
+
+
+@connected(app)
+def reset(desk: Desk, limit: LimitId, *, yes: Yes = False) -> None:
+    """Begin the windows of a rate limit anew, with nothing used."""
+    desk.confirm(f"Forget what was used of the rate limit {limit}?", yes=yes)
+    _show(desk, desk.api.post(path("limits", limit, "reset")))
 
 
 @connected(app)
