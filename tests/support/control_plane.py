@@ -33,6 +33,8 @@ from tollway.services.live_catalog import LiveCatalog
 from tollway.services.live_health import LiveHealth
 
 T = TypeVar("T")
+DATABASE_TIMEOUT_S = 60.0
+"""A machine that does ten things at once is no database that is away."""
 CREDENTIAL = "sk-upstream-credential-that-must-stay-secret-4d2b"
 
 
@@ -139,13 +141,14 @@ def open_factory(database_url: str, data_dir: Path) -> Factory:
 def factory_with_keys(database_url: str, master: bytes = b"m" * 32) -> Factory:
     """A factory on a database with fixed secret keys and no data directory."""
     keys = SecretKeys(master=master, pepper=b"p" * 32)
-    database = Database(create_engine(database_url, pool_size=2, timeout_s=10.0))
+    database = Database(create_engine(database_url, pool_size=2, timeout_s=DATABASE_TIMEOUT_S))
     settings = load_settings({"database_url": database_url})
     return Factory(ProcessContext(settings=settings, database=database, secret_keys=keys, vault=Vault(master)))
 
 
 def _open_context(database_url: str, data_dir: Path) -> ProcessContext:
-    return ProcessContext.create(load_settings({"database_url": database_url, "data_dir": data_dir}))
+    settings = {"database_url": database_url, "data_dir": data_dir, "database_timeout_s": DATABASE_TIMEOUT_S}
+    return ProcessContext.create(load_settings(settings))
 
 
 @contextmanager

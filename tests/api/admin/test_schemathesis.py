@@ -59,6 +59,7 @@ def is_answered_as_documented(case: Case, platform_key: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # what to try is looked for among all that a large schema allows
 @pytest.mark.parametrize(("method", "path"), documented_operations())
 def test_no_generated_request_finds_a_500_or_an_undeclared_answer(
     method: str, path: str, document: BaseSchema, platform_key: str
