@@ -27,10 +27,19 @@ def database_dir(tmp_path: Path) -> Path:
 
 @contextmanager
 def left_behind(database_dir: Path, deaf_to: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([database_dir.parent / "postgres", deaf_to], cwd=database_dir) as process:
-        wait_until(lambda: find_orphans(database_dir) == [process.pid])
-        yield process
-        process.kill()
+    command = [database_dir.parent / "postgres", deaf_to]
+    with subprocess.Popen(command, cwd=database_dir, preexec_fn=heed_signals) as process:  # noqa: PLW1509 -- calls of the system
+        try:
+            wait_until(lambda: find_orphans(database_dir) == [process.pid])
+            yield process
+        finally:
+            process.kill()
+
+
+def heed_signals() -> None:
+    """A shell cannot do so by itself where tests run in the background of another: that one has them ignored."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(
