@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tollway.constants import SHADOW_TAG
 from tollway.data.schema.ledger_entry import usage_column
 from tollway.data.session import ReadSession
-from tollway.ledger.entry import Outcome
+from tollway.ledger.entry import Outcome, UsageSource
 from tollway.ledger.usage import INPUT_KINDS, OUTPUT_KINDS
 
 _FINE = (Outcome.OK, Outcome.CLIENT_LEFT)
@@ -77,7 +77,7 @@ _PICKED = """
         WHERE project_id = :project_id AND admitted_at >= :since AND admitted_at < :until
         ORDER BY admitted_at DESC LIMIT :read_max
     ) AS newest
-    WHERE organization_id = :organization_id AND model_asked = :alias
+    WHERE organization_id = :organization_id AND model_asked = :alias AND NOT (outcome = :ok AND usage_source = :cached)
     ORDER BY admitted_at DESC LIMIT :entries_max
 """
 _WHOLE = """
@@ -130,7 +130,7 @@ async def compare(
     read_max: int,
     targets_max: int,
 ) -> Compared:
-    """The targets that were asked under this name.
+    """The targets that were asked under this name; the response cache is none.
 
     Of the newest entries: at the most `entries_max` of the name, among `read_max` of the project.
     """
@@ -144,6 +144,8 @@ async def compare(
         "read_max": read_max,
         "targets_max": targets_max,
         "shadow_tag": SHADOW_TAG,
+        "ok": Outcome.OK.value,
+        "cached": UsageSource.NONE.value,  # of an answer, nobody counted only the one that the response cache gave
         "fine": [outcome.value for outcome in _FINE],
     }
     rows = (await session.execute(_QUERY, values)).all()

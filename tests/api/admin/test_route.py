@@ -13,7 +13,7 @@ from support.entries import an_entry
 from support.ledger import write_journal
 from support.postgres import PostgresServer
 from tollway.constants import SHADOW_TAG
-from tollway.ledger.entry import Attempt, LedgerEntry, Outcome
+from tollway.ledger.entry import Attempt, LedgerEntry, Outcome, UsageSource
 from tollway.ledger.usage import INPUT_KINDS, KINDS, OUTPUT_KINDS, Usage
 from tollway.services import route_report
 
@@ -24,7 +24,10 @@ CANARY |= {"canary": {"target": "upstream/new", "percent": 5}}
 
 
 def entries(**mine: Any) -> Iterator[LedgerEntry]:
-    """Three answers of ``one``, one of ``new`` that failed, one of ``new`` for which ``one`` stood in, and a shadow."""
+    """Three answers of ``one``, one of ``new`` that failed, one of ``new`` for which ``one`` stood in, and a shadow.
+
+    And one that the response cache gave in the place of ``one``, which nobody was asked for.
+    """
     minute = timedelta(minutes=1)
 
     def entry(number: int, model: str, **changes: Any) -> LedgerEntry:
@@ -34,6 +37,8 @@ def entries(**mine: Any) -> Iterator[LedgerEntry]:
 
     for number, first_byte_us in enumerate((10_000, 20_000, 30_000)):
         yield entry(number, "one", first_byte_us=first_byte_us, duration_us=first_byte_us * 2)
+    free = {"usage": Usage(requests=0), "usage_source": UsageSource.NONE, "charge": 0, "lines": (), "attempts": ()}
+    yield entry(3, "one", first_byte_us=30, duration_us=40, saved=180_000_000, **free)
     failed = Attempt("upstream", "new", 500, "upstream_error", 9)
     yield entry(4, "new", outcome=Outcome.UPSTREAM_ERROR, status=500, charge=0, usage=Usage(), attempts=(failed,))
     yield entry(5, "one", attempts=(failed, Attempt("upstream", "one", 200, "", 5)), first_byte_us=40_000)
