@@ -38,6 +38,7 @@ from tollway.providers.anthropic.blocks import answer_block, call_block, text_bl
 from tollway.providers.anthropic.models import Abilities
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.field_names import message_path
+from tollway.providers.turns import add_turn, with_a_turn
 
 Block = dict[str, Any] | Raw
 
@@ -76,19 +77,13 @@ class PromptWriter:
                 self.system += self._blocks(message, path)
             else:
                 self._add("system", message, path)
-        if self.system and not self.messages:
-            self.messages, self.system = [{"role": "user", "content": self.system}], []
+        self.messages, self.system = with_a_turn(self.messages, self.system)
 
     def _add(self, role: str, message: Message, path: str) -> None:
         blocks = self._blocks(message, path)
         if message.name:
             self._losses.lose(f"{path}.name")
-        if not blocks:
-            return
-        if self.messages and self.messages[-1]["role"] == role:
-            self.messages[-1]["content"] += blocks
-        else:
-            self.messages.append({"role": role, "content": blocks})
+        add_turn(self.messages, role, blocks)
 
     def _blocks(self, message: Message, path: str) -> list[Block]:
         found = (self._block(part, f"{path}.content.{index}") for index, part in enumerate(message.parts))

@@ -35,6 +35,7 @@ from tollway.providers.bedrock.blocks import Block, BlockWriter, cache_point
 from tollway.providers.bedrock.family import Family, add_reasoning, family_of, set_field
 from tollway.providers.bedrock.tools import tool_config
 from tollway.providers.field_names import field_name, message_path
+from tollway.providers.turns import add_turn, with_a_turn
 from tollway.routing.json_object import MALFORMED
 
 GUARDRAIL = "guardrail"
@@ -99,13 +100,8 @@ def _add_messages(body: dict[str, Any], chat: ChatRequest, family: Family, losse
             if len(message.parts) > 1 and type(part) is TextPart and not part.text.strip() and not part.cache:
                 continue
             content += writer.write(part, f"{path}.content.{at}")
-        if messages and messages[-1]["role"] == role:
-            messages[-1]["content"] += content
-        elif content:
-            messages.append({"role": role, "content": content})
-    if system and not messages:
-        messages, system = [{"role": "user", "content": system}], []
-    body["messages"] = messages
+        add_turn(messages, role, content)
+    body["messages"], system = with_a_turn(messages, system)
     if system:
         body["system"] = system
 
