@@ -21,9 +21,11 @@ TAGS_MAX = 32
 TAG_NAME_MAX_CHARS = 64
 TAG_VALUE_MAX_CHARS = 512
 """OpenAI's limits for `metadata`."""
-SHADOW_TAG = "tollway.shadow"
+OWN_TAGS = "tollway."
+"""How the names of the tags begin that Tollway itself gives: callers give none of them."""
+SHADOW_TAG = f"{OWN_TAGS}shadow"
 """Tag of the entry of a shadow, by which reports tell it from answers; its value is the entry id of what it copied."""
-BATCH_TAG = "tollway.batch"
+BATCH_TAG = f"{OWN_TAGS}batch"
 """Tag of the entries of a batch's results; its value is the batch's id."""
 RUN_SPARE_S = 120.0
 """What a request may take beside its exchange with the provider: queues, connecting, counting."""

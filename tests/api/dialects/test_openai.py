@@ -146,6 +146,13 @@ def test_the_end_user_is_taken_from_either_field() -> None:
     assert parse(asked(user=7)).user_tag == ""
 
 
+@pytest.mark.parametrize("name", ["tollway.shadow", "tollway.batch", "tollway\x00.shadow"])
+def test_nobody_gives_a_request_a_tag_of_tollways_own(name: str) -> None:
+    for body, tags in ((asked(metadata={name: "x"}), ""), (asked(), f"team=a,{name}=x")):
+        with pytest.raises(InvalidRequestError, match="own"):
+            parse(body, tags=tags)
+
+
 def test_tags_come_from_the_metadata_and_from_the_header() -> None:
     call = parse(asked(metadata={"team": "a", "n": 1, "x": None}), tags=" env=prod , team=b,")
     assert call.tags == (("env", "prod"), ("team", "b"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tollway.constants import TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS, TAGS_MAX
+from tollway.constants import OWN_TAGS, TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS, TAGS_MAX
 from tollway.errors import InvalidRequestError, MalformedBodyError
 from tollway.routing.json_object import MALFORMED, decode_object, repeated_name, tolerant
 
@@ -143,4 +143,11 @@ def tags_of(fields: dict[str, msgspec.Raw], header: str) -> tuple[tuple[str, str
                 f"A tag is too long: names have at most {TAG_NAME_MAX_CHARS}, values {TAG_VALUE_MAX_CHARS} characters.",
                 param="metadata",
             )
-    return tuple(sorted((name.replace("\x00", ""), value.replace("\x00", "")) for name, value in tags.items()))
+    clean = tuple(sorted((name.replace("\x00", ""), value.replace("\x00", "")) for name, value in tags.items()))
+    if any(name.startswith(OWN_TAGS) for name, _ in clean):
+        raise InvalidRequestError(
+            f"Tags whose names begin with `{OWN_TAGS}` are Tollway's own.",
+            next_step="Name yours otherwise.",
+            param="metadata",
+        )
+    return clean
