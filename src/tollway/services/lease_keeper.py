@@ -21,9 +21,10 @@ from tollway.ledger.lease import Ask, Lease
 from tollway.ledger.quota import Quota
 from tollway.ledger.quota_book import QuotaBook
 from tollway.ledger.window import SECOND_US
+from tollway.services.lease_bunch import Bunch
 from tollway.services.lease_exchange import Exchanged, LeaseExchange
 from tollway.services.lease_line import LeaseLine
-from tollway.services.lease_shelf import Bunch, LeaseShelf, Parts
+from tollway.services.lease_shelf import LeaseShelf, Parts
 from tollway.services.lease_upkeep import NEVER, Upkeep
 
 ASKS_MAX = 100
@@ -60,6 +61,7 @@ class LeaseKeeper:
         self._book: QuotaBook | None = None
         self._shelf = LeaseShelf(exchange.clock, most=LEASES_MAX)
         self._line = LeaseLine()
+        self._aside: list[Bunch] = []
         self._due: dict[Lease, None] = {}
         self._recalled: dict[Lease, None] = {}
         self._raises: list[tuple[float, str]] = []
@@ -132,6 +134,7 @@ class LeaseKeeper:
         if not self.available or any(not self._shelf.has(lease) for lease, _ in lacking):
             await asyncio.sleep(0)
             return
+        self.put_back()
         waiter = self._line.join(lacking, key)
         for lease, _ in lacking:
             self._want(lease)
@@ -145,6 +148,19 @@ class LeaseKeeper:
     def freed(self, lease: Lease) -> None:
         """Something of the lease became free while ``lease.waiting``: wake whom it suffices for."""
         self._line.wake_fitting(lease)
+
+    def set_aside(self, bunch: Bunch, cost: int, tokens: Sequence[int]) -> None:
+        """Let the requests of a route take from their bunch, not from each lease, for a while: see `Bunch`."""
+        was_aside = bunch.is_aside
+        bunch.set_aside(cost, tokens)
+        if bunch.is_aside and not was_aside:
+            self._aside.append(bunch)
+
+    def put_back(self) -> None:
+        """Let the leases have all that is free of them, and know all that was used."""
+        for bunch in self._aside:
+            bunch.put_back()
+        self._aside.clear()
 
     def low(self, lease: Lease) -> None:
         """``lease.free < lease.low``: ask for more in the background."""
@@ -173,6 +189,7 @@ class LeaseKeeper:
     async def run(self) -> None:
         """Exchange in the background until cancelled."""
         while True:
+            self.put_back()
             self._look()
             asks = self._asks()
             is_due = self._failures or time.monotonic() - self._exchanged_s >= WORKER_HEARTBEAT_S
@@ -188,6 +205,7 @@ class LeaseKeeper:
 
         What the database cannot take now it gets when the journal is drained.
         """
+        self.put_back()
         for upkeep in self._shelf.upkeep.values():
             upkeep.end()
             self._due[upkeep.lease] = None
@@ -215,6 +233,7 @@ class LeaseKeeper:
 
     def _take_over(self, book: QuotaBook) -> None:
         """Let the leases follow changed quotas."""
+        self.put_back()
         before, self._book = self._book, book
         now_s = self.now_us() / SECOND_US
         self._raises = sorted(
@@ -331,6 +350,7 @@ class LeaseKeeper:
     def _answered(self, exchanged: Exchanged) -> None:
         now_us = self.now_us()
         self._failures = 0
+        self.put_back()  # a lease that does not know what it spent would take the ledger's account for news
         for grant in exchanged.grants:
             self._shelf.upkeep[self._shelf.leases[grant.window]].answered(grant, now_us)
         if not self.available and not exchanged.recovering:

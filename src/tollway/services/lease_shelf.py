@@ -3,14 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from tollway.errors import OverloadedError
 from tollway.ledger.lease import Lease
-from tollway.ledger.quota import Quota, Unit, WindowRef
-from tollway.ledger.settlement import Charges, charges
+from tollway.ledger.quota import Quota, WindowRef
 from tollway.ledger.window import FOREVER_US, named_window
 from tollway.services.database_clock import DatabaseClock
+from tollway.services.lease_bunch import Bunch
 from tollway.services.lease_upkeep import Demand, Upkeep
 
 _AHEAD_US = 2_000_000
@@ -20,40 +18,6 @@ _STEP_US = 5_000_000
 _SHARE = 4
 """The last such part of all leases is for organizations that have less than such a part: nobody who names new end users
 all the time keeps the others from beginning."""
-_SORTS = ({Unit.USD}, {Unit.REQUESTS}, {Unit.PARALLEL}, {Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS, Unit.TOKENS})
-"""The units of each sort in a `Bunch`."""
-
-
-class Bunch(msgspec.Struct, frozen=True, gc=False):
-    """Some leases, sorted by what a request takes of each.
-
-    Attributes:
-        leases: all of them, in the order of those that follow.
-        budgets: of budgets, of which all the same is taken.
-        single: of limits of requests, of which one is taken: in a time, or at a time.
-        tokens: of limits of tokens.
-        requests: those of `single` of limits in a time.
-        parallel: those of `single` of limits at a time: it is given back when the request ends.
-        charges: the windows of the budgets.
-    """
-
-    leases: tuple[Lease, ...] = ()
-    budgets: tuple[Lease, ...] = ()
-    single: tuple[Lease, ...] = ()
-    tokens: tuple[Lease, ...] = ()
-    requests: tuple[Lease, ...] = ()
-    parallel: tuple[Lease, ...] = ()
-    charges: tuple[Charges, ...] = ()
-
-    @classmethod
-    def of(cls, leases: Sequence[Lease]) -> "Bunch":
-        """Sort them."""
-        budgets, requests, parallel, tokens = (
-            tuple([lease for lease in leases if lease.quota.unit in units]) for units in _SORTS
-        )
-        charged = charges([(lease.quota, lease.ref) for lease in budgets], leased=True)
-        single = requests + parallel
-        return cls(budgets + single + tokens, budgets, single, tokens, requests, parallel, charged)
 
 
 class Parts:
@@ -76,7 +40,7 @@ class Parts:
 
     def found(self, leases: Sequence[Lease], version: int) -> None:
         """Remember the leases that a shelf of this version has."""
-        self.present, self.version = Bunch.of(leases), version
+        self.present, self.version = Bunch(leases), version
         self.until_us = min([lease.end_us for lease in leases], default=0)
 
 

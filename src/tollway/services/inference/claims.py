@@ -3,7 +3,7 @@
 Plain arithmetic in this worker's memory; see docs/adr/0010-budgets-and-limits-by-leases.md.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -17,7 +17,8 @@ from tollway.ledger.settlement import Charges, Settlement, charges, unpacked
 from tollway.ledger.usage import Usage
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.terms import Terms
-from tollway.services.lease_shelf import Bunch, Parts
+from tollway.services.lease_bunch import BUSY_REQUESTS, Bunch
+from tollway.services.lease_shelf import Parts
 
 _ESTIMATED = UsageSource.ESTIMATED  # naming a member of an enum takes 0.2 µs
 _INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
@@ -44,6 +45,14 @@ class Leases(Protocol):
 
     def freed(self, lease: Lease) -> None:
         """Somebody may go on who waits for it."""
+        ...
+
+    def set_aside(self, bunch: Bunch, cost: int, tokens: Sequence[int]) -> None:
+        """Take for more requests like one that was served, if there is ample."""
+        ...
+
+    def put_back(self) -> None:
+        """Give the leases back what is set aside of them."""
         ...
 
 
@@ -87,29 +96,45 @@ class Claims(msgspec.Struct, gc=False, eq=False):
         bunch = self.leases.leases(terms.binding)
         cost = demand.cost
         tokens = demand.tokens_of(bunch.tokens) if bunch.tokens else ()
-        ample = True
-        for lease in bunch.budgets:
-            free = lease.free = lease.free - cost
-            if free < lease.floor:
-                ample = False
-        for lease in bunch.single:
-            free = lease.free = lease.free - 1
-            if free < lease.floor:
-                ample = False
-        for lease, amount in zip(bunch.tokens, tokens):  # noqa: B905 -- `strict` takes a while, and they are as many
-            free = lease.free = lease.free - amount
-            if free < lease.floor:
-                ample = False
         self._held, self._cost, self._tokens = bunch, cost, tokens
-        self._charges = bunch.charges + terms.counting
-        if ample:
+        self._charges = bunch.charges + terms.counting if terms.counting else bunch.charges
+        if bunch.requests_aside > 0 and bunch.parallel_aside > 0 and cost <= bunch.cost_aside:
+            amount = tokens[0] if tokens else 0
+            if amount <= bunch.tokens_aside:
+                bunch.cost_aside -= cost
+                bunch.requests_aside -= 1
+                bunch.parallel_aside -= 1
+                bunch.tokens_aside -= amount
+                return []
+        if self._take_of_each():
+            bunch.taken += 1
+            if bunch.taken >= BUSY_REQUESTS:
+                self.leases.set_aside(bunch, cost, tokens)
             return []
         for lease, amount in self._amounts():  # as if nothing had been taken
             lease.free += amount
         return self._take_what_is_there(queued=queued, fallback=fallback)
 
+    def _take_of_each(self) -> bool:
+        """Take from every lease; whether all had ample."""
+        held, cost, ample = self._held, self._cost, True
+        for lease in held.budgets:
+            free = lease.free = lease.free - cost
+            if free < lease.floor:
+                ample = False
+        for lease in held.single:
+            free = lease.free = lease.free - 1
+            if free < lease.floor:
+                ample = False
+        for lease, amount in zip(held.tokens, self._tokens):  # noqa: B905 -- `strict` takes a while, and they are as many
+            free = lease.free = lease.free - amount
+            if free < lease.floor:
+                ample = False
+        return ample
+
     def _take_what_is_there(self, *, queued: bool, fallback: Fallback | None) -> Lacking:
         """As `take`, one by one: somebody waits, or little is left."""
+        self.leases.put_back()
         amounts = list(self._amounts())
         lacking = [
             (lease, amount)
@@ -122,7 +147,7 @@ class Claims(msgspec.Struct, gc=False, eq=False):
             return refused
         absent = [lease for lease, _ in lacking if lease.quota.unit is Unit.USD]
         if absent:
-            self._held = Bunch.of([lease for lease, _ in amounts if lease not in absent])
+            self._held = Bunch([lease for lease, _ in amounts if lease not in absent])
             unheld = charges([(lease.quota, lease.ref) for lease in absent], leased=False)
             self._charges = self._held.charges + unheld + self.terms.counting
         for lease, amount in self._amounts():
@@ -170,7 +195,28 @@ class Claims(msgspec.Struct, gc=False, eq=False):
         if (not charge.priced or source is _ESTIMATED) and self._cost > total:
             strict = self._cost
             self._keep(strict - total)
-        rest = self._cost - total
+        if held.is_aside:
+            held.cost_spent += total
+            held.cost_aside += self._cost - total
+            held.requests_spent += requests
+            held.requests_aside += 1 - requests
+            held.parallel_aside += 1
+            if held.tokens:
+                used = _tokens(held.tokens[0].quota.unit, usage)
+                held.tokens_spent += used
+                held.tokens_aside += self._tokens[0] - used
+        else:
+            self._settle_each(total, usage, requests)
+        settlements: tuple[Settlement, ...] = ()
+        for windows, is_strict, leased in self._charges:  # mostly there is one
+            amount = strict if is_strict else total
+            if amount:
+                settlements += (Settlement(windows, amount, leased),)
+        return settlements
+
+    def _settle_each(self, total: int, usage: Usage, requests: int) -> None:
+        """Tell every lease what was used, and give it back the rest."""
+        held, rest = self._held, self._cost - total
         for lease in held.budgets:
             lease.spent += total
             lease.free += rest
@@ -191,16 +237,6 @@ class Claims(msgspec.Struct, gc=False, eq=False):
             lease.free += amount - used
             if lease.waiting:
                 self.leases.freed(lease)
-        return self._settlements(strict, total)
-
-    def _settlements(self, strict: int, other: int) -> tuple[Settlement, ...]:
-        """What is charged to strict budgets, and to others."""
-        settlements: tuple[Settlement, ...] = ()
-        for windows, is_strict, leased in self._charges:  # mostly there is one
-            amount = strict if is_strict else other
-            if amount:
-                settlements += (Settlement(windows, amount, leased),)
-        return settlements
 
     def _keep(self, amount: int) -> None:
         """Spend so much more of the budgets that were strict when it began: the quotas may have been changed."""

@@ -40,12 +40,32 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
         return Terms(self.book, Parts([part for part in self.binding.parts if part[0].unit is Unit.REQUESTS]))
 
 
+Route = tuple[str, str, str, str]
+"""What decides which quotas apply to requests that say nothing of their callers: the key, provider and model that are
+asked, and the model's name as it was written."""
+
+
 class TermsFinder:
-    """Finds them, mostly in memory. Not for use from several threads at once."""
+    """Finds them, mostly in memory. Not for use from several threads at once.
+
+    Attributes:
+        of_route: the terms of routes in `book`, as far as they are known and always the same.
+    """
 
     def __init__(self) -> None:
+        self.book: QuotaBook | None = None
+        self.of_route: dict[Route, Terms] = {}
         self._fixed: dict[int, tuple[tuple[Quota, ...], Terms]] = {}
         self._windows: dict[tuple[str, int, str], tuple[int, WindowRef]] = {}
+
+    def find_of_route(self, book: QuotaBook, route: Route, facts: Facts, now_us: Callable[[], int]) -> Terms | None:
+        """As `find`, of a request without end user and tags: found in `of_route` the next time."""
+        if self.book is not book or len(self.of_route) >= _REMEMBERED_MAX:
+            self.book, self.of_route = book, {}
+        terms = self.find(book, facts, now_us)
+        if terms is not None and not terms.soft:
+            self.of_route[route] = terms
+        return terms
 
     def find(self, book: QuotaBook, facts: Facts, now_us: Callable[[], int]) -> Terms | None:
         """The terms of a request, ``None`` if nothing applies.
