@@ -98,7 +98,7 @@ async def test_an_attempt_that_lost_is_not_waited_for() -> None:
         return streamed(line)
 
     world = World(stubborn, fast)
-    reply = await asyncio.wait_for(world.ask(), 5)
+    reply = await asyncio.wait_for(world.ask(), 60)
     assert (reply.upstream, line.closed) == (line, False)
     assert [(name, error) for name, error, _ in world.billed] == [("first", LOST)]
     assert world.in_flight == [0, 1]
@@ -184,7 +184,7 @@ async def test_an_answer_waits_for_no_limit_that_a_second_attempt_lacks() -> Non
         return streamed(line)
 
     world = Scarce(answer, unasked)
-    reply = await asyncio.wait_for(world.ask(), 5)
+    reply = await asyncio.wait_for(world.ask(), 60)
     assert (reply.upstream, line.closed) == (line, False)
     assert world.abandoned == ["second"]
     assert world.billed == []
@@ -200,7 +200,7 @@ async def test_a_second_attempt_that_may_begin_when_the_first_has_answered_is_no
         return streamed(line)
 
     world = Scarce(answer, unasked)
-    reply = await asyncio.wait_for(world.ask(), 5)
+    reply = await asyncio.wait_for(world.ask(), 60)
     assert (reply.upstream, line.closed) == (line, False)
     assert (world.abandoned, world.billed) == (["second"], [])
 
@@ -219,5 +219,5 @@ async def test_a_target_that_is_not_asked_for_want_of_a_limit_is_left_for_a_fall
     asking = world.ask()
     await world.lacks.wait()
     refused.set()
-    await asyncio.wait_for(asking, 5)
+    await asyncio.wait_for(asking, 60)
     assert len(world.exchange.steps) == 1
