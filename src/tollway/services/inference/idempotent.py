@@ -70,7 +70,8 @@ class Idempotent:
             digest = sha256(idempotency_key).digest()
             same = _without_boundary(body) if inbound.surface.form else body
             body_digest = sha256(b"%b\n%b" % (inbound.surface.path.encode(), same)).digest()
-            claim = Claim(principal.key_id, digest, body_digest, inbound.own_id)
+            key_id = principal.origin_id or principal.key_id  # a retry may come with the key's successor
+            claim = Claim(key_id, digest, body_digest, inbound.own_id)
             outcome = await self._claims.take(claim, organization_id=principal.organization_id)
         if outcome is not None:
             await _replay(outcome, caller)
