@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from support.waiting import wait_until
 from tollway.services.migrate import migrate
 from tollway.supervisor.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres
 
@@ -156,8 +157,16 @@ class PostgresServer:
         self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
     def _execute(self, statement: sql.Composable) -> None:
+        """Run it, as soon as nobody uses the database that it is about: whoever was told to leave may take a while."""
+        wait_until(lambda: self._executed(statement), what="a database that nobody uses")
+
+    def _executed(self, statement: sql.Composable) -> bool:
         with psycopg.connect(self._server.url(OWNER_ROLE, "postgres"), autocommit=True) as connection:
-            connection.execute(statement)
+            try:
+                connection.execute(statement)
+            except psycopg.errors.ObjectInUse:
+                return False
+        return True
 
     def _run(self, work: Coroutine[Any, Any, object]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
