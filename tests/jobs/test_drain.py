@@ -68,7 +68,7 @@ async def test_a_drain_killed_in_mid_batch_again_and_again_loses_and_doubles_not
         assert process.wait(60) == 0
     assert stored_ids(database_urls.owner) == sorted(entry.entry_id for entry in [*entries, *lost])
     assert rollup_sums(database_urls.owner)["usage_daily"][0] == len(entries) + len(lost)
-    database = Database(create_engine(database_urls.app, pool_size=1, timeout_s=10))
+    database = Database(create_engine(database_urls.app, pool_size=1, timeout_s=60.0))
     assert (await LedgerAudit(database).audit(organization_id)).agrees
     await database.close()
 
