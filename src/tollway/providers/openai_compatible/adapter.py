@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tollway.ledger.usage import Usage
-from tollway.providers.adapter import Answer, UpstreamRequest
+from tollway.providers.adapter import Answer, StreamReader, UpstreamRequest
 from tollway.providers.address import url_of
 from tollway.providers.auth import json_headers
 from tollway.providers.openai_compatible import error, prompt, reply, request
@@ -54,19 +54,18 @@ class OpenAIAdapter:
         model: str,
         output_tokens: int = 0,
     ) -> UpstreamRequest:
-        """The caller's bytes but for the model, ``include_usage`` and the output's bound."""
-        headers = json_headers(spec.auth_for(deployment), deployment)
-        ask_for_usage = call.stream and not call.wants_usage and spec.stream_usage_option
+        """See `Adapter.build_request`."""
         return UpstreamRequest(
             url=url_of(deployment, spec, surface.upstream_path, model),
-            headers=headers,
-            body=request.build_body(
-                call,
-                model=model,
-                ask_for_usage=ask_for_usage,
-                limits=_limits(call, spec),
-                limit=output_tokens,
-            ),
+            headers=json_headers(spec.auth_for(deployment), deployment),
+            body=self._body(call, spec=spec, model=model, limit=output_tokens),
+        )
+
+    def _body(self, call: Call, *, spec: ProviderSpec, model: str, limit: int) -> bytes:
+        """The caller's bytes but for the model, ``include_usage`` and the output's bound."""
+        ask_for_usage = call.stream and not call.wants_usage and spec.stream_usage_option
+        return request.build_body(
+            call, model=model, ask_for_usage=ask_for_usage, limits=_limits(call, spec), limit=limit
         )
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
@@ -74,7 +73,7 @@ class OpenAIAdapter:
         found = reply.parse_reply(body)
         return None if found is None else answer_of(found, spec)
 
-    def stream_reader(self, call: Call, *, spec: ProviderSpec) -> "OpenAIStreamReader":
+    def stream_reader(self, call: Call, *, spec: ProviderSpec) -> StreamReader:
         """Reads one stream; removes the usage chunk that only we asked for."""
         remove_usage = not call.wants_usage and spec.stream_usage_option
         several = "n" in call.fields or call.surface == "completions"

@@ -1,13 +1,12 @@
 """Pictures, speech and sound towards a provider that speaks the OpenAI dialect: bytes pass, files included."""
 
-from collections.abc import Sequence
-
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import Answer, UpstreamRequest
 from tollway.providers.address import url_of
 from tollway.providers.auth import auth_headers
-from tollway.providers.openai_compatible import error, request
-from tollway.providers.openai_compatible.bound import RequestBound, other_models
+from tollway.providers.openai_compatible import request
+from tollway.providers.openai_compatible.adapter import OpenAIAdapter
+from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.openai_compatible.image_meter import ImageMeter
 from tollway.providers.openai_compatible.media_stream import MediaStreamReader
 from tollway.providers.openai_compatible.meter import Meter
@@ -16,7 +15,6 @@ from tollway.providers.openai_compatible.transcription_meter import Transcriptio
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
-from tollway.routing.failure import Failure
 
 _IMAGES, _HEARD = ImageMeter(), TranscriptionMeter()
 METERS: dict[str, Meter] = {
@@ -31,11 +29,8 @@ METERS: dict[str, Meter] = {
 _WITH_TEXTS = frozenset({"transcriptions", "translations"})
 
 
-class MediaAdapter:
-    """Passes one request on. Satisfies `tollway.providers.adapter.Adapter`."""
-
-    streams_as = "text/event-stream"
-    translates = False
+class MediaAdapter(OpenAIAdapter):
+    """Passes one request on."""
 
     def __init__(self, meter: Meter, call: Call, model: str) -> None:
         """Args: meter: counts; call: the request; model: its name at the provider."""
@@ -46,10 +41,6 @@ class MediaAdapter:
     def bound(self, call: Call, *, spec: ProviderSpec, model: str, context_tokens: int) -> RequestBound:  # noqa: ARG002 -- an adapter's
         """See `Adapter.bound`."""
         return self._meter.bound(call, model=model)
-
-    def other_models(self, call: Call) -> str | None:
-        """See `Adapter.other_models`."""
-        return other_models(call.fields)
 
     def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:  # noqa: ARG002 -- nothing to count
         """See `Adapter.count`."""
@@ -92,14 +83,6 @@ class MediaAdapter:
     def reply_texts(self, body: bytes) -> list[str]:
         """See `Adapter.reply_texts`."""
         return [body.decode(errors="replace")] if self._call.surface in _WITH_TEXTS else []
-
-    def classify_failure(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Failure:
-        """See `Adapter.classify_failure`."""
-        return error.classify(status, headers, body)
-
-    def error_body(self, failure: Failure, body: bytes, *, provider: str) -> bytes:
-        """See `Adapter.error_body`."""
-        return error.enveloped(failure, body, provider=provider)
 
 
 def _body(call: Call, model: str) -> bytes:

@@ -1,37 +1,27 @@
 """The Responses API towards a provider that has it too: bytes pass, but for what tells of Tollway's state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
 
-from tollway.ledger.usage import Usage
-from tollway.providers.adapter import Answer, UpstreamRequest
-from tollway.providers.address import url_of
-from tollway.providers.auth import json_headers
-from tollway.providers.openai_compatible import error, prompt
+from tollway.providers.adapter import Answer
+from tollway.providers.openai_compatible.adapter import OpenAIAdapter
 from tollway.providers.openai_compatible.answer import answer_of
-from tollway.providers.openai_compatible.bound import RequestBound, other_models, request_bound
-from tollway.providers.openai_compatible.count import counted
+from tollway.providers.openai_compatible.bound import RequestBound, request_bound
 from tollway.providers.openai_compatible.responses_media import find_media
 from tollway.providers.openai_compatible.responses_reply import read_response, response_texts, retold
 from tollway.providers.openai_compatible.responses_request import OUTPUT_LIMIT, build_body
 from tollway.providers.openai_compatible.responses_stream import ResponsesStreamParser
 from tollway.providers.registry import ProviderSpec
-from tollway.providers.usage.estimate import estimate_usage
-from tollway.routing.call import Call, Surface
-from tollway.routing.catalog import Deployment
-from tollway.routing.failure import Failure
+from tollway.routing.call import Call
 
 _BOUNDLESS = ("prompt", "context_management", "moderation")
 """Fields by which the provider reads or writes what the request does not hold."""
 
 
-class ResponsesAdapter:
-    """Passes one request of the Responses API on. Satisfies `tollway.providers.adapter.Adapter`."""
-
-    streams_as = "text/event-stream"
-    translates = False
+class ResponsesAdapter(OpenAIAdapter):
+    """Passes one request of the Responses API on."""
 
     def __init__(self, call: Call) -> None:
         self._told = call.recalled.told if call.recalled is not None else {}
@@ -49,31 +39,8 @@ class ResponsesAdapter:
         reads = next((name for name in _BOUNDLESS if bytes(call.fields.get(name, b"null")) != b"null"), "")
         return replace(bound, boundless=reads) if reads and not bound.boundless else bound
 
-    def other_models(self, call: Call) -> str | None:
-        """See `Adapter.other_models`."""
-        return other_models(call.fields)
-
-    def count(self, call: Call, bound: RequestBound, *, model: str) -> RequestBound | None:
-        """See `Adapter.count`."""
-        return counted(call, bound, model=model)
-
-    def build_request(
-        self,
-        call: Call,
-        *,
-        surface: Surface,
-        deployment: Deployment,
-        spec: ProviderSpec,
-        model: str,
-        output_tokens: int = 0,
-    ) -> UpstreamRequest:
-        """See `Adapter.build_request`."""
-        headers = json_headers(spec.auth_for(deployment), deployment)
-        return UpstreamRequest(
-            url=url_of(deployment, spec, surface.upstream_path, model),
-            headers=headers,
-            body=build_body(call, model=model, limit=output_tokens),
-        )
+    def _body(self, call: Call, *, spec: ProviderSpec, model: str, limit: int) -> bytes:  # noqa: ARG002 -- see the base
+        return build_body(call, model=model, limit=limit)
 
     def parse_reply(self, body: bytes, *, spec: ProviderSpec) -> Answer | None:
         """See `Adapter.parse_reply`."""
@@ -87,21 +54,9 @@ class ResponsesAdapter:
         """See `Adapter.stream_reader`."""
         return ResponsesStreamReader(spec, self._told)
 
-    def estimate(self, call: Call, delivered: list[str]) -> Usage:
-        """See `Adapter.estimate`."""
-        return estimate_usage(prompt.prompt_texts(call), delivered)
-
     def reply_texts(self, body: bytes) -> list[str]:
         """See `Adapter.reply_texts`."""
         return response_texts(body)
-
-    def classify_failure(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> Failure:
-        """See `Adapter.classify_failure`."""
-        return error.classify(status, headers, body)
-
-    def error_body(self, failure: Failure, body: bytes, *, provider: str) -> bytes:
-        """See `Adapter.error_body`."""
-        return error.enveloped(failure, body, provider=provider)
 
 
 class ResponsesStreamReader(ResponsesStreamParser):
