@@ -5,15 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from tollway.cli.desk import AnyKey, AnyProject, Desk, Yes, connected, given, path
+from tollway.cli.options import takes
 from tollway.cli.raising import End, Until, raise_body
-from tollway.cli.scope import (
-    SCOPE_OPTIONS,
-    scope_body,
-    scope_text,
-    subject_text,
-    takes,
-    with_scope,
-)
+from tollway.cli.scope import SCOPE_OPTIONS, scope_body, scope_text, subject_text, with_scope
 from tollway.cli.table import Column
 from tollway.ledger.quota import Mode
 

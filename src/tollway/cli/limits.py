@@ -6,15 +6,9 @@ import typer
 
 from tollway.cli.desk import AnyKey, AnyProject, Desk, Yes, connected, given, path
 from tollway.cli.failure import usage_error
+from tollway.cli.options import option, takes
 from tollway.cli.raising import End, Until, raise_body
-from tollway.cli.scope import (
-    SCOPE_OPTIONS,
-    option,
-    scope_body,
-    subject_text,
-    takes,
-    with_scope,
-)
+from tollway.cli.scope import SCOPE_OPTIONS, scope_body, subject_text, with_scope
 from tollway.cli.table import Column
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

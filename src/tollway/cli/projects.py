@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from tollway.cli.desk import Desk, Yes, connected, given, path
+from tollway.cli.options import option, takes
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -25,33 +26,6 @@ COLUMNS = (
     ("ID", "id"),
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the project.")]
-Unpriced = Annotated[
-    bool | None,
-    typer.Option("--allow-unpriced/--refuse-unpriced", help="What to do with models whose price is not known."),
-]
-Clamp = Annotated[
-    bool | None,
-    typer.Option(
-        "--clamp/--refuse",
-        help="Where a hard budget covers less than the output may cost: shorten the output, or refuse the request.",
-    ),
-]
-OutputTokens = Annotated[
-    int | None,
-    typer.Option(
-        "--default-output-tokens",
-        min=0,
-        metavar="N",
-        help="Output bound of requests that set none, to models whose limit is not known; 0: the installation's.",
-    ),
-]
-Drop = Annotated[
-    bool | None,
-    typer.Option(
-        "--drop-unsupported/--refuse-unsupported",
-        help="Fields that a provider of another dialect cannot be asked for: leave them out, or refuse the request.",
-    ),
-]
 
 
 class Stored(StrEnum):
@@ -62,27 +36,59 @@ class Stored(StrEnum):
     FULL = "full"
 
 
-Store = Annotated[Stored | None, typer.Option("--store-content", help="What is kept of responses and conversations.")]
-Retention = Annotated[
-    int | None, typer.Option("--retention-days", min=1, metavar="N", help="Days for which that is kept.")
-]
-CacheTtl = Annotated[
-    int | None,
-    typer.Option(
+SETTINGS = (
+    option(
+        "allow_unpriced",
+        bool | None,
+        "--allow-unpriced/--refuse-unpriced",
+        help="What to do with models whose price is not known.",
+    ),
+    option(
+        "clamp_output",
+        bool | None,
+        "--clamp/--refuse",
+        help="Where a hard budget covers less than the output may cost: shorten the output, or refuse the request.",
+    ),
+    option(
+        "default_output_tokens",
+        int | None,
+        "--default-output-tokens",
+        min=0,
+        metavar="N",
+        help="Output bound of requests that set none, to models whose limit is not known; 0: the installation's.",
+    ),
+    option(
+        "drop_unsupported",
+        bool | None,
+        "--drop-unsupported/--refuse-unsupported",
+        help="Fields that a provider of another dialect cannot be asked for: leave them out, or refuse the request.",
+    ),
+    option("store_content", Stored | None, "--store-content", help="What is kept of responses and conversations."),
+    option("retention_days", int | None, "--retention-days", min=1, metavar="N", help="Days for which that is kept."),
+    option(
+        "cache_ttl_s",
+        int | None,
         "--cache-ttl",
         min=0,
         metavar="SECONDS",
         help="How long an answer may be given again for the same request; 0: never.",
     ),
-]
-CacheBytes = Annotated[
-    int | None,
-    typer.Option("--cache-max-bytes", min=0, metavar="BYTES", help="Bytes of answers that each worker keeps."),
-]
-SingleFlight = Annotated[
-    bool | None,
-    typer.Option("--single-flight/--no-single-flight", help="Ask once for the same requests at the same time."),
-]
+    option(
+        "cache_max_bytes",
+        int | None,
+        "--cache-max-bytes",
+        min=0,
+        metavar="BYTES",
+        help="Bytes of answers that each worker keeps.",
+    ),
+    option(
+        "cache_single_flight",
+        bool | None,
+        "--single-flight/--no-single-flight",
+        help="Ask once for the same requests at the same time.",
+    ),
+)
+"""What can be said of a project, each by the API's name."""
 
 
 def _body(*, default_output_tokens: int | None, **fields: Any) -> dict[str, Any]:
@@ -101,34 +107,15 @@ def list_projects(
 
 
 @connected(app)
+@takes(*SETTINGS)
 def create(
     desk: Desk,
+    /,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")],
-    *,
-    allow_unpriced: Unpriced = None,
-    clamp: Clamp = None,
-    default_output_tokens: OutputTokens = None,
-    drop_unsupported: Drop = None,
-    store_content: Store = None,
-    retention_days: Retention = None,
-    cache_ttl: CacheTtl = None,
-    cache_max_bytes: CacheBytes = None,
-    single_flight: SingleFlight = None,
+    **settings: Any,
 ) -> None:
     """Create a project."""
-    body = _body(
-        name=name,
-        allow_unpriced=allow_unpriced,
-        clamp_output=clamp,
-        default_output_tokens=default_output_tokens,
-        drop_unsupported=drop_unsupported,
-        store_content=store_content,
-        retention_days=retention_days,
-        cache_ttl_s=cache_ttl,
-        cache_max_bytes=cache_max_bytes,
-        cache_single_flight=single_flight,
-    )
-    desk.show(desk.api.post(path("projects"), body), COLUMNS)
+    desk.show(desk.api.post(path("projects"), _body(name=name, **settings)), COLUMNS)
 
 
 @connected(app)
@@ -138,35 +125,17 @@ def show(desk: Desk, name: Name) -> None:
 
 
 @connected(app)
+@takes(*SETTINGS)
 def update(
     desk: Desk,
+    /,
     name: Name,
     *,
     rename: Annotated[str | None, typer.Option("--rename", help="The new name.")] = None,
-    allow_unpriced: Unpriced = None,
-    clamp: Clamp = None,
-    default_output_tokens: OutputTokens = None,
-    drop_unsupported: Drop = None,
-    store_content: Store = None,
-    retention_days: Retention = None,
-    cache_ttl: CacheTtl = None,
-    cache_max_bytes: CacheBytes = None,
-    single_flight: SingleFlight = None,
+    **settings: Any,
 ) -> None:
     """Change a project; what is not given stays."""
-    body = _body(
-        name=rename,
-        allow_unpriced=allow_unpriced,
-        clamp_output=clamp,
-        default_output_tokens=default_output_tokens,
-        drop_unsupported=drop_unsupported,
-        store_content=store_content,
-        retention_days=retention_days,
-        cache_ttl_s=cache_ttl,
-        cache_max_bytes=cache_max_bytes,
-        cache_single_flight=single_flight,
-    )
-    desk.show(desk.api.patch(path("projects", name), body), COLUMNS)
+    desk.show(desk.api.patch(path("projects", name), _body(name=rename, **settings)), COLUMNS)
 
 
 @connected(app)

@@ -1,13 +1,11 @@
 """Whom a budget or limit is for: options, and how it is shown."""
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, TypeVar
-
-import typer
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from tollway.cli.desk import given
 from tollway.cli.failure import usage_error
+from tollway.cli.options import option
 
 _PANEL = "Whom it is for (nothing: the whole organization)"
 _SCOPE: dict[str, tuple[str, ...]] = {
@@ -22,31 +20,10 @@ _SCOPE: dict[str, tuple[str, ...]] = {
         "Give every project, key, user, tag, provider or model the amount for itself; repeat for several.",
     ),
 }
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def option(name: str, kind: Any, *declarations: str, **attributes: Any) -> inspect.Parameter:
-    """An option of a command, as a parameter that may be left out."""
-    annotation = Annotated[kind, typer.Option(*declarations, **attributes)]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
 SCOPE_OPTIONS = tuple(
     option(name, list[str] | None if name == "each" else str | None, *names, rich_help_panel=_PANEL, help=told)
     for name, (*names, told) in _SCOPE.items()
 )
-
-
-def takes(*options: inspect.Parameter) -> Callable[[Command], Command]:
-    """Give a command these options in the place of its ``**options``."""
-
-    def give(function: Command) -> Command:
-        signature = inspect.signature(function)
-        fixed = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
-        function.__signature__ = signature.replace(parameters=[*fixed, *options])  # type: ignore[attr-defined]  # as read
-        return function
-
-    return give
 
 
 def scope_body(options: Mapping[str, Any]) -> dict[str, Any]:
