@@ -82,7 +82,8 @@ class Worker:
             journal_directory(storage.data_dir),
             worker_id=worker_id,
             segment_bytes=storage.journal_segment_bytes,
-            max_bytes=storage.journal_max_bytes // self._settings.server.worker_count,
+            max_bytes=storage.journal_max_bytes,
+            writers=self._settings.server.worker_count,
             fsync_interval_s=storage.journal_fsync_interval_ms / 1_000,
         )
         metrics = Metrics(storage.data_dir, int(os.environ.get(WORKER_NUMBER_VARIABLE, "1")))
@@ -93,10 +94,9 @@ class Worker:
         try:
             with contextlib.suppress(TollwayError):  # without a database it starts all the same, and says "not ready"
                 await inference.live.refresh()
-            background = [
-                self._keep(part)
-                for part in (inference.live.run(), inference.leases.run(), inference.health.run(), observer.run())
-            ]
+            live, leases, health = inference.live, inference.leases, inference.health
+            parts = (live.run(), leases.run(), health.run(), observer.run(), journal.watch())
+            background = [self._keep(part) for part in parts]
             await self._serve(factory, inference, observer, metrics, journal)
             for task in background:
                 task.cancel()

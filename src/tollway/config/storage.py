@@ -45,7 +45,8 @@ class StorageSettings(Section):
     journal_max_bytes: int = Field(
         4 * 1024**3,
         ge=1 << 20,
-        description="Undrained bytes of all workers' journals at which requests are refused.",
+        description="Bytes in the journals of all workers, live and dead, at which requests are refused. What is kept "
+        "for `TOLLWAY_RECOVERY_WINDOW_S` comes on top, as long as the disk has room.",
     )
     recovery_window_s: float = Field(
         600.0,

@@ -1,5 +1,6 @@
 """The names of journal files: one directory a worker, in it numbered segments."""
 
+from contextlib import suppress
 from pathlib import Path
 
 JOURNAL_DIRECTORY = "journal"
@@ -35,7 +36,28 @@ def segment_numbers(directory: Path) -> list[int]:
 
 def worker_directories(data_dir: Path) -> list[Path]:
     """The directories of all workers, live and dead."""
-    root = journal_directory(data_dir)
-    if not root.is_dir():
+    return _worker_directories(journal_directory(data_dir))
+
+
+def undrained_bytes(journal: Path) -> int:
+    """Bytes of the segments of all workers, live and dead, that are not wholly in the database yet.
+
+    Args:
+        journal: of the data directory.
+
+    Raises:
+        OSError: the disk cannot be read.
+    """
+    total_bytes = 0
+    for directory in _worker_directories(journal):
+        with suppress(FileNotFoundError):  # drained to its end at this moment
+            for number in segment_numbers(directory):
+                with suppress(FileNotFoundError):  # as above
+                    total_bytes += segment_path(directory, number).stat().st_size
+    return total_bytes
+
+
+def _worker_directories(journal: Path) -> list[Path]:
+    if not journal.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in journal.iterdir() if path.is_dir() and not path.name.startswith("."))

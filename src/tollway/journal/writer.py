@@ -9,17 +9,24 @@ import os
 import time
 from pathlib import Path
 
+import structlog
+
 from tollway.errors import JournalUnavailableError
 from tollway.journal.group_sync import GroupSync
 from tollway.journal.lock import create_locked
 from tollway.journal.record import encode
 from tollway.journal.reserve import Reserve
-from tollway.journal.segment import segment_numbers, segment_path
+from tollway.journal.segment import segment_numbers, segment_path, undrained_bytes
 from tollway.ledger.entry import EntryOpen, LedgerEntry
 
-_MEASURE_INTERVAL_S = 0.25
+_MEASURE_INTERVAL_S = 1.0
+"""The bound may be passed by what all workers write in this time."""
+_MEASURE_AGAIN_S = 0.25
 """With the journal at its bound, the disk is looked at this often for what the drain has removed."""
+_SEGMENTS_MIN = 4
+"""A worker's equal part of the bound has room for so many: the drain lets go of whole ones, and not of the last."""
 _RETRY_AFTER = (("retry-after", "5"),)
+_log = structlog.get_logger(__name__)
 
 
 class JournalWriter:
@@ -28,8 +35,9 @@ class JournalWriter:
     Args:
         directory: the journal of the data directory (`tollway.journal.segment.journal_directory`).
         worker_id: a UUID made new for each start of a worker.
-        segment_bytes: size at which a segment is closed and the next begun.
-        max_bytes: bytes of this worker's journal on disk at which `open` refuses. `close` never refuses for this.
+        segment_bytes: size at which a segment is closed and the next begun; less if the bound is small.
+        max_bytes: bytes in the journals of all workers, live and dead, at which `open` refuses. `close` never does.
+        writers: workers that share the bound. Each may write an equal part of what it last saw to be left of it.
         fsync_interval_s: least time between two fsyncs.
 
     Raises:
@@ -37,20 +45,30 @@ class JournalWriter:
     """
 
     def __init__(
-        self, directory: Path, *, worker_id: str, segment_bytes: int, max_bytes: int, fsync_interval_s: float
+        self,
+        directory: Path,
+        *,
+        worker_id: str,
+        segment_bytes: int,
+        max_bytes: int,
+        fsync_interval_s: float,
+        writers: int = 1,
     ) -> None:
+        self._journal = directory
         self._directory = directory / worker_id
-        self._segment_bytes = segment_bytes
+        self._segment_bytes = min(segment_bytes, max_bytes // writers // _SEGMENTS_MIN)
         self._max_bytes = max_bytes
+        self._writers = writers
         self._lock = create_locked(self._directory)
         self._number = max(segment_numbers(self._directory), default=0)
         self._descriptor = -1
         self._used_bytes = 0
         self._measured_at_s = 0.0
-        self._disk_bytes = self._measure()
+        self._total_bytes = self._full_at = 0
         self._reserve = Reserve(self._directory)
         self._sync = GroupSync(self._lock, interval_s=fsync_interval_s)
         try:
+            self._measure()
             self._rotate()
         except OSError as error:
             self._sync.stop()
@@ -63,13 +81,22 @@ class JournalWriter:
         Raises:
             JournalUnavailableError: it could not be written, or the bound is reached: do not serve the request.
         """
-        if not self._reserve.held or self._disk_bytes >= self._max_bytes:
+        if not self._reserve.held or self._sync.appended >= self._full_at:
             self.require_room()
         try:
             self._append(encode(record))
         except JournalUnavailableError:
             self._reserve.doubt()
             raise
+
+    async def watch(self) -> None:
+        """Look now and then what the other workers left of the bound, until cancelled."""
+        while True:
+            await asyncio.sleep(_MEASURE_INTERVAL_S)
+            try:
+                await asyncio.to_thread(self._measure)
+            except OSError as error:  # what it saw last holds on
+                _log.warning("journal_not_measured", reason=str(error))
 
     def fault(self) -> str:
         """Why `open` would refuse now, empty if it would not. Looks at the disk again if it did."""
@@ -121,7 +148,6 @@ class JournalWriter:
             self._cut()
             raise _unavailable(error) from error
         self._used_bytes += size
-        self._disk_bytes += size
         self._sync.appended += size
         self._sync.wake()
 
@@ -165,27 +191,27 @@ class JournalWriter:
                 next_step="Free space on the disk of the data directory.",
                 headers=_RETRY_AFTER,
             )
-        if self._disk_bytes < self._max_bytes:
+        if self._sync.appended < self._full_at:
             return
-        now_s = time.monotonic()
-        if now_s - self._measured_at_s >= _MEASURE_INTERVAL_S:
-            self._disk_bytes = self._measure()
-        if self._disk_bytes >= self._max_bytes:
+        if time.monotonic() - self._measured_at_s >= _MEASURE_AGAIN_S:
+            try:
+                self._measure()
+            except OSError as error:
+                raise _unavailable(error) from error
+        if self._sync.appended >= self._full_at:
             raise JournalUnavailableError(
-                f"The journal holds {self._disk_bytes} bytes that are not in the database yet, its bound.",
+                f"The journals of this data directory hold {self._total_bytes} bytes that are not in the database yet, "
+                f"their bound is {self._max_bytes}.",
                 next_step="Bring the database back, or raise TOLLWAY_JOURNAL_MAX_BYTES.",
                 headers=_RETRY_AFTER,
             )
 
-    def _measure(self) -> int:
+    def _measure(self) -> None:
+        """May run in another thread: what is appended meanwhile counts twice rather than not at all."""
         self._measured_at_s = time.monotonic()
-        total_bytes = 0
-        for number in segment_numbers(self._directory):
-            try:
-                total_bytes += segment_path(self._directory, number).stat().st_size
-            except FileNotFoundError:
-                continue  # drained at this moment
-        return total_bytes
+        appended = self._sync.appended
+        self._total_bytes = undrained_bytes(self._journal)
+        self._full_at = appended + max(0, self._max_bytes - self._total_bytes) // self._writers
 
 
 def _unavailable(error: OSError) -> JournalUnavailableError:
