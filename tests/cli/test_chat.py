@@ -63,6 +63,7 @@ class Terminal:
         self.shown = ""
         self.process_id, self._fd = pty.fork()
         if self.process_id == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs in the background of a shell ignores it
             words = ("-m", "tollway", "chat", *words)
             os.execve(sys.executable, [sys.executable, *words], command.environment)  # noqa: S606 -- as a user would
         os.set_blocking(self._fd, False)
@@ -72,7 +73,11 @@ class Terminal:
 
     def reads(self, text: str) -> None:
         """Wait until the text was shown, and forget what was shown up to there."""
-        wait_until(lambda: text in self._all(), what=f"{text!r} on the terminal")
+        try:
+            wait_until(lambda: text in self._all(), what=f"{text!r} on the terminal")
+        except AssertionError as error:
+            error.add_note(f"it shows {self.shown!r}")
+            raise
         self.shown = self.shown.partition(text)[2]
 
     def _all(self) -> str:
