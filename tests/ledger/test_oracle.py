@@ -16,7 +16,7 @@ from support.prices import price_base
 from tollway.ledger.money import pico_from_usd
 from tollway.ledger.price_book import PriceBook
 from tollway.ledger.rating import Charge, rate
-from tollway.ledger.usage import Usage
+from tollway.ledger.usage import INPUT_KINDS, Usage
 from tollway.providers.registry import REGISTRY
 from tollway.providers.usage.conventions import DEFAULT, UsageConvention
 from tollway.providers.usage.openai import parse_usage
@@ -27,15 +27,6 @@ PRICED_AT = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 OPENAI_DIALECT = {"chat", "embeddings", "responses"}
 OPENAI_DIALECT_UNDER_ANOTHER_NAME = {("groq", "default"), ("mistral", "default"), ("perplexity", "default")}
-INPUT_KINDS = {
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "audio_input",
-    "audio_cache_read",
-    "image_input",
-}
 
 EQUAL = "equal in usage and price"
 WRITES_ARE_REPORTED_BY = {"openai", "openrouter"}

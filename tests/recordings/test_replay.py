@@ -27,6 +27,7 @@ from support.replies import recut
 from support.standin import Received, Reply, StandIn
 from support.waiting import wait_until
 from tollway.ids import uuid7
+from tollway.ledger.usage import INPUT_KINDS, OUTPUT_KINDS
 
 pytestmark = pytest.mark.skipif(not available(), reason=f"the recordings are not at {PATH}")
 
@@ -42,16 +43,6 @@ PRICE_FLAVORS = {
     "cerebras": {"chat"},
 }
 """Providers whose usage the price library can read → the forms it knows of theirs."""
-INPUT_KINDS = (
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "audio_input",
-    "audio_cache_read",
-    "image_input",
-)
-OUTPUT_KINDS = ("output", "reasoning", "audio_output", "image_output", "citation")
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,11 @@ import pytest
 
 from support.gateway import Gateway
 from support.replies import WORDS
-from support.sdk import NODE_MISSING, run_node
+from support.sdk import NODE_MARKS, run_node
 
 TEXT = "".join(WORDS)
 
-pytestmark = [
-    pytest.mark.skipif(NODE_MISSING, reason="node and npm are not installed"),
-    pytest.mark.timeout(600),  # the first one installs the SDKs
-]
+pytestmark = NODE_MARKS
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,11 @@ from typing import Any
 
 import msgspec
 
+from tollway.chat.collect import collect
+from tollway.chat.reply import ChatReply
+from tollway.providers.registry import ProviderSpec
+from tollway.providers.wire import Wire
+
 PATH = Path(__file__).parents[3] / "shared" / "data" / "recordings" / "recordings.jsonl.gz"
 
 SPECS = {
@@ -168,3 +173,14 @@ def rows_of(*providers: str) -> tuple[dict[str, Any], ...]:
 def name_of(row: dict[str, Any]) -> str:
     """How the row is found again."""
     return f"{row['source']}:{row['path']}:{row['idx']}"
+
+
+def reply_of(wire: Wire, spec: ProviderSpec, row: dict[str, Any]) -> ChatReply:
+    """What a wire format makes of an answer, whole or streamed."""
+    body = row["response_body"].encode()
+    if row["streaming"]:
+        parser = wire.stream_parser(spec=spec)
+        return collect([*parser.feed(body), *parser.finish()])
+    reply = wire.parse_reply(body, spec=spec)
+    assert reply is not None, name_of(row)
+    return reply

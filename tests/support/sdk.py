@@ -18,7 +18,11 @@ LLAMA_INDEX = CACHE / "sdk-llama-index" / "bin" / "python"
 """Made by `scripts/setup`."""
 INSTALL_TIMEOUT_S = 180.0
 RUN_TIMEOUT_S = 180.0
-NODE_MISSING = shutil.which("node") is None or shutil.which("npm") is None
+NODE_MARKS = [
+    pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="node and npm are not installed"),
+    pytest.mark.timeout(600),  # the first one installs the SDKs
+]
+"""Of the tests that run SDKs for Node."""
 
 
 def run_node(script: str, environment: Mapping[str, str]) -> dict[str, Any]:

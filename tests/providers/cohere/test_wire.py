@@ -8,10 +8,8 @@ import pytest
 from genai_prices import calc_price, extract_usage
 
 from support.prices import price_base
-from support.recordings import PATH, available, name_of, rows_of
-from tollway.chat.collect import collect
+from support.recordings import PATH, available, name_of, reply_of, rows_of
 from tollway.chat.message import TextPart, ThinkingPart, ToolCallPart
-from tollway.chat.reply import ChatReply
 from tollway.conformance.suite import ProviderConformance, Recording
 from tollway.ledger.price_book import PriceBook
 from tollway.ledger.rating import rate
@@ -50,16 +48,6 @@ class TestCohere(ProviderConformance):
     model = "command-a-03-2025"
 
 
-def reply_of(row: dict[str, Any]) -> ChatReply:
-    body = row["response_body"].encode()
-    if row["streaming"]:
-        parser = WIRE.stream_parser(spec=SPEC)
-        return collect([*parser.feed(body), *parser.finish()])
-    reply = WIRE.parse_reply(body, spec=SPEC)
-    assert reply is not None, name_of(row)
-    return reply
-
-
 def objects(row: dict[str, Any]) -> list[dict[str, Any]]:
     """The reply, or the events of the stream."""
     if not row["streaming"]:
@@ -86,7 +74,7 @@ def told(row: dict[str, Any]) -> tuple[str, str, int]:
 def test_every_recorded_answer_has_its_words_thoughts_and_calls() -> None:
     assert len(exchanges()) == CHATS
     for row in exchanges():
-        (choice,) = reply_of(row).choices
+        (choice,) = reply_of(WIRE, SPEC, row).choices
         texts = "".join(part.text for part in choice.parts if isinstance(part, TextPart))
         thoughts = "".join(part.text for part in choice.parts if isinstance(part, ThinkingPart))
         calls = sum(isinstance(part, ToolCallPart) for part in choice.parts)
@@ -100,7 +88,7 @@ def test_every_recorded_count_and_charge_is_of_the_billed_units() -> None:
         last = objects(row)[-1]
         model = row["request_json"]["model"]
         told_usage = last.get("usage") or last["delta"]["usage"]
-        usage = reply_of(row).usage
+        usage = reply_of(WIRE, SPEC, row).usage
         assert usage is not None
         if model in UNPRICED:
             billed = told_usage["billed_units"]

@@ -9,9 +9,7 @@ import pytest
 from genai_prices import calc_price, extract_usage
 
 from support.prices import price_base
-from support.recordings import PATH, available, name_of, rows_of
-from tollway.chat.collect import collect
-from tollway.chat.reply import ChatReply
+from support.recordings import PATH, available, name_of, reply_of, rows_of
 from tollway.conformance.suite import ProviderConformance, Recording
 from tollway.ledger.price_book import PriceBook
 from tollway.ledger.rating import rate
@@ -69,16 +67,6 @@ class TestVertex(ProviderConformance):
     options: ClassVar = {"project": "p-1", "region": "europe-west4"}
 
 
-def reply_of(row: dict[str, Any]) -> ChatReply:
-    body = row["response_body"].encode()
-    if row["streaming"]:
-        parser = WIRE.stream_parser(spec=SPEC)
-        return collect([*parser.feed(body), *parser.finish()])
-    reply = WIRE.parse_reply(body, spec=SPEC)
-    assert reply is not None, name_of(row)
-    return reply
-
-
 def objects(row: dict[str, Any]) -> list[dict[str, Any]]:
     """The reply, or the events of the stream."""
     if not row["streaming"]:
@@ -110,7 +98,7 @@ def test_every_recorded_answer_has_its_words_calls_and_signatures() -> None:
         if row["status"] != 200:
             tally["errors"] += 1
             continue
-        reply = reply_of(row)
+        reply = reply_of(WIRE, SPEC, row)
         parts = [part for choice in reply.choices for part in choice.parts]
         kinds = Counter(type(part).__name__ for part in parts)
         assert "".join(part.text for part in parts if type(part).__name__ == "TextPart") == texts(row, thought=False)
@@ -135,7 +123,7 @@ def test_every_recorded_count_and_charge_is_that_of_the_price_library() -> None:
         if row["status"] != 200:
             continue
         last = next((each for each in reversed(objects(row)) if "usageMetadata" in each), None)
-        usage = reply_of(row).usage
+        usage = reply_of(WIRE, SPEC, row).usage
         if last is None or usage is None:
             uncounted += 1
             continue
