@@ -45,8 +45,8 @@ def hasty_gateway(
 ) -> Iterator[Gateway]:
     """A Tollway with short timeouts: only for what hangs, since everything else may be late on a busy machine."""
     settings = {
-        "TOLLWAY_READ_TIMEOUT_S": "1.5",
-        "TOLLWAY_BODY_TIMEOUT_S": "1.5",
+        "TOLLWAY_READ_TIMEOUT_S": "3",
+        "TOLLWAY_BODY_TIMEOUT_S": "3",
         "TOLLWAY_DRAIN_INTERVAL_MS": DRAIN_INTERVAL_MS,
     }
     with running(tmp_path_factory.mktemp("hasty") / "data", postgres_server.create(), standin, **settings) as started:
