@@ -4,7 +4,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -157,6 +157,25 @@ def test_a_hit_counts_in_a_limit_of_requests_and_not_in_a_budget(cached: Cached)
     wait_until(lambda: cached.ask(key=made["key"]).status_code == 429, what="the limit to hold")
     assert set(statuses) <= {200, 429}
     assert cached.asked == 1
+
+
+def test_a_hit_needs_nothing_of_a_limit_of_tokens_or_of_requests_at_a_time(cached: Cached) -> None:
+    cached.ask()
+    made = cached.gateway.admin("POST", "/keys", {"name": new_mark(), "project": cached.project})
+    limits = {"project": cached.project, "key": made["id"]}
+    cached.gateway.admin("PUT", "/limits", limits | {"unit": "parallel", "limit": 1})
+    cached.gateway.admin("PUT", "/limits", limits | {"unit": "tokens", "window": "day", "limit": 1})
+    wait_until(lambda: "x-ratelimit-limit-tokens" in cached.ask(key=made["key"]).headers, what="the limits known")
+    cached.standin.hold()
+    cached.standin.on(cached.model, lambda received: replace(plain(received), before=(Hold(),)))
+    with ThreadPoolExecutor() as callers:
+        callers.submit(cached.ask, key=made["key"], seed=1)
+        wait_until(lambda: cached.asked == 2, what="it to be asked")
+        during = cached.ask(key=made["key"])
+        cached.standin.release()
+    after, missing = cached.ask(key=made["key"]), cached.ask(key=made["key"], seed=2)
+    assert [each.headers.get("x-tollway-cache") for each in (during, after)] == ["hit", "hit"]
+    assert (after.headers["x-ratelimit-remaining-tokens"], missing.status_code) == ("0", 429)
 
 
 def test_the_same_requests_at_the_same_time_are_asked_once_where_that_is_chosen(cached: Cached) -> None:

@@ -10,6 +10,7 @@ from tollway.ledger.bound import affordable_output_tokens, cost_bound, pays_for_
 from tollway.ledger.lease import Lease
 from tollway.ledger.price import PriceSheet
 from tollway.ledger.quota import Unit
+from tollway.providers.free import NOTHING
 from tollway.providers.openai_compatible.bound import RequestBound
 
 CLAMPED_TOKENS_MIN = 16
@@ -95,3 +96,14 @@ class Demand(msgspec.Struct, gc=False):
     def pays_for_output(self) -> bool:
         """Whether a longer answer costs more."""
         return any([pays_for_output(sheet, self.bound) for sheet in self.sheets])  # noqa: C419 -- no generator: faster
+
+
+class NoDemand(Demand):
+    """That of one that asks no model: it is a request, and uses nothing."""
+
+    def tokens_of(self, leases: Iterable[Lease]) -> tuple[int, ...]:
+        """Nothing, of each."""
+        return tuple([0 for _ in leases])
+
+
+NO_DEMAND = NoDemand(NOTHING, (), 0)

@@ -14,10 +14,9 @@ from tollway.errors import OverloadedError, RateLimitedError, UpstreamTimeoutErr
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Unit
 from tollway.ledger.window import SECOND_US
-from tollway.providers.free import NOTHING
 from tollway.services.inference import refusal
 from tollway.services.inference.claims import Claims, Lacking
-from tollway.services.inference.demand import Demand
+from tollway.services.inference.demand import NO_DEMAND
 from tollway.services.inference.exchange import Exchange
 from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.measure import measure
@@ -49,7 +48,7 @@ class Holder:
 
         Args:
             exchange: the request.
-            free: whether it costs nothing, so that only limits apply.
+            free: whether no model is asked, so that it counts in limits of requests alone.
 
         Raises:
             BudgetExceededError, RateLimitedError: refused.
@@ -69,7 +68,7 @@ class Holder:
         terms = self._terms.find(book, visit.facts(), self._keeper.now_us) if book.quotas else None
         if terms is None:
             return
-        visit.claims = Claims(self._keeper, terms.counted, Demand(NOTHING, (), 0))
+        visit.claims = Claims(self._keeper, terms.counted, NO_DEMAND)
         lacking = visit.claims.take()
         if lacking:
             await self._wait(visit, visit.claims, lacking, Patience(self._keeper.now_us, budget_wait_s=0))
@@ -89,10 +88,11 @@ class Holder:
                 terms = known.find_of_route(book, route, exchange.facts(), self._keeper.now_us)
         if terms is None:
             return []
-        binding, default = terms.bounded and not free, self._default_output_tokens
-        demand = measure(exchange, self._live, binding=binding, default_output_tokens=default)
         if free:
-            demand.cost = 0
+            exchange.claims = claims = Claims(self._keeper, terms.counted, NO_DEMAND)
+            return claims.take()
+        default = self._default_output_tokens
+        demand = measure(exchange, self._live, binding=terms.bounded, default_output_tokens=default)
         exchange.claims = claims = Claims(self._keeper, terms, demand)
         return claims.take()
 
@@ -108,7 +108,7 @@ class Holder:
         if book is not claims.terms.book:
             measured_for = claims.terms
             terms = self._terms.find(book, exchange.facts(), self._keeper.now_us) or Terms(book, Parts(()))
-            if isinstance(exchange, Visit):
+            if isinstance(exchange, Visit) or claims.demand is NO_DEMAND:
                 terms = terms.counted
             elif terms.bounded and not measured_for.bounded:
                 default = self._default_output_tokens

@@ -33,11 +33,12 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def counted(self) -> "Terms":
-        """Those for one that asks no model: limits of requests in a time.
+        """Those for one that asks no model: limits of requests in a time, and of tokens, of which it takes none.
 
         Limits of requests at a time are of the work of models; who has reached one may still look what comes of it.
         """
-        return Terms(self.book, Parts([part for part in self.binding.parts if part[0].unit is Unit.REQUESTS]))
+        apart = (Unit.USD, Unit.PARALLEL)
+        return Terms(self.book, Parts([part for part in self.binding.parts if part[0].unit not in apart]))
 
 
 Route = tuple[str, str, str, str]
