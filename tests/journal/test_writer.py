@@ -1,5 +1,6 @@
 import asyncio
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from support.waiting import eventually
 from tollway.errors import JournalUnavailableError
 from tollway.ids import uuid7
 from tollway.journal.record import Frame, Record, decode, scan
-from tollway.journal.segment import segment_numbers, segment_path
+from tollway.journal.segment import segment_numbers, segment_path, worker_directories
 from tollway.journal.writer import JournalWriter
 from tollway.ledger.entry import LedgerEntry
 
@@ -223,6 +224,23 @@ def test_two_processes_never_write_to_one_directory(tmp_path: Path) -> None:
     assert held.stdout.strip() == "None"
     asyncio.run(writer.aclose())
     asyncio.run(a_writer(tmp_path, worker_id=worker_id).aclose())
+
+
+async def test_nobody_sees_a_directory_that_is_not_locked_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drain would take it for a dead worker's, and hold it for as long as the database is away."""
+    seen: list[list[Path]] = []
+    flock = fcntl.flock
+
+    def watched(descriptor: int, operation: int) -> None:
+        seen.append(worker_directories(tmp_path))
+        flock(descriptor, operation)
+        seen.append(worker_directories(tmp_path))
+
+    monkeypatch.setattr(fcntl, "flock", watched)
+    writer = a_writer(tmp_path / "journal")
+    assert seen == [[], []]
+    assert worker_directories(tmp_path) == [the_directory(tmp_path / "journal")]
+    await writer.aclose()
 
 
 async def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:

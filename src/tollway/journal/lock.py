@@ -31,8 +31,8 @@ def try_lock(directory: Path) -> int | None:
 def create_locked(directory: Path, *, timeout_s: float = 5.0) -> int:
     """Create the directory if needed and hold its lock; returns the descriptor.
 
-    The drain removes directories whose lock is free, so the directory may vanish between its creation and the lock:
-    then it is made again.
+    The drain removes directories whose lock is free: one that is there already may vanish before it is locked, and is
+    then made.
 
     Raises:
         JournalUnavailableError: another process holds the lock, or the directory cannot be made.
@@ -40,8 +40,7 @@ def create_locked(directory: Path, *, timeout_s: float = 5.0) -> int:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = try_lock(directory)
+            descriptor = try_lock(directory) if directory.exists() else _made_locked(directory)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -61,3 +60,16 @@ def create_locked(directory: Path, *, timeout_s: float = 5.0) -> int:
         f"The journal directory {directory.name} is in use by another process.",
         next_step="Stop the other process, or use another data directory.",
     )
+
+
+def _made_locked(directory: Path) -> int | None:
+    """Make it under a name that the drain passes over until it is locked.
+
+    What the drain takes for a dead worker's it holds until the database is back: the worker could not start.
+    """
+    hidden = directory.with_name(f".{directory.name}")
+    hidden.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = try_lock(hidden)
+    if descriptor is not None:
+        hidden.rename(directory)
+    return descriptor
