@@ -127,6 +127,19 @@ def test_cache_control_is_honoured(cached: Cached) -> None:
     assert cached.asked == 3
 
 
+def test_what_several_lines_of_a_header_say_holds_together(cached: Cached) -> None:
+    body = json.dumps(chat_body(cached.model)).encode()
+    lines = [
+        *cached.gateway.headers(cached.key).items(),
+        ("cache-control", "no-store"),
+        ("cache-control", "max-age=60"),
+    ]
+    lines += [("x-tollway-tags", "team=search"), ("x-tollway-tags", "env=prod")]
+    answer = cached.gateway.client.post("/v1/chat/completions", content=body, headers=lines)
+    assert cached.entry(answer)["tags"] == {"team": "search", "env": "prod"}
+    assert cached.ask().headers["x-tollway-cache"] == "miss"
+
+
 def test_an_error_is_not_kept(cached: Cached) -> None:
     cached.standin.on(cached.model, Reply([b'{"error": {"message": "no"}}'], status=400))
     assert cached.ask().status_code == 400

@@ -46,6 +46,8 @@ _MESSAGES = DIALECTS["messages"]
 _MESSAGES_PATH = "/v1/messages"
 _MESSAGES_HEADER = b"anthropic-version"
 """By which callers of that dialect are known at paths that several have."""
+_LISTS = (b"cache-control", b"x-tollway-tags", b"anthropic-beta")
+"""Headers that may be there several times, as proxies add to them: what they say counts together."""
 _HEADER_OVERHEAD_BYTES = 4
 _SERVER_FAULT = 500
 _log = structlog.get_logger(__name__)
@@ -96,6 +98,7 @@ class DataPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         headers = dict(scope["headers"])
+        headers = headers if len(headers) == len(scope["headers"]) else _joined(scope["headers"])
         request_id = _request_id(headers.get(b"x-request-id", b""))
         path: str = scope["path"]
         surface = SURFACES.get(path)
@@ -211,6 +214,12 @@ def _inbound(surface: Surface, request_id: str, headers: dict[bytes, bytes]) -> 
     timeout = headers.get(b"x-tollway-timeout")
     timeout_s = None if timeout is None else _timeout_s(timeout)
     return Inbound(surface, request_id, own_id, _key(headers), parse, dialect, timeout_s, cache_control=control)
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers, where some are there several times: of `_LISTS` all that they say, of others the last."""
+    parts = {listed: [value for name, value in headers if name == listed] for listed in _LISTS}
+    return dict(headers) | {name: b", ".join(values) for name, values in parts.items() if values}
 
 
 def _timeout_s(given: bytes) -> float:
