@@ -73,7 +73,7 @@ def cost_bound(sheet: PriceSheet, bound: UsageBound, output_tokens: int) -> int:
     """The most that a usage within the bounds is charged by `tollway.ledger.rating.rate`, in pico-dollars.
 
     Input may be cached or written to a cache, output may be reasoning: the dearest of these counts for all of it. A
-    kind without any price counts nothing, as in a charge; `tollway.ledger.rating.missing_kinds` tells which.
+    kind without any price counts nothing, as in a charge.
 
     Args:
         sheet: the prices.
