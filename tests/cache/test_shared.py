@@ -16,7 +16,10 @@ from support.standin import StandIn
 from support.waiting import wait_until
 
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="neither valkey-server nor redis-server is installed")
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="neither valkey-server nor redis-server is installed"),
+    pytest.mark.timeout(300),
+]
 
 
 class Server:

@@ -46,14 +46,15 @@ def drain_process(urls: DatabaseUrls, data_dir: Path, *, batch: int = 2_000) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # four processes start one after the other
 async def test_a_drain_killed_in_mid_batch_again_and_again_loses_and_doubles_nothing(
     database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
     organization_id, seed = uuid7(), random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    entries, lost = [], [an_entry(organization_id=organization_id) for _ in range(20)]
-    for life in range(4):  # each begins with enough to do, however far the one before came
+    entries, lost = [], [an_entry(organization_id=organization_id) for _ in range(15)]
+    for life in range(3):  # each begins with enough to do, however far the one before came
         more = [an_entry(organization_id=organization_id) for _ in range(800)]
         await write_journal(tmp_path, more, interrupted=lost[life * 5 :][:5], segment_bytes=64 * 1024)
         entries += more

@@ -17,6 +17,7 @@ from support.gateway import clean_environment, free_port
 from support.processes import has_ended
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.timeout(300)  # it may take long to start
 COMMAND = (sys.executable, "-m", "tollway", "serve")
 ASK = {"model": "local/smollm2", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3}
 

@@ -17,6 +17,7 @@ from support.postgres import PostgresServer
 from support.standin import Reply, StandIn
 from support.waiting import eventually, wait_until
 
+pytestmark = pytest.mark.timeout(300)  # two Tollways start for them
 PATH = "/v1/chat/completions"
 KEPT_MAX_BYTES = 4_096
 
