@@ -401,9 +401,10 @@ async def test_every_one_of_many_leases_is_restored_while_nothing_is_granted(
     database_url: str, organization_id: str
 ) -> None:
     quota_id = a_quota(database_url, organization_id, amount=10, each=["user"])
-    async with spending(database_url) as spender:
+    async with spending(database_url, clock=StandingClock()) as spender:
         users = [f'["user-{number}"]' for number in range(1_200)]
         assert all(await asyncio.gather(*(spender.request(quota_id, hold=10, use=10, subject=user) for user in users)))
+        await eventually(lambda: not spender.keeper._due)  # nothing else makes it tell of a lease
         forget_leases(database_url, promoted=RECOVERING)
         await eventually(lambda: sum(row.granted for row in window_rows(database_url).values()) == 12_000)
 
@@ -411,9 +412,10 @@ async def test_every_one_of_many_leases_is_restored_while_nothing_is_granted(
 async def test_a_worker_that_meets_a_promoted_database_long_after_others_restores_its_leases_too(
     database_url: str, quota_id: str
 ) -> None:
-    async with spending(database_url) as spender:
+    async with spending(database_url, clock=StandingClock()) as spender:
         assert await spender.request(quota_id, hold=100, use=60)
         lease = spender.keeper.lease(spender.quota(quota_id), "")
+        await eventually(lambda: not spender.keeper._due)  # nothing else makes it tell of a lease
         forget_leases(database_url, promoted="1 hour")
         other = a_quota(database_url, an_organization(database_url))
         await spender.keeper.follow(Change("quota", other))
