@@ -14,6 +14,7 @@ from rich.progress import DownloadColumn, Progress, SpinnerColumn, TimeElapsedCo
 from tollway.cli.desk import AnyKey, AnyProject, Desk, Limit, connected, path
 from tollway.cli.failure import CommandError
 from tollway.cli.moment import Since, Until, instant
+from tollway.cli.options import left_out, takes
 from tollway.cli.output import print_json, remark
 from tollway.cli.table import Column, print_record, print_table
 from tollway.ledger.entry import Outcome
@@ -68,6 +69,19 @@ class ExportFormat(StrEnum):
 Model = Annotated[str | None, typer.Option("--model", help="Only of this model, as asked, sent or answered.")]
 Provider = Annotated[str | None, typer.Option("--provider", help="Only of this provider.")]
 Ended = Annotated[Outcome | None, typer.Option("--outcome", help="Only requests that ended so.")]
+FILTERS = (
+    left_out("project", AnyProject),
+    left_out("key", AnyKey),
+    left_out("model", Model),
+    left_out("provider", Provider),
+    left_out("outcome", Ended),
+    left_out("since", Since),
+    left_out("until", Until),
+)
+
+
+def _query(filters: dict[str, Any]) -> dict[str, Any]:
+    return filters | {"since": instant(filters["since"]), "until": instant(filters["until"])}
 
 
 def _for_people(entry: dict[str, Any]) -> dict[str, Any]:
@@ -82,22 +96,10 @@ def _for_people(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 @connected(app, "list")
-def list_entries(
-    desk: Desk,
-    *,
-    limit: Limit = 20,
-    project: AnyProject = None,
-    key: AnyKey = None,
-    model: Model = None,
-    provider: Provider = None,
-    outcome: Ended = None,
-    since: Since = None,
-    until: Until = None,
-) -> None:
+@takes(*FILTERS)
+def list_entries(desk: Desk, /, *, limit: Limit = 20, **filters: Any) -> None:
     """List ledger entries, newest first."""
-    query = {"project": project, "key": key, "model": model, "provider": provider, "outcome": outcome}
-    times = {"since": instant(since), "until": instant(until)}
-    rows: Iterable[dict[str, Any]] = desk.api.pages(path("ledger", "entries"), query | times, limit=limit)
+    rows: Iterable[dict[str, Any]] = desk.api.pages(path("ledger", "entries"), _query(filters), limit=limit)
     if not desk.as_json:
         rows = map(_for_people, rows)
     desk.show_list(rows, COLUMNS, empty="No entry. A request that just ended is here within a second.")
@@ -162,23 +164,17 @@ def audit(desk: Desk, *, since: Since = None, until: Until = None) -> None:
 
 
 @connected(app)
+@takes(*FILTERS)
 def export(
     desk: Desk,
+    /,
     *,
     form: Annotated[ExportFormat, typer.Option("--format", help="How to write them.")] = ExportFormat.JSONL,
     output: Annotated[Path | None, typer.Option("--output", help="A file, which is replaced; default: stdout.")] = None,
-    project: AnyProject = None,
-    key: AnyKey = None,
-    model: Model = None,
-    provider: Provider = None,
-    outcome: Ended = None,
-    since: Since = None,
-    until: Until = None,
+    **filters: Any,
 ) -> None:
     """Write all matching entries, oldest first."""
-    query = {"format": form, "project": project, "key": key, "model": model, "provider": provider, "outcome": outcome}
-    times = {"since": instant(since), "until": instant(until)}
-    with desk.api.stream("GET", path("ledger", "export"), query=query | times) as answer:
+    with desk.api.stream("GET", path("ledger", "export"), query={"format": form} | _query(filters)) as answer:
         if output is None:
             for chunk in answer.chunks():
                 sys.stdout.buffer.write(chunk)

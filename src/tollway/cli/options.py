@@ -11,7 +11,11 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 def option(name: str, kind: Any, *declarations: str, **attributes: Any) -> inspect.Parameter:
     """An option of a command, as a parameter that may be left out."""
-    annotation = Annotated[kind, typer.Option(*declarations, **attributes)]
+    return left_out(name, Annotated[kind, typer.Option(*declarations, **attributes)])
+
+
+def left_out(name: str, annotation: Any) -> inspect.Parameter:
+    """A parameter that may be left out, of an option that is annotated."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
