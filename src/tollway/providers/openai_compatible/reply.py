@@ -79,16 +79,16 @@ def reply_texts(body: bytes) -> list[str]:
         choices = _decode_choices(body).choices
     except MALFORMED:
         return []
-    texts: list[str] = []
-    for choice in choices:
-        if choice.text:
-            texts.append(choice.text)
-        texts.extend(message_texts(choice.message))
-    return texts
+    return [text for choice in choices for text in choice_texts(choice.text, choice.message)]
 
 
-def message_texts(raw: msgspec.Raw) -> list[str]:
-    """The texts of a ``message`` or a ``delta``: content, reasoning, refusal, tool calls as JSON."""
+def choice_texts(text: str | None, message: msgspec.Raw) -> list[str]:
+    """The texts of a choice: its own, and those of its ``message`` or ``delta``."""
+    return [text, *_message_texts(message)] if text else _message_texts(message)
+
+
+def _message_texts(raw: msgspec.Raw) -> list[str]:
+    """Content, reasoning, refusal, tool calls as JSON."""
     try:
         text = _decode_text(raw)
     except MALFORMED:

@@ -11,7 +11,7 @@ import msgspec
 
 from tollway.constants import SSE_EVENT_MAX_BYTES
 from tollway.providers.adapter import DELIVERED_KEPT_MAX
-from tollway.providers.openai_compatible.reply import message_texts
+from tollway.providers.openai_compatible.reply import choice_texts
 from tollway.routing.json_object import MALFORMED, tolerant
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
@@ -290,9 +290,4 @@ def _chunk_texts(chunk: _Chunk) -> list[str]:
         choices = _decode_choices(chunk.choices)
     except MALFORMED:
         return []
-    texts: list[str] = []
-    for choice in choices:
-        if choice.text:
-            texts.append(choice.text)
-        texts.extend(message_texts(choice.delta))
-    return texts
+    return [text for choice in choices for text in choice_texts(choice.text, choice.delta)]
