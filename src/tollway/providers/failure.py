@@ -27,6 +27,7 @@ _BY_STATUS = {
 _SERVER_FAULT = 500
 _REFUSALS = range(400, 600)
 _UNSTATED = 502
+_NO_ERROR = frozenset({b"null", b"false", b'""', b"{}"})
 _OF_ANSWERS = frozenset({"object", "choices", "output", "content", "data", "results", "text", "usage"})
 """Members by which an answer is known, also one that tells an error beside what it says."""
 _CONTEXT = re.compile(
@@ -79,7 +80,7 @@ def status_told(body: bytes) -> int:
         error = fields["error"]
     except (*MALFORMED, KeyError):
         return 0
-    if bytes(error) == b"null" or not _OF_ANSWERS.isdisjoint(fields):
+    if bytes(error) in _NO_ERROR or not _OF_ANSWERS.isdisjoint(fields):
         return 0
     try:
         code = _decode_code(error).code
