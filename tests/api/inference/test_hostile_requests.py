@@ -254,6 +254,11 @@ def test_a_chunked_body_is_served(gateway: Gateway) -> None:
     assert answer.status == 200
 
 
+@pytest.mark.parametrize("body", [GOOD, b"zz\r\n", b"ffffffffffffffffff\r\nabc", b"1\r\nabc\r\n"])
+def test_a_chunked_body_that_is_none_is_a_400(gateway: Gateway, body: bytes) -> None:
+    check_refusal(raw.exchange(gateway.url, chunked(gateway, [], end=body)), statuses=(400,))
+
+
 def test_a_body_that_never_ends_is_a_408(hasty_gateway: Gateway) -> None:
     with socket.create_connection(raw.address(hasty_gateway.url), timeout=60) as connection:
         connection.sendall(chunked(hasty_gateway, [GOOD[:10]], end=b""))

@@ -20,6 +20,7 @@ from tollway.errors import (
     HeadersTooLargeError,
     InternalError,
     InvalidRequestError,
+    MalformedBodyError,
     MethodNotAllowedError,
     NotFoundError,
     NotReadyError,
@@ -124,6 +125,8 @@ class DataPlane:
                 await self._ask_model(_inbound(surface, request_id, headers), headers.get(b"idempotency-key"), caller)
         except CallerLeftError:
             self._observer.refused(surface.name if surface else "other", request_id, 499, "client_left")
+            broken = MalformedBodyError("The body broke off, or is not as HTTP has it.", next_step="Send it again.")
+            await _refuse(caller, request_id, broken, dialect)  # who is still there has not left
         except asyncio.CancelledError:
             task.uncancel()
             if not caller.left:
