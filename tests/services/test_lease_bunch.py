@@ -130,7 +130,7 @@ class BunchMachine(RuleBasedStateMachine):
 
 
 TestBunchMachine = BunchMachine.TestCase
-TestBunchMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBunchMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 @pytest.fixture
@@ -182,3 +182,11 @@ def test_nothing_is_set_aside_of_what_somebody_waits_for(routes: Routes) -> None
     for _ in range(2 * BUSY_REQUESTS):
         routes.begin(0, 1, 1)
     assert not routes.bunches[0].is_aside
+
+
+def test_what_was_used_beyond_what_was_held_is_missing_at_once(routes: Routes) -> None:
+    large = routes.begin(0, 1, 10_000)
+    assert large
+    busy(routes)
+    ended(large, 1, 16_000)
+    assert not routes.begin(0, 1, 1)

@@ -205,6 +205,8 @@ class Claims(msgspec.Struct, gc=False, eq=False):
                 used = _tokens(held.tokens[0].quota.unit, usage)
                 held.tokens_spent += used
                 held.tokens_aside += self._tokens[0] - used
+            if held.cost_aside < 0 or held.tokens_aside < 0:  # more was used than held: the leases are to know
+                self.leases.put_back()
         else:
             self._settle_each(total, usage, requests)
         settlements: tuple[Settlement, ...] = ()
