@@ -60,8 +60,8 @@ class Routes:
         return None if claims.take() else claims
 
 
-def ended(claims: Claims, used: int, tokens: int) -> None:
-    claims.settle(Usage(output=tokens), Charge(used, (), priced=True), UsageSource.PROVIDER)
+def ended(claims: Claims, used: int, tokens: int, source: UsageSource = UsageSource.PROVIDER) -> None:
+    claims.settle(Usage(output=tokens), Charge(used, (), priced=True), source)
 
 
 class BunchMachine(RuleBasedStateMachine):
@@ -92,13 +92,18 @@ class BunchMachine(RuleBasedStateMachine):
             self.running.append((claims, cost, tokens))
 
     @precondition(lambda self: self.running)
-    @rule(which=places, percent=st.sampled_from([0, 1, 50, 100, 150]), times=st.integers(1, 60))
-    def end_some(self, which: int, percent: int, times: int) -> None:
+    @rule(
+        which=places,
+        percent=st.sampled_from([0, 1, 50, 100, 150]),
+        times=st.integers(1, 60),
+        source=st.sampled_from([UsageSource.PROVIDER, UsageSource.ESTIMATED]),
+    )
+    def end_some(self, which: int, percent: int, times: int, source: UsageSource) -> None:
         for _ in range(min(times, len(self.running))):
             claims, cost, tokens = self.running.pop(which % len(self.running))
             used, used_tokens = cost * percent // 100, tokens * percent // 100
-            ended(claims, used, used_tokens)
-            self.spent[Unit.USD] += used
+            ended(claims, used, used_tokens, source)
+            self.spent[Unit.USD] += used if source is UsageSource.PROVIDER else max(used, cost)
             self.spent[Unit.REQUESTS] += 1
             self.spent[Unit.TOKENS] += used_tokens
 

@@ -205,7 +205,7 @@ class Claims(msgspec.Struct, gc=False, eq=False):
                 used = _tokens(held.tokens[0].quota.unit, usage)
                 held.tokens_spent += used
                 held.tokens_aside += self._tokens[0] - used
-            if held.cost_aside < 0 or held.tokens_aside < 0:  # more was used than held: the leases are to know
+            if held.cost_aside < 0 or held.tokens_aside < 0:
                 self.leases.put_back()
         else:
             self._settle_each(total, usage, requests)
@@ -219,6 +219,7 @@ class Claims(msgspec.Struct, gc=False, eq=False):
     def _settle_each(self, total: int, usage: Usage, requests: int) -> None:
         """Tell every lease what was used, and give it back the rest."""
         held, rest = self._held, self._cost - total
+        overdrawn = rest < 0
         for lease in held.budgets:
             lease.spent += total
             lease.free += rest
@@ -237,8 +238,16 @@ class Claims(msgspec.Struct, gc=False, eq=False):
             used = _tokens(lease.quota.unit, usage)
             lease.spent += used
             lease.free += amount - used
+            overdrawn = overdrawn or used > amount
             if lease.waiting:
                 self.leases.freed(lease)
+        if overdrawn:
+            self._heed_overdraft()
+
+    def _heed_overdraft(self) -> None:
+        """See to it that nothing is set aside of a lease of which more was used than it had."""
+        if any(lease.free < 0 for lease in self._held.leases):
+            self.leases.put_back()
 
     def _keep(self, amount: int) -> None:
         """Spend so much more of the budgets that were strict when it began: the quotas may have been changed."""
@@ -246,11 +255,13 @@ class Claims(msgspec.Struct, gc=False, eq=False):
         for lease in self._held.budgets:
             if lease.ref in strict:
                 lease.settle(0, amount)
+        self._heed_overdraft()
 
     def count(self) -> None:
         """Count the request in limits of requests after all, though it was settled without."""
         for lease in self._held.requests:
             lease.settle(0, 1)
+        self._heed_overdraft()
 
     def abandon(self) -> None:
         """Whatever was not settled is settled as the opening record says, or given back if there is none."""
