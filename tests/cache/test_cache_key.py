@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tollway.cache.control import cache_control
 from tollway.cache.key import cache_key
+from tollway.json_object import decode_object
 from tollway.routing.call import Call
-from tollway.routing.json_object import decode_object
 
 BODY = {"model": "p/m", "messages": [{"role": "user", "content": "Grüezi"}], "temperature": 0.5}
 

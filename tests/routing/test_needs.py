@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollway.json_object import decode_object
 from tollway.routing.call import Call, Recalled
-from tollway.routing.json_object import decode_object
 from tollway.routing.needs import needs_of, prompt_tokens, sticky_key
 from tollway.routing.route import Capability, Sticky
 

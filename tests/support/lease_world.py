@@ -10,7 +10,7 @@ from tollway.ledger.exchange import LeaseState, WindowState, exchange, release, 
 from tollway.ledger.lease import Ask, Grant, Lease
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
 from tollway.ledger.window import FOREVER_US
-from tollway.services.lease_upkeep import Demand, Upkeep
+from tollway.services.leases.upkeep import Demand, Upkeep
 
 REF = WindowRef("quota", 0, "", 0)
 HISTORY = 8

@@ -17,11 +17,11 @@ from tollway.data.session import Database, create_engine
 from tollway.ids import uuid7
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Quota, Unit
-from tollway.services import lease_exchange
 from tollway.services.change_feed import ChangeFeed
 from tollway.services.database_clock import DatabaseClock
-from tollway.services.lease_exchange import LeaseExchange
-from tollway.services.lease_keeper import LeaseKeeper
+from tollway.services.leases import exchange
+from tollway.services.leases.exchange import LeaseExchange
+from tollway.services.leases.keeper import LeaseKeeper
 from tollway.services.quota_load import QuotaLoad
 
 PATIENCE_S = 60.0
@@ -183,5 +183,5 @@ async def _run(url: str, plan: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    lease_exchange.LEASE_TIMEOUT_S = PATIENCE_S
+    exchange.LEASE_TIMEOUT_S = PATIENCE_S
     asyncio.run(_run(sys.argv[1], json.loads(sys.argv[2])))

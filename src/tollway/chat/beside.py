@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import AudioPart, Citation, FilePart, ImagePart, Media, OpaquePart, Part, ToolCallPart
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 MEMBER = "provider_specific_fields"
 """Name of the member; the one that callers know from other gateways."""

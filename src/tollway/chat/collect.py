@@ -31,7 +31,7 @@ from tollway.chat.message import (
     ToolCallPart,
 )
 from tollway.chat.reply import ChatReply, Choice
-from tollway.routing.json_object import MALFORMED
+from tollway.json_object import MALFORMED
 
 
 def collect(events: Iterable[Event]) -> ChatReply:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.items import look
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 KIND = "compaction"
 PACK_MARK = "tollway.1."

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.errors import InvalidRequestError
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 ITEM_ID_MAX_CHARS = 200
 _ID_CHARS = 48

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 ENDINGS = {
     "completed": "response.completed",

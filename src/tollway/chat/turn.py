@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.items import id_of, shown
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 _OUTLINE = frozenset(
     {"id", "object", "created_at", "completed_at", "status", "background", "model", "usage", "error"}

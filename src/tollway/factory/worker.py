@@ -47,8 +47,8 @@ from tollway.services.inference.record import Journal, Observer, Recorder
 from tollway.services.inference.shadow import Shadows
 from tollway.services.inference.visits import Visits
 from tollway.services.key_lookup import KeyLookup
-from tollway.services.lease_exchange import LeaseExchange
-from tollway.services.lease_keeper import LeaseKeeper
+from tollway.services.leases.exchange import LeaseExchange
+from tollway.services.leases.keeper import LeaseKeeper
 from tollway.services.live_catalog import LiveCatalog
 from tollway.services.live_health import LiveHealth
 from tollway.services.object_exchange import ObjectExchange, spec_of

@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from tollway.json_object import MALFORMED, decode_object
 from tollway.routing.failure import Failure, FailureKind
-from tollway.routing.json_object import MALFORMED, decode_object
 
 MESSAGE_MAX_CHARS = 2_000
 RETRY_AFTER_MAX_S = 86_400.0

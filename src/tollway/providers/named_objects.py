@@ -18,9 +18,9 @@ import msgspec
 from tollway.chat.message import AudioPart, FilePart, ImagePart
 from tollway.chat.request import ChatRequest
 from tollway.errors import InvalidRequestError
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.chat_bound import parts_of
 from tollway.routing.call import Call, Named
-from tollway.routing.json_object import MALFORMED, tolerant
 
 FILE = "file"
 NAMED_MAX = 1_000

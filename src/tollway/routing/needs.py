@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from tollway.constants import BYTES_PER_TOKEN
+from tollway.json_object import MALFORMED, tolerant
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.routing.route import Capability, Sticky
 
 _PACKED_MIN_BYTES = 65_536

@@ -27,7 +27,7 @@ from tollway.providers.registry import ProviderSpec
 from tollway.routing.catalog import Deployment
 from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.record import Recorder
-from tollway.services.lease_keeper import LeaseKeeper
+from tollway.services.leases.keeper import LeaseKeeper
 from tollway.services.live_catalog import LiveCatalog
 
 _NAMESPACE = uuid.UUID("6a3f0f5e-4b0e-5c52-9d0e-2f0a5a1f7c11")

@@ -15,18 +15,18 @@ from tollway.data.provider_objects import BATCH, FILE, ObjectRow
 from tollway.data.session import Database, ReadSession, WriteSession
 from tollway.errors import ConflictError, InvalidRequestError, ModelNotAllowedError, NotFoundError, TollwayError
 from tollway.identity.principal import Principal
+from tollway.json_object import MALFORMED
 from tollway.ledger.quota import Quota, Unit
 from tollway.providers.openai_compatible.stored_objects import StoredObject, read_object
 from tollway.providers.spec import any_object
 from tollway.routing.call import Named
 from tollway.routing.catalog import Deployment
-from tollway.routing.json_object import MALFORMED
 from tollway.services.batch_lines import named_in_lines
 from tollway.services.batch_meter import BatchMeter, Results
 from tollway.services.dialogue_fault import bounded
 from tollway.services.inference.fair_thread import FairThread
 from tollway.services.inference.measure import boundless
-from tollway.services.lease_keeper import LeaseKeeper
+from tollway.services.leases.keeper import LeaseKeeper
 from tollway.services.object_exchange import ObjectExchange, ObjectReply, spec_of
 from tollway.services.object_owners import ObjectOwners, require_own
 

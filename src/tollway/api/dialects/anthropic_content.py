@@ -27,11 +27,11 @@ from tollway.chat.message import (
     ToolCallPart,
     ToolResultPart,
 )
+from tollway.json_object import MALFORMED, decode_object
 from tollway.providers.anthropic.blocks import NULL, caller_of
 from tollway.providers.anthropic.citations import read_citation
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.signatures import Sealed, call_of, hidden_thoughts, thoughts
-from tollway.routing.json_object import MALFORMED, decode_object
 
 Cache = Literal["", "5m", "1h"]
 

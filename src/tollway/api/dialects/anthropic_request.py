@@ -18,9 +18,9 @@ from tollway.api.dialects.members import Members, text_of, wrong
 from tollway.chat.losses import Losses
 from tollway.chat.message import Message, OpaquePart, ThinkingPart
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, ResponseFormat, Tool, ToolChoice
+from tollway.json_object import MALFORMED
 from tollway.providers.anthropic.names import SOURCE
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED
 
 _TIERS = {"standard_only": "default"}
 _SUMMARIES = {"summarized": "auto", "omitted": "none"}

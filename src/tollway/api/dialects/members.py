@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from tollway.chat.losses import Losses
 from tollway.errors import InvalidRequestError
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 _decode_text = tolerant(msgspec.json.Decoder(str).decode)
 _decode_list = tolerant(msgspec.json.Decoder(list[Raw]).decode)

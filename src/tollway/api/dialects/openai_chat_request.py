@@ -14,9 +14,9 @@ from tollway.api.dialects.strict import StrictDecoder
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Reasoning, ResponseFormat, Tool, ToolChoice
 from tollway.errors import InvalidRequestError
+from tollway.json_object import MALFORMED
 from tollway.providers.wire_names import OPENAI
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED
 
 _REQUEST = StrictDecoder(shapes.Request)
 _TOOL = StrictDecoder(shapes.Tool)

@@ -23,8 +23,8 @@ from tollway.api.dialects.responses_object import (
 from tollway.chat.beside import Gathered
 from tollway.chat.message import Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import ChatReply, Choice
+from tollway.json_object import MALFORMED
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED
 
 _encode = msgspec.json.Encoder().encode
 

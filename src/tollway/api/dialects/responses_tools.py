@@ -8,7 +8,7 @@ from tollway.api.dialects.responses_input import NAMESPACE_SEPARATOR
 from tollway.api.dialects.responses_signature import SOURCE
 from tollway.chat.losses import Losses
 from tollway.chat.request import ProviderTool, Tool, ToolChoice
-from tollway.routing.json_object import MALFORMED, tolerant
+from tollway.json_object import MALFORMED, tolerant
 
 _MODES = frozenset({"auto", "none", "required"})
 _NAMED = frozenset({"function", "custom"})

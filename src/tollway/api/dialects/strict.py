@@ -13,7 +13,7 @@ from msgspec import Raw, inspect
 
 from tollway.chat.losses import Losses
 from tollway.errors import InvalidRequestError
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 _T = TypeVar("_T")
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")

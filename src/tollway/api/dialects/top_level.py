@@ -6,7 +6,7 @@ import msgspec
 
 from tollway.constants import OWN_TAGS, TAG_NAME_MAX_CHARS, TAG_VALUE_MAX_CHARS, TAGS_MAX
 from tollway.errors import InvalidRequestError, MalformedBodyError
-from tollway.routing.json_object import MALFORMED, decode_object, repeated_name, tolerant
+from tollway.json_object import MALFORMED, decode_object, repeated_name, tolerant
 
 _decode_text = msgspec.json.Decoder(str).decode
 _read_text = tolerant(_decode_text)

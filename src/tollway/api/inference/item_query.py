@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from tollway.chat.items import is_id, items_of
 from tollway.errors import InvalidRequestError, MalformedBodyError
-from tollway.routing.json_object import MALFORMED, decode_object
+from tollway.json_object import MALFORMED, decode_object
 from tollway.services.item_page import ItemWish
 
 _LIMIT_DEFAULT, _LIMIT_MAX = 20, 100

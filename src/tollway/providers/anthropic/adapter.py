@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED, decode_object
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import Answer, UpstreamRequest
 from tollway.providers.anthropic.address import request_headers
@@ -26,7 +27,6 @@ from tollway.providers.vertex.passing import at_vertex
 from tollway.routing.call import Call, Surface
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import MALFORMED, decode_object
 
 _LIMITS = ("max_tokens",)
 _VERTEX = "vertex"

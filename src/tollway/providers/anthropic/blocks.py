@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import Citation, OpaquePart, Part, RefusalPart, TextPart, ThinkingPart, ToolCallPart
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.anthropic.citations import citation_object, read_citation
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.signatures import seal
-from tollway.routing.json_object import MALFORMED, tolerant
 
 EMPTY_OBJECT = Raw(b"{}")
 NULL = Raw(b"null")

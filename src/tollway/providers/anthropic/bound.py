@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Raw
 
 from tollway.errors import InvalidRequestError
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.openai_compatible.bound import TEMPLATE_TOKENS, TOOL_TEMPLATE_TOKENS, RequestBound
 from tollway.providers.openai_compatible.media import IMAGE_TOKENS_MAX
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _KNOWN = frozenset(
     {"model", "messages", "max_tokens", "metadata", "service_tier", "stop_sequences", "stream", "system", "temperature"}

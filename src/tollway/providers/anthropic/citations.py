@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import Citation
-from tollway.routing.json_object import MALFORMED
+from tollway.json_object import MALFORMED
 
 _RANGES = {"char": "char_index", "page": "page_number", "block": "block_index"}
 _KINDS = {"char_location": "char", "page_location": "page", "content_block_location": "block"}

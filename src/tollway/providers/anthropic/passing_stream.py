@@ -1,11 +1,11 @@
 """A stream of the Messages API that passes untouched: read for its usage and its end, which is held back."""
 
+from tollway.json_object import MALFORMED
 from tollway.providers.adapter import Answer, priced_tier
 from tollway.providers.anthropic.reply import parse_head
 from tollway.providers.anthropic.stream import StreamEvent, read_event
 from tollway.providers.openai_compatible.stream import StreamParser, event_data, split_events
 from tollway.providers.usage.anthropic import WireUsage, merge, read_usage, tier_of, usage_of
-from tollway.routing.json_object import MALFORMED
 
 _TELLING = (b"message_", b'"error"')
 """In every event that tells more than the answer itself."""

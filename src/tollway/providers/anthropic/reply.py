@@ -5,10 +5,10 @@ from msgspec import Raw
 
 from tollway.chat.beside import read_beside
 from tollway.chat.reply import ChatReply, Choice
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.anthropic.blocks import read_block
 from tollway.providers.anthropic.stops import read_stop
 from tollway.providers.usage.anthropic import read_usage, tier_of, usage_of
-from tollway.routing.json_object import MALFORMED, tolerant
 
 ABSENT = Raw(b"null")
 

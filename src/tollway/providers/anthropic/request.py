@@ -20,12 +20,12 @@ from msgspec import Raw
 
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
+from tollway.json_object import MALFORMED, decode_object
 from tollway.providers.anthropic.models import Abilities, abilities
 from tollway.providers.anthropic.names import SOURCE
 from tollway.providers.anthropic.prompt import PromptWriter, cache_control
 from tollway.providers.anthropic.thinking import thinking_fields
 from tollway.providers.field_names import field_name
-from tollway.routing.json_object import MALFORMED, decode_object
 
 _TIERS = {"": "", "auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')

@@ -21,6 +21,7 @@ from tollway.chat.events import (
     SignatureDelta,
 )
 from tollway.chat.message import OpaquePart, Part, ToolCallPart
+from tollway.json_object import MALFORMED, decode_object, tolerant
 from tollway.providers.anthropic.blocks import read_block
 from tollway.providers.anthropic.citations import read_citation
 from tollway.providers.anthropic.error import read_error
@@ -28,7 +29,6 @@ from tollway.providers.anthropic.reply import ABSENT, beside_of
 from tollway.providers.anthropic.stops import read_stop
 from tollway.providers.sse import EventStream
 from tollway.providers.usage.anthropic import WireUsage, merge, read_usage, tier_of, usage_of
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 
 class _Message(msgspec.Struct, gc=False):

@@ -36,10 +36,10 @@ from tollway.chat.message import (
     ToolCallPart,
     ToolResultPart,
 )
+from tollway.json_object import MALFORMED
 from tollway.providers.bedrock.citations import cited_block
 from tollway.providers.bedrock.family import Family
 from tollway.providers.wire_names import ANTHROPIC, BEDROCK
-from tollway.routing.json_object import MALFORMED
 
 Block = dict[str, Any] | Raw
 """As it is encoded; raw where it goes back as it came."""

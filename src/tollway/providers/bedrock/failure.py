@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.failure import failure_by_status
 from tollway.routing.failure import Failure, FailureKind
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _KINDS = {
     "AccessDeniedException": FailureKind.CREDENTIAL,

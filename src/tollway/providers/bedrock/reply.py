@@ -14,10 +14,10 @@ from msgspec import Raw
 
 from tollway.chat.message import ImagePart, Media, OpaquePart, Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import ChatReply, Choice, Stop
+from tollway.json_object import MALFORMED, decode_object, tolerant
 from tollway.providers.bedrock.citations import WireCitation, WireText, citation_of
 from tollway.providers.usage.bedrock import ConverseUsage, converse_usage
 from tollway.providers.wire_names import BEDROCK
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 STOPS = {
     "end_turn": Stop.END,

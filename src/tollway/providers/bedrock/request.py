@@ -29,6 +29,7 @@ from msgspec import Raw
 from tollway.chat.losses import Losses
 from tollway.chat.message import Message, TextPart
 from tollway.chat.request import ChatRequest, ResponseFormat
+from tollway.json_object import MALFORMED
 from tollway.providers.anthropic.models import abilities
 from tollway.providers.anthropic.request import JSON_ONLY
 from tollway.providers.bedrock.blocks import Block, BlockWriter, cache_point
@@ -36,7 +37,6 @@ from tollway.providers.bedrock.family import Family, add_reasoning, family_of, s
 from tollway.providers.bedrock.tools import tool_config
 from tollway.providers.field_names import field_name, message_path
 from tollway.providers.turns import add_turn, with_a_turn
-from tollway.routing.json_object import MALFORMED
 
 GUARDRAIL = "guardrail"
 GUARDRAIL_VERSION = "guardrail_version"

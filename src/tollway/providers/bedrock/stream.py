@@ -28,6 +28,7 @@ from tollway.chat.events import (
 )
 from tollway.chat.message import Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import Stop
+from tollway.json_object import MALFORMED
 from tollway.providers.bedrock.citations import citation_of
 from tollway.providers.bedrock.event_stream import Message, MessageSplitter
 from tollway.providers.bedrock.reply import (
@@ -55,7 +56,6 @@ from tollway.providers.bedrock.stream_events import (
 )
 from tollway.providers.usage.bedrock import converse_usage
 from tollway.providers.wire_names import BEDROCK
-from tollway.routing.json_object import MALFORMED
 
 _BROKEN = "eventStreamError"
 """Our name for a stream whose checksums are wrong."""

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.bedrock.citations import WireCitation
 from tollway.providers.bedrock.reply import NULL, ImageSource, Tier, ToolUse, Trace
 from tollway.providers.usage.bedrock import ConverseUsage
-from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class MessageStart(msgspec.Struct):

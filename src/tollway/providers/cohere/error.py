@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.failure import MESSAGE_MAX_CHARS, failure_by_status
 from tollway.routing.failure import Failure, FailureKind
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _TRIAL = "trial key"
 _PER_MONTH = "month"

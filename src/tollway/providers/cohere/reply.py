@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from tollway.chat.message import Citation, Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import ChatReply, Choice, Stop
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.cohere.schema import ABSENT, LogprobItem, WireCitation, WireMessage, decode_response
 from tollway.providers.usage.cohere import parse_usage
 from tollway.providers.wire_names import COHERE
-from tollway.routing.json_object import MALFORMED, tolerant
 
 STOPS = {
     "COMPLETE": Stop.END,

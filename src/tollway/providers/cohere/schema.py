@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tollway.routing.json_object import tolerant, utf8_only
+from tollway.json_object import tolerant, utf8_only
 
 ABSENT = Raw(b"null")
 

@@ -25,6 +25,7 @@ from tollway.chat.events import (
 )
 from tollway.chat.message import Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import Stop
+from tollway.json_object import MALFORMED
 from tollway.providers.cohere.reply import PLAN, STOPS, read_citations, read_logprobs
 from tollway.providers.cohere.schema import (
     ABSENT,
@@ -39,7 +40,6 @@ from tollway.providers.cohere.schema import (
 from tollway.providers.sse import EventStream
 from tollway.providers.usage.cohere import parse_usage
 from tollway.providers.wire_names import COHERE
-from tollway.routing.json_object import MALFORMED
 
 _FAILED = frozenset({"ERROR", "TIMEOUT"})
 _NOTHING = DeltaMessage()

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Raw
 
 from tollway.chat.message import Citation
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.gemini.answer_text import AnswerText
 from tollway.providers.gemini.schema import ABSENT
-from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class _Segment(msgspec.Struct, rename="camel", gc=False):

@@ -18,9 +18,9 @@ from tollway.chat.effort import EFFORT_BUDGETS, effort_of
 from tollway.chat.losses import Losses
 from tollway.chat.message import ImagePart, ToolResultPart
 from tollway.chat.request import ChatRequest, Reasoning
+from tollway.json_object import MALFORMED
 from tollway.providers.field_names import field_name, message_path
 from tollway.providers.gemini.model import NEW_RULES_FROM, generation
-from tollway.routing.json_object import MALFORMED
 
 _LEVELS = {
     "none": "MINIMAL",

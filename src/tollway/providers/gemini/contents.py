@@ -37,11 +37,11 @@ from tollway.chat.message import (
     ToolResultPart,
 )
 from tollway.chat.request import ChatRequest
+from tollway.json_object import MALFORMED, decode_object
 from tollway.providers.field_names import message_path
 from tollway.providers.gemini.media import media_parts
 from tollway.providers.gemini.model import NEW_RULES_FROM, generation
 from tollway.providers.wire_names import GEMINI
-from tollway.routing.json_object import MALFORMED, decode_object
 
 _ROLES = {"user": "user", "tool": "user", "assistant": "model"}
 _SYSTEM = ("system", "developer")

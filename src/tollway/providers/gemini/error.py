@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.failure import MESSAGE_MAX_CHARS, RETRY_AFTER_MAX_S, failure_by_status
 from tollway.routing.failure import Failure, FailureKind
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _decode = tolerant(msgspec.json.Decoder(Any).decode)
 _CONTEXT = re.compile(r"input token count.{0,60}exceeds|exceeds the maximum number of tokens", re.IGNORECASE)

@@ -6,8 +6,8 @@ Source: https://ai.google.dev/api/generate-content#LogprobsResult
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.gemini.schema import ABSENT
-from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class _Token(msgspec.Struct, rename="camel", gc=False):

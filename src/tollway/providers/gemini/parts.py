@@ -22,9 +22,9 @@ from tollway.chat.message import (
     ThinkingPart,
     ToolCallPart,
 )
+from tollway.json_object import MALFORMED, decode_object
 from tollway.providers.gemini.schema import ABSENT, FunctionCall, WirePart, decode_part
 from tollway.providers.wire_names import GEMINI
-from tollway.routing.json_object import MALFORMED, decode_object
 
 _ID_BYTES = 12
 _AUDIO_FORMATS = {"L16": "pcm16", "pcm": "pcm16", "mpeg": "mp3", "x-wav": "wav"}

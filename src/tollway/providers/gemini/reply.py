@@ -2,9 +2,9 @@
 
 from tollway.chat.collect import collect
 from tollway.chat.reply import ChatReply
+from tollway.json_object import MALFORMED
 from tollway.providers.gemini.schema import ABSENT, Response, decode_response
 from tollway.providers.gemini.stream import ResponseReader
-from tollway.routing.json_object import MALFORMED
 
 
 def parse_reply(body: bytes) -> ChatReply | None:

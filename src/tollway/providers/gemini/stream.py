@@ -31,6 +31,7 @@ from tollway.chat.events import (
 )
 from tollway.chat.message import Citation, Part, TextPart, ThinkingPart, ToolCallPart
 from tollway.chat.reply import Stop
+from tollway.json_object import MALFORMED
 from tollway.providers.gemini.answer_text import AnswerText
 from tollway.providers.gemini.citations import read_grounding, read_quotes
 from tollway.providers.gemini.logprobs import read_logprobs
@@ -38,7 +39,6 @@ from tollway.providers.gemini.parts import read_parts
 from tollway.providers.gemini.schema import ABSENT, Candidate, Response, decode_response
 from tollway.providers.sse import EventStream
 from tollway.providers.usage.gemini import charged_searches, parse_usage
-from tollway.routing.json_object import MALFORMED
 
 _STOPS: dict[str | int, Stop] = {
     "STOP": Stop.END,

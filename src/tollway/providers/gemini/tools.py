@@ -16,10 +16,10 @@ from msgspec import Raw
 
 from tollway.chat.losses import Losses
 from tollway.chat.request import ChatRequest, ProviderTool, Tool
+from tollway.json_object import MALFORMED, decode_object
 from tollway.providers.field_names import field_name
 from tollway.providers.gemini.schema import ABSENT
 from tollway.providers.wire_names import ANTHROPIC, GEMINI, OPENAI, RESPONSES
-from tollway.routing.json_object import MALFORMED, decode_object
 
 SEARCH_FIELD = "web_search_options"
 """Chat completions ask for a search of the web with it."""

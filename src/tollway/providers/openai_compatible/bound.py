@@ -14,11 +14,11 @@ from typing import Literal
 import msgspec
 
 from tollway.errors import InvalidRequestError
+from tollway.json_object import MALFORMED, tolerant
 from tollway.ledger.bound import UsageBound
 from tollway.providers.openai_compatible.media import NO_MESSAGES, Media, find_media, is_plain
 from tollway.providers.openai_compatible.output_limits import output_limit
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 OUTPUT_LIMITS = (
     "max_completion_tokens",

@@ -17,8 +17,8 @@ from msgspec import Raw
 
 from tollway.chat.message import Citation
 from tollway.chat.reply import Stop
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.openai_compatible.thoughts import Detail
-from tollway.routing.json_object import MALFORMED, tolerant
 
 STOPS = {
     "stop": Stop.END,

@@ -35,6 +35,7 @@ from tollway.chat.message import (
     ToolCallPart,
 )
 from tollway.ids import uuid7
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.openai_compatible.chat_parts import (
     NULL,
     Audio,
@@ -62,7 +63,6 @@ from tollway.providers.registry import ProviderSpec
 from tollway.providers.sse import END_MARK, EventStream
 from tollway.providers.usage.openai import parse_usage
 from tollway.providers.wire_names import GEMINI, OPENAI
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _decode = tolerant(msgspec.json.Decoder(Body).decode)
 _THINKING_BEGINS = ThinkingPart(source=OPENAI)

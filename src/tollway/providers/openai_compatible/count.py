@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.usage.estimate import count_tokens
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _decode = tolerant(msgspec.json.Decoder().decode)
 

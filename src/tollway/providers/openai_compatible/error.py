@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.failure import MESSAGE_MAX_CHARS, failure_by_status
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import MALFORMED, tolerant
 
 
 class _Error(msgspec.Struct):

@@ -8,6 +8,7 @@ piece.
 import msgspec
 from msgspec.structs import replace
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.ledger.usage import Usage
 from tollway.providers.openai_compatible.bound import TEMPLATE_TOKENS, RequestBound
 from tollway.providers.openai_compatible.media import DENSE_IMAGE_TOKENS_MAX
@@ -16,7 +17,6 @@ from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.estimate import estimate_tokens
 from tollway.providers.usage.openai import parse_usage
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _BOUNDED_MODEL = "gpt-image-1"
 """OpenAI states its tokens per picture. Later models write text besides, or pictures of any size: without a bound."""

@@ -5,7 +5,7 @@ Sources: OpenAI, "Images and vision" and "Audio"; Mistral, "Vision"; Qwen2-VL; G
 
 import msgspec
 
-from tollway.routing.json_object import MALFORMED, tolerant
+from tollway.json_object import MALFORMED, tolerant
 
 IMAGE_TOKENS_MAX = 16_384
 """The most that a published model counts for one image: Qwen2-VL. OpenAI's: 10,000, Mistral's 4,096, Gemini's 2,240."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import astuple, replace
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import DELIVERED_KEPT_MAX, Answer
 from tollway.providers.openai_compatible.stream import event_data, split_events
 from tollway.providers.sse import EVENT_MAX_BYTES
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _ERRORS = frozenset({"error"})
 _TAIL_SEARCHED = 3

@@ -5,11 +5,11 @@ from typing import Any, Protocol
 import msgspec
 
 from tollway.errors import InvalidRequestError
+from tollway.json_object import MALFORMED, tolerant
 from tollway.ledger.usage import Usage
 from tollway.providers.openai_compatible.bound import RequestBound
 from tollway.providers.registry import ProviderSpec
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _COUNT_MAX = 10_000
 _decode = tolerant(msgspec.json.Decoder().decode)

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _FIELDS = ("messages", "prompt", "instructions", "input", "tools", "functions", "response_format", "text")
 _MEDIA = frozenset(

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
+from tollway.json_object import MALFORMED, decode_object, tolerant
 
 
 class Reply(msgspec.Struct, gc=False):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tollway.json_object import decode_object
 from tollway.providers.openai_compatible.bound import OUTPUT_LIMITS
 from tollway.routing.call import Call
-from tollway.routing.json_object import decode_object
 
 _encode = msgspec.json.Encoder().encode
 _INCLUDE_USAGE = msgspec.Raw(b'{"include_usage":true}')

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.openai_compatible.media import AUDIO_BYTES_PER_TOKEN, Media, image_tokens_max
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _TEXT_ITEMS = frozenset({"", "message", "reasoning", "function_call", "custom_tool_call"})
 """Items that hold only what is in the body; with parts that are looked at."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tollway.json_object import MALFORMED, decode_object, tolerant
 from tollway.providers.openai_compatible.reply import Reply, parse_reply
-from tollway.routing.json_object import MALFORMED, decode_object, tolerant
 
 _encode = msgspec.json.Encoder().encode
 

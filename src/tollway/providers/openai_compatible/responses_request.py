@@ -4,8 +4,8 @@ import re
 
 import msgspec
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 
 OUTPUT_LIMIT = "max_output_tokens"
 _encode = msgspec.json.Encoder().encode

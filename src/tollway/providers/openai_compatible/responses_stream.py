@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.openai_compatible.responses_reply import read_response, response_texts, retold
 from tollway.providers.openai_compatible.stream import StreamParser, event_data, split_events
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _FAILED = frozenset({"response.failed", "error"})

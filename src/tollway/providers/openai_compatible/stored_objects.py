@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from tollway.chat.items import is_id
+from tollway.json_object import MALFORMED, tolerant
 from tollway.ledger.usage import Usage
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.address import url_of
@@ -16,7 +17,6 @@ from tollway.providers.auth import auth_headers
 from tollway.providers.registry import ProviderSpec
 from tollway.providers.usage.openai import parse_usage
 from tollway.routing.catalog import Deployment
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _OK = range(200, 300)
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import msgspec
 
 from tollway.constants import SSE_EVENT_MAX_BYTES
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.adapter import DELIVERED_KEPT_MAX
 from tollway.providers.openai_compatible.reply import choice_texts
-from tollway.routing.json_object import MALFORMED, tolerant
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR. The groups are atomic so that CRLF counts once.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")

@@ -9,6 +9,7 @@ from tollway.chat.events import Counted, Event
 from tollway.chat.losses import Losses
 from tollway.chat.reply import ChatReply
 from tollway.chat.request import ChatRequest
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.address import url_of
 from tollway.providers.auth import json_headers
@@ -21,7 +22,6 @@ from tollway.providers.usage.openai import parse_usage
 from tollway.providers.wire_names import OPENAI
 from tollway.routing.catalog import Deployment
 from tollway.routing.failure import Failure
-from tollway.routing.json_object import MALFORMED, tolerant
 
 _PATH = "/chat/completions"
 _decode = tolerant(msgspec.json.Decoder(Body).decode)

@@ -18,8 +18,8 @@ import msgspec
 
 from tollway.errors import PermissionDeniedError
 from tollway.identity.principal import Principal, Scope
+from tollway.json_object import MALFORMED
 from tollway.providers.spec import SIGN_IN
-from tollway.routing.json_object import MALFORMED
 
 CREDENTIAL = "credential"
 AMBIENT = "ambient"

@@ -13,9 +13,9 @@ Rules for what does not add up are those of `tollway.providers.usage.openai`. Wr
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.wire import MAX_COUNT, part
-from tollway.routing.json_object import MALFORMED
 
 _COMPACTION = "compaction"
 

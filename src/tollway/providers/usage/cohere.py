@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.wire import MAX_COUNT
-from tollway.routing.json_object import MALFORMED
 
 
 class _Units(msgspec.Struct, gc=False):

@@ -22,9 +22,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.wire import MAX_COUNT, part
-from tollway.routing.json_object import MALFORMED
 
 _VISUAL: frozenset[str | int] = frozenset({"IMAGE", "VIDEO", "DOCUMENT", 2, 3, 5})
 _AUDIO: frozenset[str | int] = frozenset({"AUDIO", 4})

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
+from tollway.json_object import MALFORMED
 from tollway.ledger.money import pico_from_usd
 from tollway.ledger.usage import Usage
 from tollway.providers.usage.conventions import CachedField, CostField, UsageConvention
 from tollway.providers.usage.wire import InputDetails, OutputDetails, WireUsage, decode_usage, part
-from tollway.routing.json_object import MALFORMED
 
 MAX_COST_USD = Decimal(1_000_000)
 """No request costs more; the pico-dollars of it fit a bigint nine times over."""

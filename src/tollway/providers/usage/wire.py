@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 import msgspec
 from msgspec import Raw
 
-from tollway.routing.json_object import MALFORMED
+from tollway.json_object import MALFORMED
 
 MAX_COUNT = 10**9
 """No request has more tokens; above it the number is garbage, and a charge for it might not fit a bigint."""

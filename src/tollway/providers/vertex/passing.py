@@ -7,10 +7,10 @@ Source: https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/cla
 import msgspec
 from msgspec.structs import replace
 
+from tollway.json_object import decode_object
 from tollway.providers.adapter import UpstreamRequest
 from tollway.providers.vertex.address import CLAUDE_VERSION, MAKER_OF_CLAUDE, vertex_url
 from tollway.routing.catalog import Deployment
-from tollway.routing.json_object import decode_object
 
 _COUNT = "count_tokens"
 _COUNTER = "count-tokens"

@@ -6,9 +6,9 @@ from msgspec import Raw
 from tollway.chat.dialect import KeepingDialect
 from tollway.chat.told_event import BEGINNINGS, ENDINGS, numbered, read
 from tollway.chat.turn import head_of
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.sse import EventSplitter
 from tollway.routing.call import Call
-from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.services.event_log import EventBatch, EventLog
 from tollway.services.inference.event_stream import is_event_stream
 from tollway.services.inference.exchange import Headers

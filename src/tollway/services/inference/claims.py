@@ -17,8 +17,8 @@ from tollway.ledger.settlement import Charges, Settlement, charges, unpacked
 from tollway.ledger.usage import Usage
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.terms import Terms
-from tollway.services.lease_bunch import BUSY_REQUESTS, Bunch
-from tollway.services.lease_shelf import Parts
+from tollway.services.leases.bunch import BUSY_REQUESTS, Bunch
+from tollway.services.leases.shelf import Parts
 
 _ESTIMATED = UsageSource.ESTIMATED  # naming a member of an enum takes 0.2 µs
 _INPUT_TOKENS, _OUTPUT_TOKENS = Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS
@@ -29,7 +29,7 @@ Lacking = list[tuple[Lease, int]]
 
 
 class Leases(Protocol):
-    """What is needed of the lease keeper; see `tollway.services.lease_keeper.LeaseKeeper`."""
+    """What is needed of the lease keeper; see `tollway.services.leases.keeper.LeaseKeeper`."""
 
     def leases(self, parts: Parts, /) -> Bunch:
         """The leases of the present windows."""

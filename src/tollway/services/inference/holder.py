@@ -23,8 +23,8 @@ from tollway.services.inference.measure import measure
 from tollway.services.inference.patience import Patience, in_reach, potential
 from tollway.services.inference.terms import Terms, TermsFinder
 from tollway.services.inference.visit import Visit
-from tollway.services.lease_keeper import LeaseKeeper
-from tollway.services.lease_shelf import Parts
+from tollway.services.leases.keeper import LeaseKeeper
+from tollway.services.leases.shelf import Parts
 from tollway.services.live_catalog import LiveCatalog
 
 _CLAMPS_MAX = 3

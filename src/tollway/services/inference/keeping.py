@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from tollway.chat.items import is_id
 from tollway.chat.turn import Turn, head_of
+from tollway.json_object import MALFORMED, tolerant
 from tollway.providers.sse import EventSplitter
-from tollway.routing.json_object import MALFORMED, tolerant
 from tollway.services.inference.event_stream import is_event_stream
 from tollway.services.inference.exchange import Caller, Headers
 from tollway.services.inference.passing import Passing

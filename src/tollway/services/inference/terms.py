@@ -8,7 +8,7 @@ from tollway.ledger.quota import Facts, Quota, Unit, WindowRef
 from tollway.ledger.quota_book import QuotaBook
 from tollway.ledger.settlement import Charges, charges
 from tollway.ledger.window import named_window
-from tollway.services.lease_shelf import Parts
+from tollway.services.leases.shelf import Parts
 
 _REMEMBERED_MAX = 20_000
 """Of each kind: about 10 MB."""

@@ -8,8 +8,8 @@ from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Quota, WindowRef
 from tollway.ledger.window import FOREVER_US, named_window
 from tollway.services.database_clock import DatabaseClock
-from tollway.services.lease_bunch import Bunch
-from tollway.services.lease_upkeep import Demand, Upkeep
+from tollway.services.leases.bunch import Bunch
+from tollway.services.leases.upkeep import Demand, Upkeep
 
 _AHEAD_US = 2_000_000
 """The next window is leased so long before it begins; of short windows, half their length before."""

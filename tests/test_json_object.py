@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.routing.json_object import decode_object, repeated_name, tolerant, without_halves
+from tollway.json_object import decode_object, repeated_name, tolerant, without_halves
 
 HIGH, LOW = r"\ud83d", r"\uDe80"
 JSON_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)

@@ -2,7 +2,7 @@ import pytest
 
 from tollway.ledger.lease import Ask, Grant, Lease
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
-from tollway.services.lease_upkeep import (
+from tollway.services.leases.upkeep import (
     AMPLE_LIMIT_PART,
     AMPLE_PART,
     FORGET_US,

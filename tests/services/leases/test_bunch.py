@@ -21,10 +21,10 @@ from tollway.services.inference.claims import Claims
 from tollway.services.inference.demand import Demand
 from tollway.services.inference.quota_headers import quota_headers
 from tollway.services.inference.terms import Terms
-from tollway.services.lease_bunch import BUSY_REQUESTS, Bunch
-from tollway.services.lease_exchange import LeaseExchange
-from tollway.services.lease_keeper import LeaseKeeper
-from tollway.services.lease_shelf import Parts
+from tollway.services.leases.bunch import BUSY_REQUESTS, Bunch
+from tollway.services.leases.exchange import LeaseExchange
+from tollway.services.leases.keeper import LeaseKeeper
+from tollway.services.leases.shelf import Parts
 
 GRANTED = {Unit.USD: 20_000, Unit.REQUESTS: 600, Unit.PARALLEL: 500, Unit.TOKENS: 15_000}
 """Ample for small requests at first, and no longer after some hundreds."""

@@ -21,11 +21,11 @@ from tollway.ledger.lease import Ask, Lease
 from tollway.ledger.quota import Quota
 from tollway.ledger.quota_book import QuotaBook
 from tollway.ledger.window import SECOND_US
-from tollway.services.lease_bunch import Bunch
-from tollway.services.lease_exchange import Exchanged, LeaseExchange
-from tollway.services.lease_line import LeaseLine
-from tollway.services.lease_shelf import LeaseShelf, Parts
-from tollway.services.lease_upkeep import NEVER, Upkeep
+from tollway.services.leases.bunch import Bunch
+from tollway.services.leases.exchange import Exchanged, LeaseExchange
+from tollway.services.leases.line import LeaseLine
+from tollway.services.leases.shelf import LeaseShelf, Parts
+from tollway.services.leases.upkeep import NEVER, Upkeep
 
 ASKS_MAX = 100
 """Leases in one exchange: more are several short transactions."""

@@ -2,7 +2,7 @@ import asyncio
 
 from tollway.ledger.lease import Lease
 from tollway.ledger.quota import Period, Quota, Unit, WindowRef
-from tollway.services.lease_line import LeaseLine, Waiter
+from tollway.services.leases.line import LeaseLine, Waiter
 
 
 def a_lease(free: int = 0) -> Lease:

@@ -5,7 +5,7 @@ import pytest
 from tollway.errors import OverloadedError
 from tollway.ledger.quota import Period, Quota, Unit
 from tollway.services.database_clock import DatabaseClock
-from tollway.services.lease_shelf import LeaseShelf
+from tollway.services.leases.shelf import LeaseShelf
 
 MOST = 100
 

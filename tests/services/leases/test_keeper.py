@@ -16,7 +16,7 @@ from tollway.ids import uuid7
 from tollway.ledger.quota import WindowRef
 from tollway.ledger.settlement import packed
 from tollway.services.database_clock import DatabaseClock
-from tollway.services.lease_shelf import Parts
+from tollway.services.leases.shelf import Parts
 from tollway.services.worker_release import WorkerRelease
 
 
@@ -367,8 +367,12 @@ async def test_without_the_database_what_is_leased_is_spent_and_then_nobody_wait
                 assert await spender.request(quota_id, hold=10, use=10)
 
 
-def forget_leases(url: str, *, promoted: str) -> None:
+async def forget_leases(url: str, *, promoted: str) -> None:
     """Make the database what a promoted standby is that lacks the last seconds. Args: promoted: how long ago."""
+    await asyncio.to_thread(_forget_leases, url, promoted)  # an exchange that is under way must be able to end
+
+
+def _forget_leases(url: str, promoted: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE quota_window SET granted = 0")  # locked first by an exchange, too
         connection.execute("DELETE FROM quota_lease")
@@ -386,7 +390,7 @@ async def test_after_a_failover_that_forgot_leases_workers_restore_them_before_a
     async with spending(database_url) as spender:
         assert await spender.request(quota_id, hold=100, use=60)
         lease = spender.keeper.lease(spender.quota(quota_id), "")
-        forget_leases(database_url, promoted=RECOVERING)
+        await forget_leases(database_url, promoted=RECOVERING)
         await eventually(lambda: not spender.keeper.available)
         await eventually(lambda: the_window(database_url, quota_id).granted == lease.granted)
         assert not await spender.request(quota_id, hold=900, use=900, patience_s=0.3)
@@ -405,7 +409,7 @@ async def test_every_one_of_many_leases_is_restored_while_nothing_is_granted(
         users = [f'["user-{number}"]' for number in range(1_200)]
         assert all(await asyncio.gather(*(spender.request(quota_id, hold=10, use=10, subject=user) for user in users)))
         await eventually(lambda: not spender.keeper._due)  # nothing else makes it tell of a lease
-        forget_leases(database_url, promoted=RECOVERING)
+        await forget_leases(database_url, promoted=RECOVERING)
         await eventually(lambda: sum(row.granted for row in window_rows(database_url).values()) == 12_000)
 
 
@@ -416,7 +420,7 @@ async def test_a_worker_that_meets_a_promoted_database_long_after_others_restore
         assert await spender.request(quota_id, hold=100, use=60)
         lease = spender.keeper.lease(spender.quota(quota_id), "")
         await eventually(lambda: not spender.keeper._due)  # nothing else makes it tell of a lease
-        forget_leases(database_url, promoted="1 hour")
+        await forget_leases(database_url, promoted="1 hour")
         other = a_quota(database_url, an_organization(database_url))
         await spender.keeper.follow(Change("quota", other))
         assert await spender.request(other, hold=1, use=1)
