@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -92,12 +93,20 @@ def wait_landed(target: Tollway, requests: int) -> float:
         TimeoutError: they did not all come; the message says how many did.
     """
     started = time.monotonic()
-    while (entries := target.ledger().entries) < requests:
+    while (entries := _landed(target)) < requests:
         if time.monotonic() > started + LANDING_TIMEOUT_S:
             message = f"only {entries:,} of {requests:,} entries came within {LANDING_TIMEOUT_S:g} s"
             raise TimeoutError(message)
         time.sleep(_POLL_S)
     return time.monotonic() - started
+
+
+def _landed(target: Tollway) -> int:
+    """How many entries are in the ledger; none while its database is not there."""
+    try:
+        return target.ledger().entries
+    except HTTPException:
+        return 0
 
 
 def usd_per_request(input_usd_per_million: str, output_usd_per_million: str) -> float:

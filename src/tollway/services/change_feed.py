@@ -11,9 +11,9 @@ from tollway.data.change_listener import ListenerLostError, open_listener
 from tollway.data.changes import ALL, Change
 
 RETRY_MIN_S = 0.1
-RETRY_MAX_S = 1.0
-"""Pause between attempts to connect: doubles from the first to the second, and differs between workers. A key that was
-revoked during an outage is served for no longer after it."""
+RETRY_MAX_S = 5.0
+"""Pause between attempts to connect: doubles from the first to the second, and differs between workers. Not shorter: what
+tried to connect to a database that stood still must be gone through first when it goes on."""
 
 _log = structlog.get_logger(__name__)
 
