@@ -12,8 +12,8 @@ from tollway.data.changes import ALL, Change
 
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 5.0
-"""Pause between attempts to connect: doubles from the first to the second, and differs between workers. Not shorter: what
-tried to connect to a database that stood still must be gone through first when it goes on."""
+"""Pause between attempts to connect: doubles from the first to the second, and differs between workers. Not shorter:
+what tried to connect to a database that stood still must be gone through first when it goes on."""
 
 _log = structlog.get_logger(__name__)
 
