@@ -78,14 +78,12 @@ class Holder:
         book = self._keeper.book
         if not book.quotas:
             return []
-        call, target, known = exchange.call, exchange.target, self._terms
+        call, target = exchange.call, exchange.target
         if call.user_tag or call.tags:
-            terms = known.find(book, exchange.facts(), self._keeper.now_us)
+            terms = self._terms.find(book, exchange.facts(), self._keeper.now_us)
         else:
             route = (exchange.principal.key_id, target.deployment.name, target.model, call.model)
-            terms = known.of_route.get(route) if known.book is book else None
-            if terms is None:
-                terms = known.find_of_route(book, route, exchange.facts(), self._keeper.now_us)
+            terms = self._terms.find_of_route(book, route, exchange.facts, self._keeper.now_us)
         if terms is None:
             return []
         if free:

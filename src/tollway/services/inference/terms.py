@@ -47,25 +47,27 @@ asked, and the model's name as it was written."""
 
 
 class TermsFinder:
-    """Finds them, mostly in memory. Not for use from several threads at once.
-
-    Attributes:
-        of_route: the terms of routes in `book`, as far as they are known and always the same.
-    """
+    """Finds them, mostly in memory. Not for use from several threads at once."""
 
     def __init__(self) -> None:
-        self.book: QuotaBook | None = None
-        self.of_route: dict[Route, Terms] = {}
+        self._book: QuotaBook | None = None
+        self._of_route: dict[Route, Terms] = {}
         self._fixed: dict[int, tuple[tuple[Quota, ...], Terms]] = {}
         self._windows: dict[tuple[str, int, str], tuple[int, WindowRef]] = {}
 
-    def find_of_route(self, book: QuotaBook, route: Route, facts: Facts, now_us: Callable[[], int]) -> Terms | None:
-        """As `find`, of a request without end user and tags: found in `of_route` the next time."""
-        if self.book is not book or len(self.of_route) >= _REMEMBERED_MAX:
-            self.book, self.of_route = book, {}
-        terms = self.find(book, facts, now_us)
-        if terms is not None and not terms.soft:
-            self.of_route[route] = terms
+    def find_of_route(
+        self, book: QuotaBook, route: Route, facts: Callable[[], Facts], now_us: Callable[[], int]
+    ) -> Terms | None:
+        """As `find`, of a request without end user and tags: its facts are only asked for if its route is not known."""
+        if self._book is not book:
+            self._book, self._of_route = book, {}
+        terms = self._of_route.get(route)
+        if terms is None:
+            terms = self.find(book, facts(), now_us)
+            if terms is not None and not terms.soft:
+                if len(self._of_route) >= _REMEMBERED_MAX:
+                    self._of_route.clear()
+                self._of_route[route] = terms
         return terms
 
     def find(self, book: QuotaBook, facts: Facts, now_us: Callable[[], int]) -> Terms | None:

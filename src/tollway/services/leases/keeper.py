@@ -61,7 +61,7 @@ class LeaseKeeper:
         self._book: QuotaBook | None = None
         self._shelf = LeaseShelf(exchange.clock, most=LEASES_MAX)
         self._line = LeaseLine()
-        self._aside: list[Bunch] = []
+        self._aside: set[Bunch] = set()
         self._due: dict[Lease, None] = {}
         self._recalled: dict[Lease, None] = {}
         self._raises: list[tuple[float, str]] = []
@@ -151,10 +151,9 @@ class LeaseKeeper:
 
     def set_aside(self, bunch: Bunch, cost: int, tokens: Sequence[int]) -> None:
         """Let the requests of a route take from their bunch, not from each lease, for a while: see `Bunch`."""
-        was_aside = bunch.is_aside
         bunch.set_aside(cost, tokens)
-        if bunch.is_aside and not was_aside:
-            self._aside.append(bunch)
+        if bunch.is_aside:
+            self._aside.add(bunch)
 
     def put_back(self) -> None:
         """Let the leases have all that is free of them, and know all that was used."""
